@@ -1,0 +1,311 @@
+//! The Chain-of-Experts sublayer.
+
+use num_bigint::BigUint;
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Router};
+use crate::{
+    Balance, Init, Param,
+    cost::{Flops, binomial},
+    params::{mlp, router},
+};
+
+/// A pool of experts used in `iter` sequential iterations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Coe {
+    /// Iterations C.
+    pub iter: usize,
+    /// Experts selected per token, one entry per iteration.
+    pub k: Vec<usize>,
+    /// Routed experts E in the pool.
+    pub experts: usize,
+    /// Shared experts S, run unweighted where `shared_at` says.
+    pub shared: usize,
+    /// Width F of one expert.
+    pub hidden: usize,
+    /// Activation of every expert.
+    pub act: Act,
+    /// How iterations and the stream connect.
+    pub residual: Residual,
+    /// How many routers, and when they read.
+    pub gate: Gate,
+    /// Where the chain is normed.
+    pub norm: ChainNorm,
+    /// In which iterations the shared experts run.
+    pub shared_at: SharedAt,
+    /// From logits to experts and weights.
+    pub router: Router,
+    /// Balance terms; empty for none.
+    pub balance: Vec<Balance>,
+}
+
+/// How the iterations and the residual stream connect; see the table in the crate's documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Residual {
+    /// Add inside the chain only.
+    Inner,
+    /// Add the stream to the last iteration's output.
+    Outer,
+    /// Both of the above.
+    Both,
+    /// Chain inside, add to the stream only what the experts made.
+    Delta,
+    /// Every iteration adds to the chain's start.
+    Init,
+    /// No addition anywhere.
+    None,
+}
+
+/// How many routers a chain has, and when they read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// C routers, each reading its iteration's input.
+    Independent,
+    /// One router, read again in every iteration.
+    Tied,
+    /// One router, read once; the selection and the weights are reused.
+    Frozen,
+}
+
+/// Where a chain is normed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChainNorm {
+    /// Once, before the first iteration.
+    Once,
+    /// Before every iteration, each with its own weights.
+    Each,
+    /// Before every iteration, with one set of weights.
+    Tied,
+}
+
+/// In which iterations the shared experts run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedAt {
+    /// In all of them (the reference).
+    Each,
+    /// In the first only.
+    First,
+    /// In the last only.
+    Last,
+}
+
+/// What one iteration carries to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carry {
+    /// The state plus the experts' output.
+    AddToState,
+    /// The chain's start plus the experts' output.
+    AddToStart,
+    /// The experts' output alone.
+    Replace,
+}
+
+/// What the sublayer returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// The chain's last state; the stream before the sublayer is dropped unless the chain holds it.
+    State,
+    /// The stream plus the last state.
+    StreamPlusState,
+    /// The stream plus what the chain added to its start.
+    StreamPlusChange,
+}
+
+/// The data path of a chain, as `residual` and `norm` decide it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wiring {
+    /// Whether the chain starts from `Norm(h)` (norm=once) or from the stream `h` itself.
+    pub starts_normed: bool,
+    /// What one iteration carries to the next.
+    pub carry: Carry,
+    /// What the sublayer returns.
+    pub output: Output,
+}
+
+impl Coe {
+    /// The data path of this chain.
+    pub fn wiring(&self) -> Wiring {
+        let (carry, output) = match self.residual {
+            Residual::Inner => (Carry::AddToState, Output::State),
+            Residual::Outer => (Carry::Replace, Output::StreamPlusState),
+            Residual::Both => (Carry::AddToState, Output::StreamPlusState),
+            Residual::Delta => (Carry::AddToState, Output::StreamPlusChange),
+            Residual::Init => (Carry::AddToStart, Output::State),
+            Residual::None => (Carry::Replace, Output::State),
+        };
+        Wiring { starts_normed: self.norm == ChainNorm::Once, carry, output }
+    }
+
+    /// Routers with weights of their own: C, or 1 for a tied or frozen gate.
+    pub fn routers(&self) -> usize {
+        match self.gate {
+            Gate::Independent => self.iter,
+            Gate::Tied | Gate::Frozen => 1,
+        }
+    }
+
+    /// How often a router is evaluated per token.
+    pub fn routings(&self) -> usize {
+        match self.gate {
+            Gate::Independent | Gate::Tied => self.iter,
+            Gate::Frozen => 1,
+        }
+    }
+
+    /// Norms with weights of their own.
+    pub fn norms(&self) -> usize {
+        match self.norm {
+            ChainNorm::Once | ChainNorm::Tied => 1,
+            ChainNorm::Each => self.iter,
+        }
+    }
+
+    /// Whether the shared experts run in iteration `t`, counted from 0.
+    pub fn runs_shared(&self, t: usize) -> bool {
+        self.shared > 0
+            && match self.shared_at {
+                SharedAt::Each => true,
+                SharedAt::First => t == 0,
+                SharedAt::Last => t + 1 == self.iter,
+            }
+    }
+
+    /// Iterations in which the shared experts run.
+    pub fn shared_runs(&self) -> usize {
+        (0..self.iter).filter(|&t| self.runs_shared(t)).count()
+    }
+
+    /// Whether a selection bias acts, and so whether each router carries one.
+    pub fn has_bias(&self) -> bool {
+        self.balance.iter().any(|b| matches!(b, Balance::Bias { .. }))
+    }
+
+    /// Expert calls per token: the sum over iterations of K and the shared experts run.
+    pub fn calls(&self) -> u128 {
+        self.k.iter().map(|&k| k as u128).sum::<u128>() + (self.shared * self.shared_runs()) as u128
+    }
+
+    /// Paths of a token through the pool: the product over routings of `binomial(E, K)`.
+    pub fn paths(&self) -> BigUint {
+        let mut product = BigUint::from(1u8);
+        for (t, &k) in self.k.iter().take(self.routings()).enumerate() {
+            // Equal ks are the common case and a power is far cheaper than its product.
+            if t == 0 && self.k.iter().all(|&other| other == k) {
+                return binomial(self.experts, k).pow(self.routings() as u32);
+            }
+            product *= binomial(self.experts, k);
+        }
+        product
+    }
+
+    /// Routed experts a token can have used: `min(E, sum of K over the routings)`.
+    pub fn active_experts(&self) -> usize {
+        self.k.iter().take(self.routings()).sum::<usize>().min(self.experts)
+    }
+
+    /// Parameters of one expert in a model of width `dim`.
+    pub fn expert_params(&self, dim: usize) -> u128 {
+        (self.act.projections() * dim) as u128 * self.hidden as u128
+    }
+
+    /// Trained parameters: norms, routers, routed and shared experts.
+    pub fn param_count(&self, dim: usize) -> u128 {
+        let (d, e) = (dim as u128, self.experts as u128);
+        self.norms() as u128 * d
+            + self.routers() as u128 * e * d
+            + (e + self.shared as u128) * self.expert_params(dim)
+    }
+
+    /// Parameters of the routed experts that a token cannot have used.
+    pub fn idle_params(&self, dim: usize) -> u128 {
+        (self.experts - self.active_experts()) as u128 * self.expert_params(dim)
+    }
+
+    /// FLOPs per token of the whole chain.
+    pub fn flops(&self, dim: usize) -> Flops {
+        let (d, f) = (dim as u128, self.hidden as u128);
+        let mlp = 2 * self.act.projections() as u128 * d * f;
+        let router = 2 * d * self.experts as u128 * self.routings() as u128;
+        Flops::exact(router + self.calls() * mlp)
+    }
+
+    /// Elements kept per token for the backward pass.
+    pub fn kept(&self, dim: usize) -> u128 {
+        let (d, e, f) = (dim as u128, self.experts as u128, self.hidden as u128);
+        let projections = (self.act.projections() - 1) as u128;
+        2 * d + self.iter as u128 * d + self.routings() as u128 * 2 * e + self.calls() * projections * f
+    }
+
+    /// Trained parameters of the sublayer, its norms included, under `prefix`.
+    ///
+    /// `norm` is the name of the sublayer's norm without `.weight`.
+    pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
+        let mut params = Vec::new();
+        for t in 0..self.norms() {
+            params.push(Param::new(format!("{}.weight", indexed(norm, t, self.norms())), [dim], Init::Ones));
+        }
+        for t in 0..self.routers() {
+            params.push(router(format!("{}.weight", self.router_name(prefix, t)), self.experts, dim));
+        }
+        for e in 0..self.experts {
+            params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act, dim, self.hidden));
+        }
+        if self.shared > 0 {
+            params.extend(mlp(&format!("{prefix}.shared_experts"), self.act, dim, self.shared * self.hidden));
+        }
+        params
+    }
+
+    /// Untrained tensors saved with the model: the selection biases.
+    pub fn state(&self, prefix: &str) -> Vec<Param> {
+        if !self.has_bias() {
+            return Vec::new();
+        }
+        (0..self.routers())
+            .map(|t| {
+                let name = format!("{}.e_score_correction_bias", self.router_name(prefix, t));
+                Param::new(name, [self.experts], Init::Zeros)
+            })
+            .collect()
+    }
+
+    /// The name of router `t` under `prefix`: `mlp.gate`, or `mlp.gate.t` where there are several.
+    pub fn router_name(&self, prefix: &str, t: usize) -> String {
+        indexed(&format!("{prefix}.gate"), t, self.routers())
+    }
+
+    /// The name of norm `t`, `norm` itself where there is one.
+    pub fn norm_name(&self, norm: &str, t: usize) -> String {
+        indexed(norm, t, self.norms())
+    }
+}
+
+/// `name`, or `name.t` where there are several.
+fn indexed(name: &str, t: usize, count: usize) -> String {
+    if count > 1 { format!("{name}.{t}") } else { name.to_string() }
+}
+
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal),* $(,)? }) => {
+        impl $type {
+            /// Every value, in the order documentation lists them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word of the language for it.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),*
+                }
+            }
+        }
+    };
+}
+
+words!(Residual { Inner => "inner", Outer => "outer", Both => "both", Delta => "delta", Init => "init", None => "none" });
+words!(Gate { Independent => "independent", Tied => "tied", Frozen => "frozen" });
+words!(ChainNorm { Once => "once", Each => "each", Tied => "tied" });
+words!(SharedAt { Each => "each", First => "first", Last => "last" });

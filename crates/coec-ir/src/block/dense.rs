@@ -1,0 +1,34 @@
+//! The dense sublayer: one MLP for every token.
+
+use serde::{Deserialize, Serialize};
+
+use super::Act;
+use crate::{Init, Param, cost::Flops, params::mlp};
+
+/// `h + MLP(Norm(h))`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dense {
+    /// Width of the MLP.
+    pub hidden: usize,
+    /// Its activation.
+    pub act: Act,
+}
+
+impl Dense {
+    /// FLOPs per token.
+    pub fn flops(&self, dim: usize) -> Flops {
+        Flops::exact(2 * (self.act.projections() * dim) as u128 * self.hidden as u128)
+    }
+
+    /// Elements kept per token for the backward pass.
+    pub fn kept(&self, dim: usize) -> u128 {
+        2 * dim as u128 + ((self.act.projections() - 1) * self.hidden) as u128
+    }
+
+    /// Trained parameters, the norm included.
+    pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
+        let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
+        params.extend(mlp(prefix, self.act, dim, self.hidden));
+        params
+    }
+}

@@ -1,0 +1,107 @@
+//! Multi-head attention with grouped queries.
+
+use serde::{Deserialize, Serialize};
+
+use super::Rope;
+use crate::{Init, Param, cost::Flops, params::linear};
+
+/// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
+///
+/// Rotary embedding pairs dimension `i` with `i + head_dim/2` (half-split);
+/// scores are scaled by `head_dim^-1/2`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mha {
+    /// Query heads.
+    pub heads: usize,
+    /// Key-value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
+    /// Rotary embedding of queries and keys.
+    pub rope: Rope,
+    /// Norm of queries and keys before the rotation.
+    pub qk_norm: QkNorm,
+    /// Biases on the query, key and value projections.
+    pub bias: bool,
+}
+
+/// RMSNorm of queries and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QkNorm {
+    /// No norm.
+    None,
+    /// Per head, weights `[head_dim]` (Qwen3).
+    Head,
+    /// Over the whole projection (OLMoE).
+    Full,
+}
+
+impl QkNorm {
+    /// Every value, in the order documentation lists them.
+    pub const ALL: &[Self] = &[Self::None, Self::Head, Self::Full];
+
+    /// The word of the language for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Head => "head",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl Mha {
+    /// Width of the query projection.
+    pub fn q_dim(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Width of the key projection, and of the value projection.
+    pub fn kv_dim(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+
+    /// FLOPs per token at `context` positions.
+    pub fn flops(&self, dim: usize, context: usize) -> Flops {
+        let (d, q, kv) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128);
+        let projections = 2 * d * q + 2 * 2 * d * kv + 2 * q * d;
+        Flops::exact(projections) + Flops::causal(q, q, context)
+    }
+
+    /// Cached elements per token: keys and values.
+    pub fn cache(&self) -> u128 {
+        2 * self.kv_dim() as u128
+    }
+
+    /// Elements kept per token for the backward pass.
+    pub fn kept(&self, dim: usize, context: usize) -> u128 {
+        let (d, q, kv, t) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128, context as u128);
+        2 * d + 3 * q + 2 * kv + self.heads as u128 * t
+    }
+
+    /// Trained parameters, the norm in front included.
+    pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
+        let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
+        let widths = [("q_proj", self.q_dim()), ("k_proj", self.kv_dim()), ("v_proj", self.kv_dim())];
+        for (name, width) in widths {
+            params.push(linear(format!("{prefix}.{name}.weight"), width, dim));
+        }
+        params.push(linear(format!("{prefix}.o_proj.weight"), dim, self.q_dim()));
+        if self.bias {
+            for (name, width) in widths {
+                params.push(Param::new(format!("{prefix}.{name}.bias"), [width], Init::Zeros));
+            }
+        }
+        let norms = match self.qk_norm {
+            QkNorm::None => None,
+            QkNorm::Head => Some((self.head_dim, self.head_dim)),
+            QkNorm::Full => Some((self.q_dim(), self.kv_dim())),
+        };
+        if let Some((q, k)) = norms {
+            params.push(Param::new(format!("{prefix}.q_norm.weight"), [q], Init::Ones));
+            params.push(Param::new(format!("{prefix}.k_norm.weight"), [k], Init::Ones));
+        }
+        params
+    }
+}

@@ -1,0 +1,86 @@
+//! DeepSeek-V2's multi-head latent attention (arXiv 2405.04434, section 2.1).
+
+use serde::{Deserialize, Serialize};
+
+use super::Rope;
+use crate::{Init, Param, cost::Flops, params::linear};
+
+/// Keys and values from a normed latent of width `kv_rank`; queries directly or
+/// through a normed latent of width `q_rank`; a decoupled rotary part whose one
+/// key is shared by all heads and whose rotated pairs are neighbours `2i, 2i+1`.
+/// Scores are scaled by `(nope + rope_dim)^-1/2`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mla {
+    /// Heads.
+    pub heads: usize,
+    /// Width of the key-value latent.
+    pub kv_rank: usize,
+    /// Width of the query latent; queries are projected directly without one.
+    pub q_rank: Option<usize>,
+    /// Width of a head's part without position.
+    pub nope: usize,
+    /// Width of the rotary part.
+    pub rope_dim: usize,
+    /// Width of a head's values.
+    pub value: usize,
+    /// Rotary embedding of the decoupled part.
+    pub rope: Rope,
+}
+
+impl Mla {
+    /// Width of one query head: `nope + rope_dim`.
+    pub fn head_dim(&self) -> usize {
+        self.nope + self.rope_dim
+    }
+
+    /// FLOPs per token at `context` positions.
+    pub fn flops(&self, dim: usize, context: usize) -> Flops {
+        let product = |a: usize, b: usize| 2 * a as u128 * b as u128;
+        let q = self.heads * self.head_dim();
+        let queries = match self.q_rank {
+            Some(rank) => product(dim, rank) + product(rank, q),
+            None => product(dim, q),
+        };
+        let latent = product(dim, self.kv_rank + self.rope_dim);
+        let expand = product(self.kv_rank, self.heads * (self.nope + self.value));
+        let out = product(self.heads * self.value, dim);
+        Flops::exact(queries + latent + expand + out)
+            + Flops::causal(q as u128, (self.heads * self.value) as u128, context)
+    }
+
+    /// Cached elements per token: the latent and the shared rotary key.
+    pub fn cache(&self) -> u128 {
+        (self.kv_rank + self.rope_dim) as u128
+    }
+
+    /// Elements kept per token for the backward pass.
+    pub fn kept(&self, dim: usize, context: usize) -> u128 {
+        let h = self.heads as u128;
+        let widths = 2 * dim as u128 + h * (2 * self.head_dim() + 2 * self.value) as u128;
+        let latents = 2 * (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
+        widths + latents + h * context as u128
+    }
+
+    /// Trained parameters, the norm in front included.
+    pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
+        let q = self.heads * self.head_dim();
+        let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
+        match self.q_rank {
+            Some(rank) => {
+                params.push(linear(format!("{prefix}.q_a_proj.weight"), rank, dim));
+                params.push(Param::new(format!("{prefix}.q_a_layernorm.weight"), [rank], Init::Ones));
+                params.push(linear(format!("{prefix}.q_b_proj.weight"), q, rank));
+            }
+            None => params.push(linear(format!("{prefix}.q_proj.weight"), q, dim)),
+        }
+        params.push(linear(format!("{prefix}.kv_a_proj_with_mqa.weight"), self.kv_rank + self.rope_dim, dim));
+        params.push(Param::new(format!("{prefix}.kv_a_layernorm.weight"), [self.kv_rank], Init::Ones));
+        params.push(linear(
+            format!("{prefix}.kv_b_proj.weight"),
+            self.heads * (self.nope + self.value),
+            self.kv_rank,
+        ));
+        params.push(linear(format!("{prefix}.o_proj.weight"), dim, self.heads * self.value));
+        params
+    }
+}

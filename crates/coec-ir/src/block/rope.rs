@@ -1,0 +1,35 @@
+//! Rotary position embedding.
+
+use serde::{Deserialize, Serialize};
+
+/// How queries and keys are rotated by position.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rope {
+    /// Frequencies `theta^(-2i/d)`.
+    Rope {
+        /// Base of the geometric sequence of wavelengths.
+        theta: f64,
+    },
+    /// YaRN as DeepSeek-V2 defines it: frequencies blend from `1/theta^(2i/d)`
+    /// to that over `factor` along a linear ramp between the dimensions that
+    /// turn `beta_fast` and `beta_slow` times over `original` positions. With
+    /// `m(s) = 0.1 s ln(factor) + 1`, cos and sin are multiplied by
+    /// `m(mscale)/m(mscale_all_dim)` and the softmax scale by `m(mscale_all_dim)^2`.
+    Yarn {
+        /// Base of the geometric sequence of wavelengths.
+        theta: f64,
+        /// By how much the context was extended.
+        factor: f64,
+        /// Positions the model was first trained for.
+        original: usize,
+        /// Turns above which a dimension keeps its frequency.
+        beta_fast: f64,
+        /// Turns below which a dimension is fully interpolated.
+        beta_slow: f64,
+        /// Scale of cos and sin.
+        mscale: f64,
+        /// Scale of the softmax.
+        mscale_all_dim: f64,
+    },
+}

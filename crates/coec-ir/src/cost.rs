@@ -1,0 +1,282 @@
+//! Exact counts from the closed form.
+//!
+//! Conventions (one for every report): a multiply-add is 2 FLOPs, matrix
+//! products only; figures of FLOPs are per token; `forward` is what the
+//! mathematics needs (attention over the `(T+1)/2` positions a token sees on
+//! average), `executed` what the implementation performs (the full `T x T`
+//! score matrix); memory is bytes. k, M, G, T are decimal; Ki, Mi, Gi binary.
+
+use std::ops::{Add, AddAssign, Mul};
+
+use num_bigint::BigUint;
+use serde::Serialize;
+
+use crate::{Attention, Conditions, Ffn, Figure, Layer, Model, Precision, Verified};
+
+/// FLOPs per token of a forward pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Flops {
+    /// What the mathematics needs.
+    pub forward: u128,
+    /// What the implementation performs.
+    pub executed: u128,
+}
+
+impl Flops {
+    /// Work of which nothing is thrown away.
+    pub fn exact(flops: u128) -> Self {
+        Self { forward: flops, executed: flops }
+    }
+
+    /// Causal attention over `context` positions: scores of width `qk` and their
+    /// product with values of width `v`, widths summed over the heads.
+    ///
+    /// A token sees `(T+1)/2` positions on average; the implementation multiplies all `T`.
+    pub fn causal(qk: u128, v: u128, context: usize) -> Self {
+        let t = context as u128;
+        Self { forward: (qk + v) * (t + 1), executed: 2 * (qk + v) * t }
+    }
+}
+
+impl Add for Flops {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { forward: self.forward + other.forward, executed: self.executed + other.executed }
+    }
+}
+
+impl AddAssign for Flops {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Mul<u128> for Flops {
+    type Output = Self;
+    fn mul(self, n: u128) -> Self {
+        Self { forward: self.forward * n, executed: self.executed * n }
+    }
+}
+
+/// `n` choose `k`, exactly.
+pub fn binomial(n: usize, k: usize) -> BigUint {
+    if k > n {
+        return BigUint::ZERO;
+    }
+    let k = k.min(n - k);
+    let mut result = BigUint::from(1u8);
+    for i in 0..k {
+        result *= n - i;
+        result /= i + 1;
+    }
+    result
+}
+
+/// What a figure is computed for, every condition explicit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// Tokens per sequence T.
+    pub context: usize,
+    /// Sequences B.
+    pub batch: usize,
+    /// Arithmetic.
+    pub precision: Precision,
+}
+
+impl Setting {
+    /// The setting of a rule on `model`: its conditions, else the model's context, one sequence, f32.
+    pub fn of(model: &Model, conditions: &Conditions) -> Self {
+        Self {
+            context: conditions.context.unwrap_or(model.context),
+            batch: conditions.batch.unwrap_or(1),
+            precision: conditions.precision.unwrap_or(Precision::F32),
+        }
+    }
+}
+
+/// The figures of one layer, or of the parts outside the layers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Part {
+    /// Trained parameters.
+    pub params: u128,
+    /// Those a token can have used.
+    pub active: u128,
+    /// FLOPs per token.
+    pub flops: Flops,
+    /// Expert calls per token.
+    pub calls: u128,
+    /// Paths through the experts; absent without experts.
+    #[serde(serialize_with = "as_text")]
+    pub paths: Option<BigUint>,
+    /// Cached elements per token.
+    pub cache: u128,
+    /// Elements kept per token for the backward pass.
+    pub kept: u128,
+}
+
+fn as_text<S: serde::Serializer>(paths: &Option<BigUint>, serializer: S) -> Result<S::Ok, S::Error> {
+    match paths {
+        Some(paths) => serializer.serialize_some(&paths.to_string()),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl AddAssign<&Part> for Part {
+    fn add_assign(&mut self, other: &Part) {
+        self.params += other.params;
+        self.active += other.active;
+        self.flops += other.flops;
+        self.calls += other.calls;
+        self.cache += other.cache;
+        self.kept += other.kept;
+        if let Some(paths) = &other.paths {
+            *self.paths.get_or_insert_default() += paths;
+        }
+    }
+}
+
+impl Part {
+    fn times(&self, n: usize) -> Part {
+        let n = n as u128;
+        Part {
+            params: self.params * n,
+            active: self.active * n,
+            flops: self.flops * n,
+            calls: self.calls * n,
+            paths: self.paths.as_ref().map(|paths| paths * n),
+            cache: self.cache * n,
+            kept: self.kept * n,
+        }
+    }
+}
+
+/// Every figure of a model in one setting.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cost {
+    /// What it was computed for.
+    pub setting: Setting,
+    /// Parameters of the token embedding and, when untied, the output head.
+    pub embedding: u128,
+    /// The parts outside the layers: embedding, final norm, head.
+    pub outside: Part,
+    /// One part per kind of layer.
+    pub kinds: Vec<Part>,
+    /// The kind of each layer.
+    pub order: Vec<usize>,
+    /// The whole model.
+    pub total: Part,
+    peak: u128,
+}
+
+impl Cost {
+    /// Counts `model` in `setting`.
+    pub fn of(model: &Verified<Model>, setting: Setting) -> Self {
+        let (v, d) = (model.vocab as u128, model.dim as u128);
+        let embedding = v * d * if model.embedding.tied { 1 } else { 2 };
+        let outside = Part {
+            params: embedding + d,
+            active: embedding + d,
+            flops: Flops::exact(2 * d * v),
+            kept: kept_outside(model),
+            ..Part::default()
+        };
+        let kinds: Vec<Part> =
+            model.layers.kinds().iter().map(|layer| layer_part(model, layer, setting.context)).collect();
+        let mut total = outside.clone();
+        for (part, (_, count)) in kinds.iter().zip(model.layers.counted()) {
+            total += &part.times(count);
+        }
+        let order = model.layers.order().to_vec();
+        Self { setting, embedding, outside, kinds, order, total, peak: 0 }.with_peak(model)
+    }
+
+    fn with_peak(mut self, model: &Model) -> Self {
+        // The backward pass starts at the logits: while their gradient is made, everything kept by
+        // the layers is still alive, beside the logits, their softmax and the gradient itself.
+        self.peak = self.total.kept + 2 * model.vocab as u128;
+        self
+    }
+
+    /// A figure that can be computed before training; `None` for measured ones.
+    pub fn figure(&self, figure: Figure) -> Option<BigUint> {
+        let tokens = self.setting.batch as u128 * self.setting.context as u128;
+        let bytes = self.setting.precision.bytes();
+        let weights = self.total.params * bytes;
+        let gradients = self.total.params * bytes;
+        let optimizer = self.total.params * OPTIMIZER_BYTES;
+        let activations = self.peak * tokens * bytes;
+        Some(match figure {
+            Figure::ParamsEmbedding => self.embedding.into(),
+            Figure::ParamsNonEmbedding => (self.total.params - self.embedding).into(),
+            Figure::MemoryWeights => weights.into(),
+            Figure::MemoryGradients => gradients.into(),
+            Figure::MemoryOptimizer => optimizer.into(),
+            Figure::MemoryActivations => activations.into(),
+            Figure::MemoryTrain => (weights + gradients + optimizer + activations).into(),
+            _ => return self.of_part(&self.total, figure),
+        })
+    }
+
+    /// The figure of every layer that has experts, with the first layer of each value.
+    pub fn per_expert_layer(&self, figure: Figure) -> Option<Vec<(usize, BigUint)>> {
+        let mut seen = vec![false; self.kinds.len()];
+        let mut values = Vec::new();
+        for (layer, &kind) in self.order.iter().enumerate() {
+            if !std::mem::replace(&mut seen[kind], true) && self.kinds[kind].paths.is_some() {
+                values.push((layer, self.of_part(&self.kinds[kind], figure)?));
+            }
+        }
+        Some(values)
+    }
+
+    /// A figure of one part; `None` for figures that do not split over layers.
+    pub fn of_part(&self, part: &Part, figure: Figure) -> Option<BigUint> {
+        let tokens = self.setting.batch as u128 * self.setting.context as u128;
+        Some(match figure {
+            Figure::ParamsTotal | Figure::ParamsNonEmbedding => part.params.into(),
+            Figure::ParamsActive => part.active.into(),
+            Figure::FlopsForward => part.flops.forward.into(),
+            Figure::FlopsExecuted => part.flops.executed.into(),
+            Figure::FlopsTrain => (3 * part.flops.forward).into(),
+            Figure::MemoryKvCache => (part.cache * tokens * self.setting.precision.bytes()).into(),
+            Figure::ExpertsCalls => part.calls.into(),
+            Figure::ExpertsPaths => part.paths.clone().unwrap_or_default(),
+            _ => return None,
+        })
+    }
+}
+
+/// Bytes of AdamW's two f32 moments per parameter.
+const OPTIMIZER_BYTES: u128 = 8;
+
+fn layer_part(model: &Model, layer: &Layer, context: usize) -> Part {
+    let d = model.dim;
+    let sum = |params: Vec<crate::Param>| params.iter().map(crate::Param::elements).sum::<u128>();
+    let mut part = Part::default();
+    let (params, flops, cache, kept) = match &layer.attention {
+        Attention::Mha(b) => (sum(b.params(d, "", "")), b.flops(d, context), b.cache(), b.kept(d, context)),
+        Attention::Mla(b) => (sum(b.params(d, "", "")), b.flops(d, context), b.cache(), b.kept(d, context)),
+    };
+    part += &Part { params, active: params, flops, cache, kept, ..Part::default() };
+    part += &match &layer.ffn {
+        Ffn::Coe(b) => Part {
+            params: b.param_count(d),
+            active: b.param_count(d) - b.idle_params(d),
+            flops: b.flops(d),
+            calls: b.calls(),
+            paths: Some(b.paths()),
+            kept: b.kept(d),
+            ..Part::default()
+        },
+        Ffn::Dense(b) => {
+            let params = sum(b.params(d, "", ""));
+            Part { params, active: params, flops: b.flops(d), kept: b.kept(d), ..Part::default() }
+        }
+    };
+    part
+}
+
+/// Elements kept per token outside the layers: the final norm's input, its output, the logits.
+fn kept_outside(model: &Model) -> u128 {
+    2 * model.dim as u128 + model.vocab as u128
+}

@@ -1,0 +1,119 @@
+//! The model: its sizes and its stack of layers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Attention, Ffn};
+
+/// A decoder-only language model. Every value is explicit: no defaults exist here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The name it is declared under; also names the output folder.
+    pub name: String,
+    /// The `///` comment in front of it, lines joined by `\n`; empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub doc: String,
+    /// Vocabulary size V.
+    pub vocab: usize,
+    /// Positions T the model is declared for.
+    pub context: usize,
+    /// Width D of the residual stream.
+    pub dim: usize,
+    /// The one norm of the model; its eps holds for every RMSNorm.
+    pub norm: Rms,
+    /// Token embedding and output head.
+    pub embedding: Tokens,
+    /// The layers, in order.
+    pub layers: Stack,
+}
+
+/// RMSNorm: `x * rsqrt(mean(x^2) + eps) * w`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rms {
+    /// Added to the mean square before the root.
+    pub eps: f64,
+}
+
+/// The token embedding; `tied` shares its table with the output head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Whether the output head is the embedding table.
+    pub tied: bool,
+}
+
+/// One layer: an attention sublayer, then a feed-forward sublayer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// `h + Attention(Norm(h))`.
+    pub attention: Attention,
+    /// The sublayer after it, with its own residual wiring.
+    pub ffn: Ffn,
+}
+
+/// The layers of a model, each distinct kind stored once.
+///
+/// `order[l]` is the index into `kinds` of layer `l`. Kinds stand in the order
+/// of their first layer and no two are equal, so equal stacks compare equal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stack {
+    kinds: Vec<Layer>,
+    order: Vec<usize>,
+}
+
+impl Stack {
+    /// A stack of `count` equal layers.
+    pub fn repeat(layer: Layer, count: usize) -> Self {
+        Self { kinds: if count == 0 { vec![] } else { vec![layer] }, order: vec![0; count] }
+    }
+
+    /// A stack from its layers in order, equal layers merged into one kind.
+    pub fn from_layers<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Self {
+        let mut stack = Self { kinds: Vec::new(), order: Vec::new() };
+        for layer in layers {
+            let kind = stack.kinds.iter().position(|k| k == layer).unwrap_or_else(|| {
+                stack.kinds.push(layer.clone());
+                stack.kinds.len() - 1
+            });
+            stack.order.push(kind);
+        }
+        stack
+    }
+
+    /// How many layers there are.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are no layers at all.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The distinct kinds of layer, in order of first use.
+    pub fn kinds(&self) -> &[Layer] {
+        &self.kinds
+    }
+
+    /// The kind of each layer, an index into [`kinds`](Self::kinds).
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// The layers in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Layer> + Clone {
+        self.order.iter().map(|&kind| &self.kinds[kind])
+    }
+
+    /// Each kind with the number of layers of that kind.
+    pub fn counted(&self) -> impl Iterator<Item = (&Layer, usize)> {
+        let mut counts = vec![0; self.kinds.len()];
+        for &kind in &self.order {
+            counts[kind] += 1;
+        }
+        self.kinds.iter().zip(counts)
+    }
+
+    /// Whether every index of the order names a kind, as a deserialized stack might not.
+    pub fn is_consistent(&self) -> bool {
+        self.order.iter().all(|&kind| kind < self.kinds.len())
+    }
+}

@@ -1,0 +1,193 @@
+//! How a model is trained: data, optimizer, schedule.
+
+use serde::{Deserialize, Serialize};
+
+/// A training run, every value explicit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Train {
+    /// Where the text comes from.
+    pub data: Data,
+    /// How it becomes tokens.
+    pub tokenizer: Tokenizer,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Sequences per optimizer step.
+    pub batch: usize,
+    /// Tokens per sequence.
+    pub context: usize,
+    /// Equal parts a batch is split into, their gradients added up.
+    pub accumulate: usize,
+    /// The optimizer.
+    pub optimizer: AdamW,
+    /// Learning rate over the steps.
+    pub schedule: Schedule,
+    /// Arithmetic of the forward and backward pass.
+    pub precision: Precision,
+    /// Root of every random stream.
+    pub seed: u64,
+    /// How often and how long to evaluate.
+    pub eval: Eval,
+}
+
+/// Where the text comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Data {
+    /// A generator that comes with coec: `arithmetic`.
+    Builtin {
+        /// Its name.
+        name: String,
+    },
+    /// Plain text files.
+    Text {
+        /// A path or glob.
+        glob: String,
+    },
+    /// One JSON object a line, its fields put into a template.
+    Jsonl {
+        /// A path or glob.
+        glob: String,
+        /// Text with `{field}` where a field's value goes.
+        template: String,
+    },
+}
+
+/// How text becomes tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tokenizer {
+    /// One token a byte, 256 in all; byte 0 separates documents.
+    Bytes,
+    /// Byte-level BPE trained on the run's training text.
+    Bpe {
+        /// Tokens to learn.
+        vocab: usize,
+    },
+    /// A `tokenizer.json` as Hugging Face writes it.
+    File {
+        /// Its path.
+        path: String,
+    },
+}
+
+/// AdamW with decoupled weight decay and clipping by the global norm.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AdamW {
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Decay of the two moments.
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Largest global norm of the gradient; 0 for no clipping.
+    pub clip: f64,
+}
+
+/// The learning rate over the steps, as a factor of the peak.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// What follows the warm-up.
+    pub shape: ScheduleShape,
+    /// Linear rise from 0, first.
+    pub warmup: Amount,
+}
+
+/// What follows the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleShape {
+    /// The peak, to the end.
+    Constant,
+    /// Straight down to 0.
+    Linear,
+    /// Half a cosine down to 0.
+    Cosine,
+    /// Warm-up, stable, decay: the peak, then straight down to 0 over the last `decay`.
+    Wsd {
+        /// Length of the final descent.
+        decay: Amount,
+    },
+}
+
+/// A number of steps, absolute or as a share of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Amount {
+    /// So many steps.
+    Steps(usize),
+    /// This share of all steps, between 0 and 1.
+    Share(f64),
+}
+
+impl Amount {
+    /// In steps of a run of `total`.
+    pub fn steps(self, total: usize) -> usize {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Share(share) => (share * total as f64).round() as usize,
+        }
+    }
+}
+
+impl Schedule {
+    /// The factor of the peak learning rate at `step` (from 0) of `total`.
+    pub fn factor(&self, step: usize, total: usize) -> f64 {
+        let warmup = self.warmup.steps(total);
+        if step < warmup {
+            return (step + 1) as f64 / warmup as f64;
+        }
+        let rest = total.saturating_sub(warmup).max(1);
+        let done = (step - warmup) as f64 / rest as f64;
+        match self.shape {
+            ScheduleShape::Constant => 1.0,
+            ScheduleShape::Linear => 1.0 - done,
+            ScheduleShape::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+            ScheduleShape::Wsd { decay } => {
+                let decay = decay.steps(total).max(1);
+                ((total.saturating_sub(step)) as f64 / decay as f64).min(1.0)
+            }
+        }
+    }
+}
+
+/// Arithmetic of the forward and backward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// bfloat16 products; routing, norms' statistics and losses in f32.
+    Bf16,
+}
+
+impl Precision {
+    /// Every value, in the order documentation lists them.
+    pub const ALL: &[Self] = &[Self::F32, Self::Bf16];
+
+    /// The word of the language for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// Bytes of one number.
+    pub fn bytes(self) -> u128 {
+        match self {
+            Self::F32 => 4,
+            Self::Bf16 => 2,
+        }
+    }
+}
+
+/// Evaluation on held-out text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eval {
+    /// Evaluate after every so many steps, and at the end.
+    pub every: usize,
+    /// Batches per evaluation, always the same ones.
+    pub batches: usize,
+}

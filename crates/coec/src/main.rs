@@ -1,0 +1,2 @@
+//! coec
+fn main() {}
