@@ -121,8 +121,12 @@ impl Figure {
     /// Its unit.
     pub fn unit(self) -> Unit {
         match self {
-            Self::ParamsTotal | Self::ParamsActive | Self::ParamsEmbedding | Self::ParamsNonEmbedding => Unit::Params,
-            Self::FlopsForward | Self::FlopsExecuted | Self::FlopsTrain | Self::MeasuredFlops => Unit::FlopPerToken,
+            Self::ParamsTotal | Self::ParamsActive | Self::ParamsEmbedding | Self::ParamsNonEmbedding => {
+                Unit::Params
+            }
+            Self::FlopsForward | Self::FlopsExecuted | Self::FlopsTrain | Self::MeasuredFlops => {
+                Unit::FlopPerToken
+            }
             Self::MemoryWeights
             | Self::MemoryGradients
             | Self::MemoryOptimizer

@@ -78,19 +78,17 @@ mod walk;
 
 pub use balance::Balance;
 pub use block::{
-    Act, Attention, Carry, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Mha, Mla, Output,
-    QkNorm, Residual, Rope, Router, Score, SharedAt, Wiring,
+    Act, Attention, Carry, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Mha, Mla, Output, QkNorm,
+    Residual, Rope, Router, Score, SharedAt, Wiring,
 };
 pub use budget::{Comparison, Conditions, Rule, Target};
 pub use figure::{Figure, Unit};
 pub use model::{Layer, Model, Rms, Stack, Tokens};
 pub use params::{Init, Param, Tensors};
 pub use quantity::{ParseQuantityError, Quantity};
-pub use train::{
-    AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train,
-};
+pub use train::{AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train};
 pub use verify::{Bounds, Field, Place, Verified, Violation, ViolationKind, bounds, verify, verify_train};
-pub use walk::{Site, Sink, walk};
+pub use walk::{Sink, Site, walk};
 
 /// The version of every JSON document this workspace writes.
 ///

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use crate::{
-    Amount, Attention, Balance, Coe, Data, Dense, Ffn, Mha, Mla, Model, Rope, Rule, ScheduleShape, Target, Tokenizer,
-    Train,
+    Amount, Attention, Balance, Coe, Data, Dense, Ffn, Mha, Mla, Model, Rope, Rule, ScheduleShape, Target,
+    Tokenizer, Train,
 };
 
 /// A model block.
@@ -126,10 +126,16 @@ fn coe(b: &Coe) -> String {
         Some((first, rest)) if rest.iter().all(|k| k == first) => first.to_string(),
         _ => format!("[{}]", b.k.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
     };
-    let mut router = format!("{}(renorm={}, scale={:?}", b.router.score.word(), b.router.renorm, b.router.scale);
+    let mut router =
+        format!("{}(renorm={}, scale={:?}", b.router.score.word(), b.router.renorm, b.router.scale);
     if let Some(groups) = b.router.groups {
-        let _ =
-            write!(router, ", groups={}, keep={}, group_score={}", groups.groups, groups.keep, groups.score.word());
+        let _ = write!(
+            router,
+            ", groups={}, keep={}, group_score={}",
+            groups.groups,
+            groups.keep,
+            groups.score.word()
+        );
     }
     router.push(')');
     let terms: Vec<String> = b.balance.iter().map(balance).collect();
@@ -216,7 +222,9 @@ pub fn train(train: &Train) -> String {
         match &train.data {
             Data::Builtin { name } => format!("builtin({})", string(name)),
             Data::Text { glob } => format!("text({})", string(glob)),
-            Data::Jsonl { glob, template } => format!("jsonl({}, template={})", string(glob), string(template)),
+            Data::Jsonl { glob, template } => {
+                format!("jsonl({}, template={})", string(glob), string(template))
+            }
         },
     );
     field(

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use crate::{
-    Amount, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Mha, Mla, Model, Residual, Rope,
-    ScheduleShape, Tokenizer, Train,
+    Amount, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Mha, Mla, Model, Residual,
+    Rope, ScheduleShape, Tokenizer, Train,
 };
 
 /// A value that [`verify`] accepted. Nothing else makes one.
