@@ -1,0 +1,126 @@
+//! The product composed from Burn's own operations, for backends without a fused kernel.
+//!
+//! The selected indices are read on the host to know how many rows each expert
+//! has, which costs one synchronisation per call.
+
+use burn::tensor::{Int, Tensor, TensorData, s};
+
+pub(super) use super::pieces::select_top_k;
+use super::pieces::{activate, differentiate};
+use crate::Act;
+
+/// Sorted rows: which token and which gate each has, and where each expert's begin.
+struct Sorted {
+    tokens: Tensor<1, Int>,
+    /// The sorted row of each (token, k) pair.
+    rows: Tensor<1, Int>,
+    slots: Tensor<1, Int>,
+    starts: Vec<usize>,
+}
+
+fn sort(indices: Tensor<2, Int>, experts: usize) -> Sorted {
+    let [_, k] = indices.dims();
+    let device = indices.device();
+    let indices: Vec<i64> = indices.into_data().iter::<i64>().collect();
+    let mut slots: Vec<i64> = (0..indices.len() as i64).collect();
+    slots.sort_by_key(|&slot| indices[slot as usize]); // stable: by token within an expert
+    let mut rows = vec![0i64; slots.len()];
+    for (row, &slot) in slots.iter().enumerate() {
+        rows[slot as usize] = row as i64;
+    }
+    let mut starts = vec![0; experts + 1];
+    for &expert in &indices {
+        starts[expert as usize + 1] += 1;
+    }
+    for expert in 0..experts {
+        starts[expert + 1] += starts[expert];
+    }
+    let int = |values: Vec<i64>| {
+        let count = values.len();
+        Tensor::<1, Int>::from_data(TensorData::new(values, [count]), &device)
+    };
+    let tokens = slots.iter().map(|slot| slot / k as i64).collect();
+    Sorted { tokens: int(tokens), rows: int(rows), slots: int(slots), starts }
+}
+
+/// For each expert with rows, `f(expert, its rows)`, stacked again.
+fn per_expert(starts: &[usize], mut f: impl FnMut(usize, std::ops::Range<usize>) -> Tensor<2>) -> Tensor<2> {
+    let parts = starts.windows(2).enumerate().filter(|(_, bounds)| bounds[0] < bounds[1]);
+    Tensor::cat(parts.map(|(expert, bounds)| f(expert, bounds[0]..bounds[1])).collect(), 0)
+}
+
+fn weight_of(weights: &Tensor<3>, expert: usize) -> Tensor<2> {
+    weights.clone().slice(s![expert..expert + 1, .., ..]).squeeze_dim(0)
+}
+
+/// The weighted sum `[N, D]`, and the first product `[N*K, G*F]` in sorted order.
+pub(super) fn forward(
+    x: Tensor<2>,
+    indices: Tensor<2, Int>,
+    gates: Tensor<2>,
+    w_in: Tensor<3>,
+    w_out: Tensor<3>,
+    act: Act,
+) -> (Tensor<2>, Tensor<2>) {
+    let ([n, d], [_, k]) = (x.dims(), indices.dims());
+    let sorted = sort(indices, w_in.dims()[0]);
+    let x = x.select(0, sorted.tokens); // [N*K, D]
+    let hidden = per_expert(&sorted.starts, |expert, rows| {
+        x.clone().slice(s![rows, ..]).matmul(weight_of(&w_in, expert).transpose())
+    }); // [N*K, G*F]
+    let h = activate(hidden.clone(), act);
+    let y = per_expert(&sorted.starts, |expert, rows| {
+        h.clone().slice(s![rows, ..]).matmul(weight_of(&w_out, expert).transpose())
+    }); // [N*K, D]
+    let y = y.select(0, sorted.rows).reshape([n, k, d]) * gates.unsqueeze_dim(2);
+    (y.sum_dim(1).reshape([n, d]), hidden)
+}
+
+/// The gradients of `x`, `gates`, `w_in` and `w_out`.
+#[allow(clippy::too_many_arguments)] // the forward's inputs, its result, and one gradient
+pub(super) fn backward(
+    output_grad: Tensor<2>,
+    x: Tensor<2>,
+    indices: Tensor<2, Int>,
+    gates: Tensor<2>,
+    w_in: Tensor<3>,
+    w_out: Tensor<3>,
+    hidden: Tensor<2>,
+    act: Act,
+) -> (Tensor<2>, Tensor<2>, Tensor<3>, Tensor<3>) {
+    let ([n, d], [_, k], [e, wide, _]) = (x.dims(), indices.dims(), w_in.dims());
+    let f = wide / act.inputs();
+    let sorted = sort(indices, e);
+    let dy = output_grad.select(0, sorted.tokens.clone()); // [N*K, D]
+    let x = x.select(0, sorted.tokens); // [N*K, D]
+    let gates = gates.reshape([n * k, 1]).select(0, sorted.slots); // [N*K, 1]
+
+    let t = per_expert(&sorted.starts, |expert, rows| {
+        dy.clone().slice(s![rows, ..]).matmul(weight_of(&w_out, expert))
+    }); // [N*K, F], not yet weighted
+    let (h, derivative) = differentiate(hidden, t.clone() * gates.clone(), act);
+    let gate_grad = (t * h.clone()).sum_dim(1).select(0, sorted.rows.clone()).reshape([n, k]);
+    let x_grad = per_expert(&sorted.starts, |expert, rows| {
+        derivative.clone().slice(s![rows, ..]).matmul(weight_of(&w_in, expert))
+    });
+    let x_grad = x_grad.select(0, sorted.rows).reshape([n, k, d]).sum_dim(1).reshape([n, d]);
+
+    let weighted = h * gates;
+    let w_in_grad = weight_grad(&sorted.starts, derivative, x, [wide, d]);
+    let w_out_grad = weight_grad(&sorted.starts, dy, weighted, [d, f]);
+    (x_grad, gate_grad, w_in_grad, w_out_grad)
+}
+
+/// Per expert, `left^T right` over its rows; zero for an expert without rows.
+fn weight_grad(starts: &[usize], left: Tensor<2>, right: Tensor<2>, size: [usize; 2]) -> Tensor<3> {
+    let (device, dtype) = (left.device(), left.dtype());
+    let grads = starts.windows(2).map(|bounds| {
+        if bounds[0] == bounds[1] {
+            return Tensor::<3>::zeros([1, size[0], size[1]], (&device, dtype));
+        }
+        let rows = bounds[0]..bounds[1];
+        let left = left.clone().slice(s![rows.clone(), ..]);
+        left.transpose().matmul(right.clone().slice(s![rows, ..])).unsqueeze()
+    });
+    Tensor::cat(grads.collect(), 0)
+}

@@ -1,0 +1,144 @@
+//! What the CPU backends share: tensors as slices, kernels on slices.
+
+use burn::backend::{
+    Backend, DType, Element, TensorMetadata,
+    tensor::{FloatTensor, IntTensor},
+};
+use burn::tensor::{Shape, TensorData};
+
+use super::Forward;
+use crate::{
+    Act,
+    cpu::{self, Inputs, Real, Sizes},
+};
+
+/// A CPU backend whose tensors can be read as slices.
+pub(super) trait Host: Backend {
+    /// A contiguous float tensor.
+    type Held;
+
+    /// Makes `tensor` contiguous and keeps it.
+    fn hold(tensor: FloatTensor<Self>) -> Self::Held;
+    /// Its elements in row-major order.
+    fn slice<T: Real + Element>(held: &Self::Held) -> &[T];
+    /// The elements of an integer tensor as data.
+    fn int_data(tensor: IntTensor<Self>) -> TensorData;
+}
+
+/// Calls `$function::<f32 or f64>` by the element type of a tensor.
+macro_rules! by_dtype {
+    ($dtype:expr, $function:ident::<$backend:ty>($($argument:expr),* $(,)?)) => {
+        match $dtype {
+            DType::F32 => $function::<$backend, f32>($($argument),*),
+            DType::F64 => $function::<$backend, f64>($($argument),*),
+            other => panic!("the CPU kernels compute in f32 or f64, not {other:?}"),
+        }
+    };
+}
+
+pub(super) fn forward<B: Host>(
+    x: FloatTensor<B>,
+    indices: IntTensor<B>,
+    gates: FloatTensor<B>,
+    w_in: FloatTensor<B>,
+    w_out: FloatTensor<B>,
+    act: Act,
+) -> Forward<B> {
+    by_dtype!(x.dtype(), forward_as::<B>(x, indices, gates, w_in, w_out, act))
+}
+
+fn forward_as<B: Host, T: Real + Element>(
+    x: FloatTensor<B>,
+    indices: IntTensor<B>,
+    gates: FloatTensor<B>,
+    w_in: FloatTensor<B>,
+    w_out: FloatTensor<B>,
+    act: Act,
+) -> Forward<B> {
+    let device = x.device();
+    let sizes = sizes(&x.shape(), &indices.shape(), &w_out.shape());
+    let (x, gates, w_in, w_out) = (B::hold(x), B::hold(gates), B::hold(w_in), B::hold(w_out));
+    let (output, hidden) = cpu::forward(Inputs::<T> {
+        x: B::slice(&x),
+        indices: &indices_u32::<B>(indices),
+        gates: B::slice(&gates),
+        w_in: B::slice(&w_in),
+        w_out: B::slice(&w_out),
+        sizes,
+        act,
+    });
+    let float = |values: Vec<T>, shape: Vec<usize>| {
+        B::float_from_data(TensorData::new(values, Shape::from(shape)), &device)
+    };
+    Forward {
+        output: float(output, vec![sizes.tokens, sizes.dim]),
+        hidden: float(hidden, vec![sizes.tokens * sizes.k, act.inputs() * sizes.hidden]),
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // the backward pass's signature, by element type
+pub(super) fn backward<B: Host>(
+    output_grad: FloatTensor<B>,
+    x: FloatTensor<B>,
+    indices: IntTensor<B>,
+    gates: FloatTensor<B>,
+    w_in: FloatTensor<B>,
+    w_out: FloatTensor<B>,
+    hidden: FloatTensor<B>,
+    act: Act,
+) -> [FloatTensor<B>; 4] {
+    by_dtype!(x.dtype(), backward_as::<B>(output_grad, x, indices, gates, w_in, w_out, hidden, act))
+}
+
+#[allow(clippy::too_many_arguments)] // as above
+fn backward_as<B: Host, T: Real + Element>(
+    output_grad: FloatTensor<B>,
+    x: FloatTensor<B>,
+    indices: IntTensor<B>,
+    gates: FloatTensor<B>,
+    w_in: FloatTensor<B>,
+    w_out: FloatTensor<B>,
+    hidden: FloatTensor<B>,
+    act: Act,
+) -> [FloatTensor<B>; 4] {
+    let device = x.device();
+    let shapes = [x.shape(), gates.shape(), w_in.shape(), w_out.shape()];
+    let sizes = sizes(&x.shape(), &indices.shape(), &w_out.shape());
+    let (x, gates, w_in, w_out) = (B::hold(x), B::hold(gates), B::hold(w_in), B::hold(w_out));
+    let (hidden, output_grad) = (B::hold(hidden), B::hold(output_grad));
+    let inputs = Inputs::<T> {
+        x: B::slice(&x),
+        indices: &indices_u32::<B>(indices),
+        gates: B::slice(&gates),
+        w_in: B::slice(&w_in),
+        w_out: B::slice(&w_out),
+        sizes,
+        act,
+    };
+    let grads = cpu::backward(inputs, B::slice(&hidden), B::slice(&output_grad));
+    let [x, gates, w_in, w_out] = shapes;
+    [(grads.x, x), (grads.gates, gates), (grads.w_in, w_in), (grads.w_out, w_out)]
+        .map(|(values, shape)| B::float_from_data(TensorData::new(values, shape), &device))
+}
+
+pub(super) fn select_top_k<B: Host>(scores: FloatTensor<B>, k: usize) -> IntTensor<B> {
+    by_dtype!(scores.dtype(), select_as::<B>(scores, k))
+}
+
+fn select_as<B: Host, T: Real + Element>(scores: FloatTensor<B>, k: usize) -> IntTensor<B> {
+    let device = scores.device();
+    let [rows, experts] = scores.shape().dims();
+    let scores = B::hold(scores);
+    let indices = cpu::select_top_k::<T>(B::slice(&scores), experts, k);
+    let indices: Vec<i64> = indices.into_iter().map(i64::from).collect();
+    B::int_from_data(TensorData::new(indices, Shape::new([rows, k])), &device)
+}
+
+fn sizes(x: &Shape, indices: &Shape, w_out: &Shape) -> Sizes {
+    let ([tokens, dim], [_, k], [experts, _, hidden]) = (x.dims(), indices.dims(), w_out.dims());
+    Sizes { tokens, k, experts, dim, hidden }
+}
+
+fn indices_u32<B: Host>(indices: IntTensor<B>) -> Vec<u32> {
+    B::int_data(indices).iter::<i64>().map(|index| index as u32).collect()
+}

@@ -1,0 +1,79 @@
+//! Pieces of the product that kernels written on tensors share.
+
+use burn::tensor::{DType, Int, Tensor, activation, s};
+
+use crate::Act;
+
+/// Gate part (if any) and up part of the first product.
+fn parts(hidden: Tensor<2>, act: Act) -> (Option<Tensor<2>>, Tensor<2>) {
+    if act.inputs() == 1 {
+        return (None, hidden);
+    }
+    let f = hidden.dims()[1] / 2;
+    (Some(hidden.clone().slice(s![.., 0..f])), hidden.slice(s![.., f..]))
+}
+
+/// `act` of the first product: `[R, G*F]` to `[R, F]`.
+pub(super) fn activate(hidden: Tensor<2>, act: Act) -> Tensor<2> {
+    match (parts(hidden, act), act) {
+        ((Some(gate), up), Act::Swiglu) => activation::silu(gate) * up,
+        ((Some(gate), up), _) => activation::gelu(gate) * up,
+        ((None, up), Act::Relu2) => activation::relu(up).square(),
+        ((None, up), _) => activation::gelu(up),
+    }
+}
+
+/// `act` of the first product, and its derivative times `h_grad`.
+pub(super) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Act) -> (Tensor<2>, Tensor<2>) {
+    match (parts(hidden, act), act) {
+        ((Some(gate), up), Act::Swiglu) => {
+            let sigmoid = activation::sigmoid(gate.clone());
+            let silu = gate * sigmoid.clone();
+            let slope = sigmoid.clone() + silu.clone() * (-sigmoid + 1.0);
+            let gate_grad = h_grad.clone() * up.clone() * slope;
+            (silu.clone() * up, Tensor::cat(vec![gate_grad, h_grad * silu], 1))
+        }
+        ((Some(gate), up), _) => {
+            let (gelu, slope) = gelu(gate);
+            let gate_grad = h_grad.clone() * up.clone() * slope;
+            (gelu.clone() * up, Tensor::cat(vec![gate_grad, h_grad * gelu], 1))
+        }
+        ((None, up), Act::Relu2) => {
+            let relu = activation::relu(up);
+            (relu.clone().square(), h_grad * relu * 2.0)
+        }
+        ((None, up), _) => {
+            let (gelu, slope) = gelu(up);
+            (gelu, h_grad * slope)
+        }
+    }
+}
+
+/// GELU and its derivative.
+fn gelu(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let cdf = ((x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+    let pdf = (x.clone().square() * -0.5).exp() * 0.398_942_280_401_432_7;
+    (x.clone() * cdf.clone(), cdf + x * pdf)
+}
+
+/// Indices of the `k` largest scores, ties to the lower index: k times the largest not yet taken.
+pub(super) fn select_top_k(scores: Tensor<2>, k: usize) -> Tensor<2, Int> {
+    let [n, experts] = scores.dims();
+    let device = scores.device();
+    let ids = Tensor::<1, Int>::arange(0..experts as i64, &device).unsqueeze::<2>().expand([n, experts]);
+    let lowest = match scores.dtype() {
+        DType::F64 => f64::MIN,
+        DType::F16 => -65_504.0,
+        _ => f64::from(f32::MIN),
+    };
+    // A NaN ranks below every number.
+    let mut left = scores.clone().mask_fill(scores.is_nan(), lowest);
+    let mut taken = Vec::with_capacity(k);
+    for _ in 0..k {
+        let best = left.clone().max_dim(1).expand([n, experts]);
+        let index = ids.clone().mask_fill(left.clone().not_equal(best), experts as i64).min_dim(1); // [N, 1]
+        left = left.mask_fill(ids.clone().equal(index.clone().expand([n, experts])), f64::NEG_INFINITY);
+        taken.push(index);
+    }
+    Tensor::cat(taken, 1)
+}

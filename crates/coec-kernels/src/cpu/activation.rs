@@ -1,0 +1,88 @@
+//! Activations on rows of the first product, and their derivatives.
+
+use super::Real;
+use crate::Act;
+
+/// `h = act(pre)` for one row: `pre` is `[G*F]`, `h` is `[F]`.
+#[inline(always)]
+pub(super) fn activate<T: Real>(act: Act, pre: &[T], h: &mut [T]) {
+    match act {
+        Act::Swiglu => {
+            let (gate, up) = pre.split_at(h.len());
+            for ((h, &g), &u) in h.iter_mut().zip(gate).zip(up) {
+                *h = g * g.sigmoid() * u;
+            }
+        }
+        Act::Geglu => {
+            let (gate, up) = pre.split_at(h.len());
+            for ((h, &g), &u) in h.iter_mut().zip(gate).zip(up) {
+                *h = g * normal_cdf(g) * u;
+            }
+        }
+        Act::Gelu => {
+            for (h, &u) in h.iter_mut().zip(pre) {
+                *h = u * normal_cdf(u);
+            }
+        }
+        Act::Relu2 => {
+            for (h, &u) in h.iter_mut().zip(pre) {
+                *h = if u > T::ZERO { u * u } else { T::ZERO };
+            }
+        }
+    }
+}
+
+/// For one row: `h = act(pre)` and `pre_grad = d act/d pre * h_grad`.
+#[inline(always)]
+pub(super) fn differentiate<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
+    let f = h.len();
+    match act {
+        Act::Swiglu => {
+            let ((gate, up), (gate_grad, up_grad)) = (pre.split_at(f), pre_grad.split_at_mut(f));
+            for i in 0..f {
+                let (g, u, d) = (gate[i], up[i], h_grad[i]);
+                let s = g.sigmoid();
+                let silu = g * s;
+                h[i] = silu * u;
+                gate_grad[i] = d * u * (s + silu * (T::ONE - s));
+                up_grad[i] = d * silu;
+            }
+        }
+        Act::Geglu => {
+            let ((gate, up), (gate_grad, up_grad)) = (pre.split_at(f), pre_grad.split_at_mut(f));
+            for i in 0..f {
+                let (g, u, d) = (gate[i], up[i], h_grad[i]);
+                let cdf = normal_cdf(g);
+                h[i] = g * cdf * u;
+                gate_grad[i] = d * u * (cdf + g * normal_pdf(g));
+                up_grad[i] = d * g * cdf;
+            }
+        }
+        Act::Gelu => {
+            for i in 0..f {
+                let (u, d) = (pre[i], h_grad[i]);
+                let cdf = normal_cdf(u);
+                h[i] = u * cdf;
+                pre_grad[i] = d * (cdf + u * normal_pdf(u));
+            }
+        }
+        Act::Relu2 => {
+            for i in 0..f {
+                let relu = if pre[i] > T::ZERO { pre[i] } else { T::ZERO };
+                h[i] = relu * relu;
+                pre_grad[i] = h_grad[i] * (relu + relu);
+            }
+        }
+    }
+}
+
+/// `P(Z <= x)` of the standard normal, so that `gelu(x) = x P(Z <= x)`.
+fn normal_cdf<T: Real>(x: T) -> T {
+    T::constant(0.5) * (T::ONE + (x * T::constant(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+/// The density of the standard normal.
+fn normal_pdf<T: Real>(x: T) -> T {
+    // 1 / sqrt(2 pi)
+    (T::constant(-0.5) * x * x).exp() * T::constant(0.398_942_280_401_432_7)
+}

@@ -1,0 +1,121 @@
+//! The two float types of the CPU kernels.
+
+use std::ops::{Add, AddAssign, Mul, Sub};
+
+/// f32 or f64.
+pub(crate) trait Real:
+    bytemuck::Pod
+    + Send
+    + Sync
+    + PartialOrd
+    + Add<Output = Self>
+    + AddAssign
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + 'static
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+
+    /// `1 / (1 + e^-x)`.
+    fn sigmoid(self) -> Self;
+    /// The Gauss error function.
+    fn erf(self) -> Self;
+    /// `e^x`.
+    fn exp(self) -> Self;
+    /// A constant.
+    fn constant(value: f64) -> Self;
+}
+
+impl Real for f32 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        1.0 / (1.0 + exp_f32(-self))
+    }
+
+    fn erf(self) -> Self {
+        libm::erff(self)
+    }
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        exp_f32(self)
+    }
+
+    #[inline(always)]
+    fn constant(value: f64) -> Self {
+        value as f32
+    }
+}
+
+impl Real for f64 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+
+    fn sigmoid(self) -> Self {
+        1.0 / (1.0 + f64::exp(-self))
+    }
+
+    fn erf(self) -> Self {
+        libm::erf(self)
+    }
+
+    fn exp(self) -> Self {
+        f64::exp(self)
+    }
+
+    #[inline(always)]
+    fn constant(value: f64) -> Self {
+        value
+    }
+}
+
+/// `e^x` within 2 units in the last place, without a branch or a call, so that loops over it
+/// become vector code. Inputs beyond the range of f32 saturate; NaN stays NaN.
+#[inline(always)]
+fn exp_f32(x: f32) -> f32 {
+    // e^x = 2^n e^r with n the nearest integer to x/ln 2 and |r| <= ln(2)/2.
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let x = if x < -87.3 { -87.3 } else { x };
+    let x = if x > 88.3 { 88.3 } else { x };
+    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    // Cephes' minimax polynomial for e^r on that interval.
+    let p = 1.987_569_1e-4;
+    let p = p * r + 1.398_199_9e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 1.666_666_5e-1;
+    let p = p * r + 0.5;
+    let p = p * r * r + r + 1.0;
+    p * f32::from_bits(((n as i32 + 127) << 23) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_accurate_over_its_range() {
+        let mut x = -87.0f32;
+        while x < 88.0 {
+            let (fast, exact) = (f64::from(exp_f32(x)), f64::from(x).exp());
+            assert!((fast / exact - 1.0).abs() < 3e-7, "exp({x}) = {fast}, not {exact}");
+            x += 0.003;
+        }
+    }
+
+    #[test]
+    fn exp_saturates_and_keeps_nan() {
+        assert!(exp_f32(-1e9) > 0.0 && exp_f32(-1e9) < 1e-37);
+        assert!(exp_f32(1e9).is_finite());
+        assert!(exp_f32(f32::NAN).is_nan());
+    }
+}

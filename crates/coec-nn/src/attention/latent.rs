@@ -1,0 +1,75 @@
+//! DeepSeek-V2's multi-head latent attention.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use coec_ir::Mla;
+
+use super::{attend, project, split_heads};
+use crate::{
+    cache::LayerCache,
+    norm::RmsNorm,
+    positions::{Positions, rotate_neighbours, softmax_factor},
+};
+
+/// `h + Attn(Norm(h))`, see [`Mla`].
+#[derive(Module, Debug)]
+pub struct LatentAttention {
+    #[module(skip)]
+    pub(crate) config: Mla,
+    /// In front of the sublayer.
+    pub norm: RmsNorm,
+    /// Query latent and its norm, `[q_rank, D]`, when there is one.
+    pub q_a_proj: Option<Param<Tensor<2>>>,
+    /// Of the query latent.
+    pub q_a_layernorm: Option<RmsNorm>,
+    /// `[H*(nope + rope), q_rank or D]`.
+    pub q_proj: Param<Tensor<2>>,
+    /// `[kv_rank + rope, D]`.
+    pub kv_a_proj_with_mqa: Param<Tensor<2>>,
+    /// Of the key-value latent.
+    pub kv_a_layernorm: RmsNorm,
+    /// `[H*(nope + value), kv_rank]`.
+    pub kv_b_proj: Param<Tensor<2>>,
+    /// `[D, H*value]`.
+    pub o_proj: Param<Tensor<2>>,
+}
+
+impl LatentAttention {
+    pub(crate) fn forward(
+        &self,
+        h: Tensor<3>,
+        positions: &mut Positions,
+        cache: Option<&mut LayerCache>,
+    ) -> Tensor<3> {
+        let Mla { heads, kv_rank, nope, rope_dim, value, rope, .. } = &self.config;
+        let x = self.norm.forward(h.clone()); // [B, T, D]
+        let q = match (&self.q_a_proj, &self.q_a_layernorm) {
+            (Some(proj), Some(norm)) => norm.forward(project(x.clone(), proj.val())), // [B, T, q_rank]
+            _ => x.clone(),
+        };
+        let q = split_heads(project(q, self.q_proj.val()), *heads); // [B, H, T, nope + rope]
+        let latent = project(x, self.kv_a_proj_with_mqa.val()); // [B, T, kv_rank + rope]
+        let key = latent.clone().narrow(2, *kv_rank, *rope_dim).unsqueeze_dim::<4>(1); // [B, 1, T, rope]
+        let latent = self.kv_a_layernorm.forward(latent.narrow(2, 0, *kv_rank)); // [B, T, kv_rank]
+
+        let tables = positions.tables(rope, *rope_dim);
+        let key = rotate_neighbours(key, tables.clone());
+        let (latent, key) = match cache {
+            Some(cache) => {
+                let (latent, key) = cache.append(latent.unsqueeze_dim::<4>(1), key);
+                (latent.squeeze_dim::<3>(1), key) // [B, S, kv_rank], [B, 1, S, rope]
+            }
+            None => (latent, key),
+        };
+        let kv = split_heads(project(latent, self.kv_b_proj.val()), *heads); // [B, H, S, nope + value]
+        let [b, _, s, _] = kv.dims();
+        let key = key.expand([b, *heads, s, *rope_dim]); // one rotary key for all heads
+        let k = Tensor::cat(vec![kv.clone().narrow(3, 0, *nope), key], 3); // [B, H, S, nope + rope]
+        let v = kv.narrow(3, *nope, *value); // [B, H, S, value]
+
+        let rotated = rotate_neighbours(q.clone().narrow(3, *nope, *rope_dim), tables);
+        let q = Tensor::cat(vec![q.narrow(3, 0, *nope), rotated], 3);
+        let scale = ((nope + rope_dim) as f64).powf(-0.5) * softmax_factor(rope);
+        h + project(attend(q, k, v, scale, positions), self.o_proj.val())
+    }
+}

@@ -1,0 +1,65 @@
+//! The attention sublayers: `h + Attn(Norm(h))`.
+
+mod latent;
+mod multi_head;
+
+pub use latent::LatentAttention;
+pub use multi_head::MultiHeadAttention;
+
+use burn::module::Module;
+use burn::tensor::{Tensor, activation::softmax};
+
+use crate::{cache::LayerCache, positions::Positions};
+
+/// Either kind of attention.
+#[derive(Module, Debug)]
+pub enum Attention {
+    /// Multi-head attention.
+    MultiHead(MultiHeadAttention),
+    /// Latent attention.
+    Latent(LatentAttention),
+}
+
+impl Attention {
+    /// The stream after the sublayer, `[B, T, D]`.
+    pub(crate) fn forward(
+        &self,
+        h: Tensor<3>,
+        positions: &mut Positions,
+        cache: Option<&mut LayerCache>,
+    ) -> Tensor<3> {
+        match self {
+            Self::MultiHead(block) => block.forward(h, positions, cache),
+            Self::Latent(block) => block.forward(h, positions, cache),
+        }
+    }
+}
+
+/// `x W^T` for `x` `[B, T, in]` and `W` `[out, in]`.
+fn project(x: Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
+    let [b, t, width] = x.dims();
+    let [out, _] = weight.dims();
+    x.reshape([b * t, width]).matmul(weight.transpose()).reshape([b, t, out])
+}
+
+/// `[B, T, H*width]` to `[B, H, T, width]`.
+fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
+    let [b, t, width] = x.dims();
+    x.reshape([b, t, heads, width / heads]).swap_dims(1, 2)
+}
+
+/// Softmax attention over all keys a token may see.
+///
+/// # Shapes
+///
+/// - `q`: `[B, H, T, d]`, `k`: `[B, H, S, d]`, `v`: `[B, H, S, e]`, output: `[B, T, H*e]`
+fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64, positions: &Positions) -> Tensor<3> {
+    let [b, h, t, _] = q.dims();
+    let e = v.dims()[3];
+    let scores = (q * scale).matmul(k.swap_dims(2, 3)); // [B, H, T, S]
+    let scores = match positions.mask() {
+        Some(mask) => scores + mask,
+        None => scores,
+    };
+    softmax(scores, 3).matmul(v).swap_dims(1, 2).reshape([b, t, h * e])
+}

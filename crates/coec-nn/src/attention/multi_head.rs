@@ -1,0 +1,85 @@
+//! Multi-head attention with grouped queries.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use coec_ir::{Mha, QkNorm};
+
+use super::{attend, project, split_heads};
+use crate::{
+    cache::LayerCache,
+    norm::RmsNorm,
+    positions::{Positions, rotate_half_split, softmax_factor},
+};
+
+/// `h + Attn(Norm(h))`, see [`Mha`].
+#[derive(Module, Debug)]
+pub struct MultiHeadAttention {
+    #[module(skip)]
+    pub(crate) config: Mha,
+    /// In front of the sublayer.
+    pub norm: RmsNorm,
+    /// `[H*d, D]`.
+    pub q_proj: Param<Tensor<2>>,
+    /// `[G*d, D]` with G key-value heads.
+    pub k_proj: Param<Tensor<2>>,
+    /// `[G*d, D]`.
+    pub v_proj: Param<Tensor<2>>,
+    /// `[D, H*d]`.
+    pub o_proj: Param<Tensor<2>>,
+    /// `[H*d]`, `[G*d]`, `[G*d]`, if the projections have biases.
+    pub biases: Vec<Param<Tensor<1>>>,
+    /// Of queries, if they are normed.
+    pub q_norm: Option<RmsNorm>,
+    /// Of keys, if they are normed.
+    pub k_norm: Option<RmsNorm>,
+}
+
+impl MultiHeadAttention {
+    pub(crate) fn forward(
+        &self,
+        h: Tensor<3>,
+        positions: &mut Positions,
+        cache: Option<&mut LayerCache>,
+    ) -> Tensor<3> {
+        let Mha { heads, kv_heads, head_dim, rope, qk_norm, .. } = &self.config;
+        let x = self.norm.forward(h.clone()); // [B, T, D]
+        let biased = |y: Tensor<3>, i: usize| match self.biases.get(i) {
+            Some(bias) => y + bias.val().unsqueeze(),
+            None => y,
+        };
+        let q = biased(project(x.clone(), self.q_proj.val()), 0); // [B, T, H*d]
+        let k = biased(project(x.clone(), self.k_proj.val()), 1); // [B, T, G*d]
+        let v = biased(project(x, self.v_proj.val()), 2); // [B, T, G*d]
+
+        let (mut q, mut k) = (q, k);
+        if let (QkNorm::Full, Some(q_norm), Some(k_norm)) = (qk_norm, &self.q_norm, &self.k_norm) {
+            (q, k) = (q_norm.forward(q), k_norm.forward(k));
+        }
+        let (mut q, mut k) = (split_heads(q, *heads), split_heads(k, *kv_heads)); // [B, H|G, T, d]
+        if let (QkNorm::Head, Some(q_norm), Some(k_norm)) = (qk_norm, &self.q_norm, &self.k_norm) {
+            (q, k) = (q_norm.forward(q), k_norm.forward(k));
+        }
+        let v = split_heads(v, *kv_heads); // [B, G, T, d]
+
+        let tables = positions.tables(rope, *head_dim);
+        let q = rotate_half_split(q, tables.clone());
+        let k = rotate_half_split(k, tables);
+        let (k, v) = match cache {
+            Some(cache) => cache.append(k, v), // [B, G, S, d]
+            None => (k, v),
+        };
+        let group = heads / kv_heads;
+        let (k, v) = (repeat_heads(k, group), repeat_heads(v, group)); // [B, H, S, d]
+        let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
+        h + project(attend(q, k, v, scale, positions), self.o_proj.val())
+    }
+}
+
+/// Each head `times` times in a row: `[B, G, S, d]` to `[B, G*times, S, d]`.
+fn repeat_heads(x: Tensor<4>, times: usize) -> Tensor<4> {
+    if times == 1 {
+        return x;
+    }
+    let [b, g, s, d] = x.dims();
+    x.reshape([b, g, 1, s, d]).expand([b, g, times, s, d]).reshape([b, g * times, s, d])
+}

@@ -1,0 +1,48 @@
+//! What generation keeps from the tokens already seen.
+
+use burn::tensor::Tensor;
+
+/// One layer's cached tensors, along the token dimension: keys and values for
+/// multi-head attention, the normed latent and the rotated key for latent attention.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LayerCache {
+    entries: Option<(Tensor<4>, Tensor<4>)>,
+}
+
+/// The generation cache of a model.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    pub(crate) layers: Vec<LayerCache>,
+    pub(crate) seen: usize,
+}
+
+impl Cache {
+    pub(crate) fn new(layers: usize) -> Self {
+        Self { layers: vec![LayerCache::default(); layers], seen: 0 }
+    }
+
+    /// Tokens seen so far.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// Elements held, over all layers.
+    pub fn elements(&self) -> usize {
+        let size = |(a, b): &(Tensor<4>, Tensor<4>)| a.shape().num_elements() + b.shape().num_elements();
+        self.layers.iter().filter_map(|layer| layer.entries.as_ref()).map(size).sum()
+    }
+}
+
+impl LayerCache {
+    /// Appends two tensors along dimension 2 and returns everything kept.
+    pub fn append(&mut self, a: Tensor<4>, b: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let joined = match self.entries.take() {
+            None => (a, b),
+            Some((before_a, before_b)) => {
+                (Tensor::cat(vec![before_a, a], 2), Tensor::cat(vec![before_b, b], 2))
+            }
+        };
+        self.entries = Some(joined.clone());
+        joined
+    }
+}

@@ -1,0 +1,115 @@
+//! The Chain-of-Experts sublayer: score, route, dispatch, combine, C times.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use coec_ir::{Carry, Coe, Gate, Output};
+
+use super::{
+    Experts, Mlp, balance,
+    router::{Router, Routing},
+};
+use crate::norm::RmsNorm;
+
+/// A pool of experts used in sequence, see [`Coe`].
+#[derive(Module, Debug)]
+pub struct Chain {
+    #[module(skip)]
+    pub(crate) config: Coe,
+    /// One, or one per iteration for norm=each.
+    pub norms: Vec<RmsNorm>,
+    /// One, or one per iteration for gate=independent.
+    pub routers: Vec<Router>,
+    /// The routed experts.
+    pub experts: Experts,
+    /// The shared experts as one MLP of width S*F.
+    pub shared: Option<Mlp>,
+}
+
+/// Which experts an iteration selected, and how often.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Layer, from 0.
+    pub layer: usize,
+    /// Iteration, from 0.
+    pub iteration: usize,
+    /// Selections per expert over the batch, `[E]`.
+    pub counts: Tensor<1>,
+}
+
+/// What the sublayer returns besides the stream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Observed {
+    /// The weighted balance losses, `[1]`.
+    pub aux_loss: Option<Tensor<1>>,
+    /// Selections per expert, one entry per routing.
+    pub counts: Vec<Tensor<1>>,
+}
+
+impl Chain {
+    /// The stream after the sublayer, `[B, T, D]`.
+    pub(crate) fn forward(&self, h: Tensor<3>) -> (Tensor<3>, Observed) {
+        let [b, t, d] = h.dims();
+        let config = &self.config;
+        let wiring = config.wiring();
+        let stream = h.reshape([b * t, d]); // [N, D]
+        let start = if wiring.starts_normed { self.norms[0].forward(stream.clone()) } else { stream.clone() };
+
+        let mut observed = Observed::default();
+        let mut state = start.clone();
+        let mut change: Option<Tensor<2>> = None;
+        let mut routing: Option<Routing> = None;
+        for iteration in 0..config.iter {
+            let u = if wiring.starts_normed {
+                state.clone()
+            } else {
+                self.norms[iteration.min(self.norms.len() - 1)].forward(state.clone())
+            };
+            let routing = match (&mut routing, config.gate) {
+                (Some(first), Gate::Frozen) => first,
+                (slot, _) => {
+                    let router = &self.routers[iteration.min(self.routers.len() - 1)];
+                    let new = router.forward(u.clone(), config.k[iteration]);
+                    observed.add(config, &new, b);
+                    slot.insert(new)
+                }
+            };
+            let mut y = self.experts.forward(u.clone(), routing.indices.clone(), routing.gates.clone());
+            if let Some(shared) = self.shared.as_ref().filter(|_| config.runs_shared(iteration)) {
+                y = y + shared.forward(u);
+            }
+            if wiring.output == Output::StreamPlusChange {
+                // Summed rather than taken as a difference: exact for one iteration.
+                change = Some(match change {
+                    Some(sum) => sum + y.clone(),
+                    None => y.clone(),
+                });
+            }
+            state = match wiring.carry {
+                Carry::AddToState => state + y,
+                Carry::AddToStart => start.clone() + y,
+                Carry::Replace => y,
+            };
+        }
+        let out = match wiring.output {
+            Output::State => state,
+            Output::StreamPlusState => stream + state,
+            Output::StreamPlusChange => match change {
+                Some(change) => stream + change,
+                None => stream,
+            },
+        };
+        (out.reshape([b, t, d]), observed)
+    }
+}
+
+impl Observed {
+    fn add(&mut self, config: &Coe, routing: &Routing, batch: usize) {
+        let counts = balance::counts(routing, batch); // [B, E]
+        let loss = balance::loss(&config.balance, routing, config.router.score, &counts);
+        self.aux_loss = match (self.aux_loss.take(), loss) {
+            (Some(sum), Some(loss)) => Some(sum + loss),
+            (sum, loss) => sum.or(loss),
+        };
+        self.counts.push(counts.sum_dim(0).reshape([config.experts]));
+    }
+}

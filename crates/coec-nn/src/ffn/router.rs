@@ -1,0 +1,79 @@
+//! Score and select.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Int, Tensor, activation};
+use coec_ir::{GroupScore, Groups, Router as Config, Score};
+
+/// One router of a chain.
+#[derive(Module, Debug)]
+pub struct Router {
+    #[module(skip)]
+    pub(crate) config: Config,
+    /// `[E, D]`.
+    pub weight: Param<Tensor<2>>,
+    /// Added to the scores for the selection only, `[E]`; never trained by gradient.
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+/// What a router decided for a batch of tokens.
+#[derive(Debug, Clone)]
+pub struct Routing {
+    /// Before the scoring function, `[N, E]`.
+    pub logits: Tensor<2>,
+    /// After it, `[N, E]`.
+    pub scores: Tensor<2>,
+    /// The selected experts, `[N, K]`.
+    pub indices: Tensor<2, Int>,
+    /// Their weights, `[N, K]`.
+    pub gates: Tensor<2>,
+}
+
+impl Router {
+    /// Scores `u` `[N, D]` and selects `k` experts per token.
+    pub fn forward(&self, u: Tensor<2>, k: usize) -> Routing {
+        let logits = u.matmul(self.weight.val().transpose()); // [N, E]
+        let scores = match self.config.score {
+            Score::Softmax => activation::softmax(logits.clone(), 1),
+            Score::Sigmoid => activation::sigmoid(logits.clone()),
+        };
+        // The selection is not differentiated, and the bias takes part in nothing else.
+        let mut ranked = scores.clone().detach();
+        if let Some(bias) = &self.bias {
+            ranked = ranked + bias.val().detach().unsqueeze();
+        }
+        if let Some(groups) = &self.config.groups {
+            ranked = keep_best_groups(ranked, groups);
+        }
+        let indices = coec_kernels::select_top_k(ranked, k); // [N, K]
+        let mut gates = scores.clone().gather(1, indices.clone()); // [N, K]
+        if self.config.renorm {
+            gates = gates.clone() / (gates.sum_dim(1) + 1e-20);
+        }
+        if self.config.scale != 1.0 {
+            gates = gates * self.config.scale;
+        }
+        Routing { logits, scores, indices, gates }
+    }
+}
+
+/// Scores outside the best groups become -inf.
+fn keep_best_groups(scores: Tensor<2>, groups: &Groups) -> Tensor<2> {
+    let [n, e] = scores.dims();
+    let (g, size) = (groups.groups, e / groups.groups);
+    let grouped = scores.clone().reshape([n * g, size]);
+    let group_scores = match groups.score {
+        GroupScore::Max => grouped.max_dim(1),
+        GroupScore::Top2 => {
+            let best = coec_kernels::select_top_k(grouped.clone(), 2);
+            grouped.gather(1, best).sum_dim(1)
+        }
+    };
+    let kept = coec_kernels::select_top_k(group_scores.reshape([n, g]), groups.keep); // [N, M]
+    let device = scores.device();
+    let ids = Tensor::<1, Int>::arange(0..g as i64, &device).reshape([1, g, 1]);
+    let kept = kept.reshape([n, 1, groups.keep]);
+    let is_kept = ids.expand([n, g, groups.keep]).equal(kept.expand([n, g, groups.keep])); // [N, G, M]
+    let dropped = is_kept.int().sum_dim(2).equal_elem(0); // [N, G, 1]
+    let dropped = dropped.expand([n, g, size]).reshape([n, e]);
+    scores.mask_fill(dropped, f64::NEG_INFINITY)
+}

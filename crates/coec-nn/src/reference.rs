@@ -1,0 +1,349 @@
+//! The slow, obvious forward pass: one token at a time, one expert at a time.
+//!
+//! It shares nothing with the modules but their parameters: no kernels, no
+//! batching, no masks, no rotary tables, no balance code. Gradients come from
+//! Burn's tape over its plain operations. It exists to be compared with.
+
+use burn::tensor::{Int, Tensor, activation, s};
+use coec_ir::{Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, QkNorm, Residual, Rope, Score};
+
+use crate::{
+    attention::{Attention, LatentAttention, MultiHeadAttention},
+    ffn::{Chain, Ffn, Mlp, Router},
+    model::{Forward, LanguageModel},
+    norm::RmsNorm,
+    positions::{frequencies, softmax_factor},
+};
+
+/// A row: one token's vector, `[1, width]`.
+type Row = Tensor<2>;
+
+/// Logits and balance losses for `tokens` `[B, T]`, computed row by row.
+pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
+    let [batch, length] = tokens.dims();
+    let ids: Vec<i64> = tokens.into_data().iter::<i64>().collect();
+    let embedding = model.embedding.val();
+    let [_, d] = embedding.dims();
+    // h[b][t] is the stream of token t of sequence b.
+    let mut h: Vec<Vec<Row>> =
+        ids.chunks(length).map(|ids| ids.iter().map(|&id| row(&embedding, id as usize)).collect()).collect();
+
+    let mut aux_loss: Option<Tensor<1>> = None;
+    for layer in &model.layers {
+        for sequence in &mut h {
+            *sequence = match &layer.attention {
+                Attention::MultiHead(block) => multi_head(block, sequence),
+                Attention::Latent(block) => latent(block, sequence),
+            };
+        }
+        match &layer.ffn {
+            Ffn::Dense(dense) => {
+                for h in h.iter_mut().flatten() {
+                    *h = h.clone() + mlp(&dense.mlp, norm(&dense.norm, h.clone()));
+                }
+            }
+            Ffn::Chain(block) => {
+                for loss in chain(block, &mut h) {
+                    aux_loss = Some(match aux_loss {
+                        Some(sum) => sum + loss,
+                        None => loss,
+                    });
+                }
+            }
+        }
+    }
+    let head = model.head.as_ref().map_or(embedding, |head| head.val());
+    let rows = h.into_iter().flatten().map(|h| apply(&head, norm(&model.norm, h))).collect();
+    let vocab = head.dims()[0];
+    let logits = Tensor::cat(rows, 0).reshape([batch, length, vocab]);
+    debug_assert_eq!(head.dims()[1], d);
+    Forward { logits, aux_loss, loads: Vec::new() }
+}
+
+fn row(matrix: &Tensor<2>, index: usize) -> Row {
+    matrix.clone().slice(s![index..index + 1, ..])
+}
+
+/// `W x` for a weight `[out, in]` and a row `[1, in]`.
+fn apply(weight: &Tensor<2>, x: Row) -> Row {
+    (weight.clone() * x).sum_dim(1).transpose() // each output is one dot product
+}
+
+fn norm(norm: &RmsNorm, x: Row) -> Row {
+    let width = x.dims()[1] as f64;
+    let mean = x.clone().powf_scalar(2.0).sum_dim(1) / width;
+    x / (mean + norm.eps).sqrt() * norm.weight.val().unsqueeze()
+}
+
+fn columns(x: &Row, start: usize, count: usize) -> Row {
+    x.clone().slice(s![.., start..start + count])
+}
+
+/// Rotates the pairs that `pair(i)` names by position times frequency.
+fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize) -> (usize, usize)) -> Row {
+    let width = x.dims()[1];
+    let magnitude = match *rope {
+        Rope::Rope { .. } => 1.0,
+        Rope::Yarn { factor, mscale, mscale_all_dim, .. } => {
+            (0.1 * mscale * factor.ln() + 1.0) / (0.1 * mscale_all_dim * factor.ln() + 1.0)
+        }
+    };
+    let mut out: Vec<Option<Row>> = vec![None; width];
+    for (i, frequency) in frequencies(rope, width).into_iter().enumerate() {
+        let (sin, cos) = (position as f64 * frequency).sin_cos();
+        let (first, second) = pair(i);
+        let (a, b) = (columns(&x, first, 1), columns(&x, second, 1));
+        out[first] = Some((a.clone() * cos - b.clone() * sin) * magnitude);
+        out[second] = Some((b * cos + a * sin) * magnitude);
+    }
+    Tensor::cat(out.into_iter().flatten().collect(), 1)
+}
+
+/// One query against the keys and values so far.
+fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64) -> Row {
+    let scores = keys.iter().map(|k| (q.clone() * k.clone()).sum_dim(1) * scale).collect();
+    let weights = activation::softmax(Tensor::cat(scores, 1), 1);
+    let mixed = values.iter().enumerate().map(|(s, v)| v.clone() * columns(&weights, s, 1));
+    mixed.reduce(|sum, v| sum + v).expect("a token sees itself")
+}
+
+fn multi_head(block: &MultiHeadAttention, h: &[Row]) -> Vec<Row> {
+    let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, .. } = &block.config;
+    let scale = softmax_factor(rope) / (*d as f64).sqrt();
+    let biased = |y: Row, i: usize| match block.biases.get(i) {
+        Some(bias) => y + bias.val().unsqueeze(),
+        None => y,
+    };
+    let half_split = |i: usize| (i, i + d / 2);
+    let (mut keys, mut values) = (vec![Vec::new(); *kv_heads], vec![Vec::new(); *kv_heads]);
+    let mut out = Vec::new();
+    for (t, stream) in h.iter().enumerate() {
+        let x = norm(&block.norm, stream.clone());
+        let mut q = biased(apply(&block.q_proj.val(), x.clone()), 0);
+        let mut k = biased(apply(&block.k_proj.val(), x.clone()), 1);
+        let v = biased(apply(&block.v_proj.val(), x), 2);
+        let norms = block.q_norm.as_ref().zip(block.k_norm.as_ref());
+        if let (QkNorm::Full, Some((q_norm, k_norm))) = (qk_norm, norms) {
+            (q, k) = (norm(q_norm, q), norm(k_norm, k));
+        }
+        let head = |x: &Row, j: usize, head_norm: Option<&RmsNorm>| {
+            let x = columns(x, j * d, *d);
+            match (qk_norm, head_norm) {
+                (QkNorm::Head, Some(head_norm)) => norm(head_norm, x),
+                _ => x,
+            }
+        };
+        for j in 0..*kv_heads {
+            let k = head(&k, j, norms.map(|(_, k)| k));
+            keys[j].push(rotate(k, t, rope, half_split));
+            values[j].push(columns(&v, j * d, *d));
+        }
+        let mixed = (0..*heads).map(|j| {
+            let kv = j / (heads / kv_heads);
+            let q = rotate(head(&q, j, norms.map(|(q, _)| q)), t, rope, half_split);
+            attend(q, &keys[kv], &values[kv], scale)
+        });
+        out.push(stream.clone() + apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1)));
+    }
+    out
+}
+
+fn latent(block: &LatentAttention, h: &[Row]) -> Vec<Row> {
+    let Mla { heads, kv_rank, nope, rope_dim, value, rope, .. } = &block.config;
+    let scale = softmax_factor(rope) / ((nope + rope_dim) as f64).sqrt();
+    let neighbours = |i: usize| (2 * i, 2 * i + 1);
+    let (mut keys, mut values) = (vec![Vec::new(); *heads], vec![Vec::new(); *heads]);
+    let mut out = Vec::new();
+    for (t, stream) in h.iter().enumerate() {
+        let x = norm(&block.norm, stream.clone());
+        let q = match (&block.q_a_proj, &block.q_a_layernorm) {
+            (Some(down), Some(down_norm)) => norm(down_norm, apply(&down.val(), x.clone())),
+            _ => x.clone(),
+        };
+        let q = apply(&block.q_proj.val(), q);
+        let down = apply(&block.kv_a_proj_with_mqa.val(), x);
+        let key = rotate(columns(&down, *kv_rank, *rope_dim), t, rope, neighbours);
+        let kv = apply(&block.kv_b_proj.val(), norm(&block.kv_a_layernorm, columns(&down, 0, *kv_rank)));
+        let mut mixed = Vec::new();
+        for j in 0..*heads {
+            let kv = columns(&kv, j * (nope + value), nope + value);
+            keys[j].push(Tensor::cat(vec![columns(&kv, 0, *nope), key.clone()], 1));
+            values[j].push(columns(&kv, *nope, *value));
+            let q = columns(&q, j * (nope + rope_dim), nope + rope_dim);
+            let rotated = rotate(columns(&q, *nope, *rope_dim), t, rope, neighbours);
+            let q = Tensor::cat(vec![columns(&q, 0, *nope), rotated], 1);
+            mixed.push(attend(q, &keys[j], &values[j], scale));
+        }
+        out.push(stream.clone() + apply(&block.o_proj.val(), Tensor::cat(mixed, 1)));
+    }
+    out
+}
+
+fn act(act: Act, wide: Row) -> Row {
+    let gelu = |x: Row| {
+        let cdf = ((x.clone() / 2f64.sqrt()).erf() + 1.0) / 2.0;
+        x * cdf
+    };
+    let f = wide.dims()[1] / 2;
+    match act {
+        Act::Swiglu => {
+            let gate = columns(&wide, 0, f);
+            let silu = gate.clone() / ((-gate).exp() + 1.0);
+            silu * columns(&wide, f, f)
+        }
+        Act::Geglu => gelu(columns(&wide, 0, f)) * columns(&wide, f, f),
+        Act::Gelu => gelu(wide),
+        Act::Relu2 => activation::relu(wide).powf_scalar(2.0),
+    }
+}
+
+fn mlp(block: &Mlp, x: Row) -> Row {
+    apply(&block.w_out.val(), act(block.act, apply(&block.w_in.val(), x)))
+}
+
+/// One token's routing: the scores, and the selected experts with their weights.
+struct Routed {
+    logits: Row,
+    scores: Row,
+    chosen: Vec<(usize, Row)>,
+}
+
+fn route(router: &Router, u: Row, k: usize) -> Routed {
+    let logits = apply(&router.weight.val(), u);
+    let exp = logits.clone().exp();
+    let scores = match router.config.score {
+        Score::Softmax => exp.clone() / exp.sum_dim(1),
+        Score::Sigmoid => exp.clone() / (exp + 1.0),
+    };
+    let values = |x: &Row| x.clone().into_data().iter::<f64>().collect::<Vec<_>>();
+    let mut ranked = values(&scores);
+    if let Some(bias) = &router.bias {
+        let bias: Vec<f64> = bias.val().into_data().iter::<f64>().collect();
+        ranked.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias);
+    }
+    let best = |values: &[f64], count: usize| {
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+        order.truncate(count);
+        order
+    };
+    if let Some(groups) = &router.config.groups {
+        let size = ranked.len() / groups.groups;
+        let of_group: Vec<f64> = ranked
+            .chunks(size)
+            .map(|group| {
+                let top = best(group, 2);
+                match groups.score {
+                    GroupScore::Max => group[top[0]],
+                    GroupScore::Top2 => group[top[0]] + group[top[1]],
+                }
+            })
+            .collect();
+        let kept = best(&of_group, groups.keep);
+        for (e, score) in ranked.iter_mut().enumerate() {
+            if !kept.contains(&(e / size)) {
+                *score = f64::NEG_INFINITY;
+            }
+        }
+    }
+    let chosen = best(&ranked, k);
+    let mut gates: Vec<Row> = chosen.iter().map(|&e| columns(&scores, e, 1)).collect();
+    if router.config.renorm {
+        let sum = gates.iter().cloned().reduce(|a, b| a + b).expect("k is at least 1") + 1e-20;
+        gates = gates.into_iter().map(|gate| gate / sum.clone()).collect();
+    }
+    let gates = gates.into_iter().map(|gate| gate * router.config.scale);
+    Routed { logits, scores, chosen: chosen.iter().copied().zip(gates).collect() }
+}
+
+/// Runs the chain on every token; returns the balance losses.
+fn chain(block: &Chain, h: &mut [Vec<Row>]) -> Vec<Tensor<1>> {
+    let config = &block.config;
+    let experts = &block.experts;
+    let (w_in, w_out) = (experts.w_in.val(), experts.w_out.val());
+    let expert = |e: usize, u: Row| {
+        let weight = |w: &Tensor<3>| w.clone().slice(s![e..e + 1, .., ..]).squeeze_dim::<2>(0);
+        apply(&weight(&w_out), act(experts.act, apply(&weight(&w_in), u)))
+    };
+    // routings[iteration][sequence][token]
+    let mut routings: Vec<Vec<Vec<Routed>>> =
+        (0..config.routings()).map(|_| h.iter().map(|_| Vec::new()).collect()).collect();
+    for (b, sequence) in h.iter_mut().enumerate() {
+        for (t, stream) in sequence.iter_mut().enumerate() {
+            let once = config.norm == ChainNorm::Once;
+            let z0 = if once { norm(&block.norms[0], stream.clone()) } else { stream.clone() };
+            let mut z = z0.clone();
+            for c in 0..config.iter {
+                let u = match config.norm {
+                    ChainNorm::Once => z.clone(),
+                    ChainNorm::Each => norm(&block.norms[c], z.clone()),
+                    ChainNorm::Tied => norm(&block.norms[0], z.clone()),
+                };
+                if c == 0 || config.gate != Gate::Frozen {
+                    let router = if config.gate == Gate::Independent { c } else { 0 };
+                    let routed = route(&block.routers[router], u.clone(), config.k[c]);
+                    routings[c][b].push(routed);
+                }
+                let routed = &routings[if config.gate == Gate::Frozen { 0 } else { c }][b][t];
+                let mut y = z.zeros_like();
+                for (e, gate) in &routed.chosen {
+                    y = y + expert(*e, u.clone()) * gate.clone();
+                }
+                if let Some(shared) = block.shared.as_ref().filter(|_| config.runs_shared(c)) {
+                    y = y + mlp(shared, u);
+                }
+                z = match config.residual {
+                    Residual::Inner | Residual::Both | Residual::Delta => z + y,
+                    Residual::Init => z0.clone() + y,
+                    Residual::Outer | Residual::None => y,
+                };
+            }
+            *stream = match config.residual {
+                Residual::Inner | Residual::Init | Residual::None => z,
+                Residual::Outer | Residual::Both => stream.clone() + z,
+                Residual::Delta => stream.clone() + (z - z0),
+            };
+        }
+    }
+    routings.iter().flat_map(|routing| balance(config, routing)).collect()
+}
+
+/// The balance losses of one iteration.
+fn balance(config: &Coe, routing: &[Vec<Routed>]) -> Vec<Tensor<1>> {
+    let share = |routed: &Routed| match config.router.score {
+        Score::Softmax => routed.scores.clone(),
+        Score::Sigmoid => routed.scores.clone() / routed.scores.clone().sum_dim(1),
+    };
+    // sum_e f_e P_e over some tokens
+    let evenness = |tokens: &[&Routed]| {
+        let mut f = vec![0.0; config.experts];
+        for (e, _) in tokens.iter().flat_map(|routed| &routed.chosen) {
+            f[*e] += config.experts as f64 / (tokens[0].chosen.len() * tokens.len()) as f64;
+        }
+        let shares = tokens.iter().map(|routed| share(routed)).reduce(|a, b| a + b);
+        let p = shares.expect("there are tokens") / tokens.len() as f64;
+        let terms = f.into_iter().enumerate().map(|(e, f)| columns(&p, e, 1) * f);
+        terms.reduce(|a, b| a + b).expect("there are experts").reshape([1])
+    };
+    let all: Vec<&Routed> = routing.iter().flatten().collect();
+    let mut losses = Vec::new();
+    for term in &config.balance {
+        match *term {
+            Balance::SeqAux { alpha } => {
+                for sequence in routing {
+                    let tokens: Vec<&Routed> = sequence.iter().collect();
+                    losses.push(evenness(&tokens) * (alpha / routing.len() as f64));
+                }
+            }
+            Balance::SwitchAux { alpha } => losses.push(evenness(&all) * alpha),
+            Balance::ZLoss { alpha } => {
+                for routed in &all {
+                    let log_sum = routed.logits.clone().exp().sum_dim(1).log();
+                    losses.push(log_sum.square().reshape([1]) * (alpha / all.len() as f64));
+                }
+            }
+            Balance::Bias { .. } => {}
+        }
+    }
+    losses
+}
