@@ -1,0 +1,196 @@
+//! What can be wrong with data.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Data that cannot be read, parsed or packed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A generator that does not exist.
+    #[error("there is no built-in data set named `{name}`")]
+    UnknownBuiltin {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: &'static [&'static str],
+    },
+    /// A pattern that is not a glob.
+    #[error("`{pattern}` is not a valid path pattern: {reason}")]
+    BadGlob {
+        /// The pattern as written.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No file of that name.
+    #[error("no file matches `{pattern}` in {}", base.display())]
+    NoMatch {
+        /// The pattern as written.
+        pattern: String,
+        /// The folder it is relative to.
+        base: PathBuf,
+    },
+    /// A folder, a device or another thing that is not a file.
+    #[error("{} is not a file", path.display())]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The system refuses to read a file.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that is not text.
+    #[error("{}:{line}:{column}: not valid UTF-8", path.display())]
+    NotUtf8 {
+        /// Its path.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+    },
+    /// A line that is not JSON.
+    #[error("{}:{line}:{column}: broken JSON: {reason}", path.display())]
+    BrokenJson {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What the parser expected.
+        reason: String,
+    },
+    /// A line that is JSON, but not an object.
+    #[error("{}:{line}: expected a JSON object, found {found}", path.display())]
+    NotAnObject {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What stands there instead.
+        found: &'static str,
+    },
+    /// The template names a field that a line does not have.
+    #[error("{}:{line}: no field `{field}`, which the template asks for", path.display())]
+    UnknownField {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The field asked for.
+        field: String,
+        /// The fields of that line.
+        present: Vec<String>,
+    },
+    /// A field that is a list or an object.
+    #[error("{}:{line}: field `{field}` is {found}, which has no plain text", path.display())]
+    NotAScalar {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The field.
+        field: String,
+        /// What it holds.
+        found: &'static str,
+    },
+    /// A template that cannot be read.
+    #[error("template, column {column}: {reason}")]
+    BadTemplate {
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Files, but no text in them.
+    #[error("`{pattern}` holds no text")]
+    Empty {
+        /// The pattern as written.
+        pattern: String,
+    },
+    /// Too few tokens for one sequence.
+    #[error("the {part} part has {tokens} tokens, and one sequence needs {needed}")]
+    TooSmall {
+        /// Which part.
+        part: Part,
+        /// Tokens there are.
+        tokens: usize,
+        /// Tokens one sequence takes, its last target included.
+        needed: usize,
+    },
+}
+
+/// A part of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What is learned from.
+    Train,
+    /// What is held out.
+    Validation,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+        })
+    }
+}
+
+impl DataError {
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownBuiltin { .. } => "coec::data::unknown_builtin",
+            Self::BadGlob { .. } => "coec::data::bad_glob",
+            Self::NoMatch { .. } => "coec::data::no_match",
+            Self::NotAFile { .. } => "coec::data::not_a_file",
+            Self::Unreadable { .. } => "coec::data::unreadable",
+            Self::NotUtf8 { .. } => "coec::data::not_utf8",
+            Self::BrokenJson { .. } => "coec::data::broken_json",
+            Self::NotAnObject { .. } => "coec::data::not_an_object",
+            Self::UnknownField { .. } => "coec::data::unknown_field",
+            Self::NotAScalar { .. } => "coec::data::not_a_scalar",
+            Self::BadTemplate { .. } => "coec::data::bad_template",
+            Self::Empty { .. } => "coec::data::empty",
+            Self::TooSmall { .. } => "coec::data::too_small",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Self::UnknownBuiltin { known, .. } => format!("built-in data sets: {}", known.join(", ")),
+            Self::BadGlob { .. } => {
+                "`*` stands for any name, `**` for any folders, `[ab]` for one of these".into()
+            }
+            Self::NoMatch { .. } => "paths are relative to the file they stand in".into(),
+            Self::NotAFile { .. } => "name a file, or the files of a folder with `folder/*`".into(),
+            Self::Unreadable { source, .. } => source.to_string(),
+            Self::NotUtf8 { .. } => "convert the file to UTF-8".into(),
+            Self::BrokenJson { .. } | Self::NotAnObject { .. } => {
+                "JSON Lines holds one complete JSON object on each line".into()
+            }
+            Self::UnknownField { present, .. } if present.is_empty() => "the line has no fields".into(),
+            Self::UnknownField { present, .. } => format!("the line has: {}", present.join(", ")),
+            Self::NotAScalar { .. } => {
+                "templates take strings, numbers, true, false and null (as nothing)".into()
+            }
+            Self::BadTemplate { .. } => {
+                "`{field}` stands for the field's value; `{{` and `}}` for the braces themselves".into()
+            }
+            Self::Empty { .. } => "add text, or name other files".into(),
+            Self::TooSmall { .. } => "add text, or train with a smaller context".into(),
+        }
+    }
+}

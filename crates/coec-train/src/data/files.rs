@@ -1,0 +1,146 @@
+//! From a path or glob to the text of files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::DataError;
+
+/// The files that `pattern` names, relative to `base`, in sorted order.
+///
+/// A file whose very name is the pattern comes first, so that a name may hold
+/// a bracket. Folders and devices that a pattern happens to match are passed over.
+pub(crate) fn resolve(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let literal = base.join(pattern);
+    if literal.is_file() {
+        return Ok(vec![literal]);
+    }
+    if literal.exists() {
+        return Err(DataError::NotAFile { path: literal });
+    }
+    let bad = |reason: String| DataError::BadGlob { pattern: pattern.to_owned(), reason };
+    let base_text = base.to_str().ok_or_else(|| bad("its folder's name is not UTF-8".to_owned()))?;
+    let absolute = match () {
+        () if Path::new(pattern).is_absolute() || base_text.is_empty() => pattern.to_owned(),
+        () => format!("{}/{pattern}", glob::Pattern::escape(base_text)),
+    };
+    let mut files = Vec::new();
+    for entry in glob::glob(&absolute).map_err(|error| bad(error.msg.to_owned()))? {
+        let path = entry.map_err(|error| {
+            let path = error.path().to_owned();
+            DataError::Unreadable { path, source: error.into() }
+        })?;
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files.dedup();
+    match files.is_empty() {
+        true => Err(DataError::NoMatch { pattern: pattern.to_owned(), base: base.to_owned() }),
+        false => Ok(files),
+    }
+}
+
+/// The bytes of a file, without a byte order mark.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+    let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(DataError::NotAFile { path: path.to_owned() });
+    }
+    let mut bytes = fs::read(path).map_err(unreadable)?;
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
+    Ok(bytes)
+}
+
+/// `bytes` as text; `line` is the number of their first line.
+pub(crate) fn utf8<'a>(bytes: &'a [u8], path: &Path, line: usize) -> Result<&'a str, DataError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let last = good.rsplit('\n').next().unwrap_or_default();
+        DataError::NotUtf8 {
+            path: path.to_owned(),
+            line: line + good.matches('\n').count(),
+            column: last.chars().count() + 1,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(file), "text").unwrap();
+        }
+        folder
+    }
+
+    fn names(pattern: &str, folder: &tempfile::TempDir) -> Vec<String> {
+        let found = resolve(pattern, folder.path()).unwrap();
+        let relative =
+            |path: &PathBuf| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+        found.iter().map(relative).collect()
+    }
+
+    #[test]
+    fn a_glob_gives_files_in_sorted_order() {
+        let folder = folder(&["b.txt", "a.txt", "c.md", "d.txt/inside.md"]);
+        assert_eq!(names("*.txt", &folder), ["a.txt", "b.txt"]);
+        assert_eq!(names("**/*.md", &folder), ["c.md", "d.txt/inside.md"]);
+    }
+
+    #[test]
+    fn a_name_with_brackets_is_a_name_first() {
+        let folder = folder(&["a[1].txt", "a1.txt"]);
+        assert_eq!(names("a[1].txt", &folder), ["a[1].txt"]);
+    }
+
+    #[test]
+    fn a_base_with_brackets_is_no_pattern() {
+        let folder = folder(&["x[ab]/a.txt", "xa/b.txt"]);
+        let found = resolve("*.txt", &folder.path().join("x[ab]")).unwrap();
+        assert_eq!(found, [folder.path().join("x[ab]/a.txt")]);
+    }
+
+    #[test]
+    fn nothing_matched_says_where_it_looked() {
+        let folder = folder(&["a.txt"]);
+        let error = resolve("*.json", folder.path()).unwrap_err();
+        assert_eq!(error.code(), "coec::data::no_match");
+        assert!(
+            error.to_string().contains("*.json")
+                && error.to_string().contains(folder.path().to_str().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_folder_is_not_a_file() {
+        let folder = folder(&["sub/a.txt"]);
+        assert_eq!(resolve("sub", folder.path()).unwrap_err().code(), "coec::data::not_a_file");
+    }
+
+    #[test]
+    fn a_bad_pattern_is_named() {
+        let folder = folder(&[]);
+        assert_eq!(resolve("a[", folder.path()).unwrap_err().code(), "coec::data::bad_glob");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        let folder = folder(&[]);
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "\u{FEFF}text").unwrap();
+        assert_eq!(read(&path).unwrap(), b"text");
+    }
+
+    #[test]
+    fn bad_utf8_is_located_in_characters() {
+        let error = utf8(b"first\n\xC3\xA9\xC3\xA9\xFF", Path::new("a.txt"), 1).unwrap_err();
+        assert_eq!(error.to_string(), "a.txt:2:3: not valid UTF-8");
+    }
+}

@@ -1,0 +1,70 @@
+//! Text to learn from: where it comes from, what is held out, and how it is cut
+//! into sequences.
+//!
+//! [`load`] reads what a spec names into a [`Corpus`] of documents, a training
+//! and a validation part that share none. [`Tokens`] is a part as one run of
+//! tokens; [`TrainBatches`] and [`ValidationBatches`] cut it into sequences, any
+//! batch a function of (seed, step) alone.
+
+mod arithmetic;
+mod error;
+mod files;
+mod jsonl;
+mod packed;
+mod split;
+mod stream;
+mod template;
+mod text;
+
+use std::path::Path;
+
+pub use arithmetic::{Problem, problem, problems};
+pub use error::{DataError, Part};
+pub use packed::{Batch, Tokens, TrainBatches, ValidationBatches};
+pub use split::is_held_out;
+pub use stream::{Purpose, Stream};
+
+/// The names of the built-in data sets.
+pub const BUILTINS: &[&str] = &["arithmetic"];
+
+/// Documents to learn from, and documents to be measured on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Corpus {
+    /// What is learned from.
+    pub train: Vec<String>,
+    /// What is held out.
+    pub validation: Vec<String>,
+}
+
+/// Reads the data of a spec. Paths are relative to `base`, the folder of the file they stand in.
+pub fn load(data: &coec_ir::Data, base: &Path) -> Result<Corpus, DataError> {
+    match data {
+        coec_ir::Data::Builtin { name } if name == "arithmetic" => Ok(arithmetic::corpus()),
+        coec_ir::Data::Builtin { name } => {
+            Err(DataError::UnknownBuiltin { name: name.clone(), known: BUILTINS })
+        }
+        coec_ir::Data::Text { glob } => text::load(glob, base),
+        coec_ir::Data::Jsonl { glob, template } => jsonl::load(glob, template, base),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_builtin_lists_those_there_are() {
+        let data = coec_ir::Data::Builtin { name: "algebra".into() };
+        let error = load(&data, Path::new(".")).unwrap_err();
+        assert_eq!(error.code(), "coec::data::unknown_builtin");
+        assert_eq!(error.help(), "built-in data sets: arithmetic");
+    }
+
+    #[test]
+    fn every_builtin_loads() {
+        for name in BUILTINS {
+            let data = coec_ir::Data::Builtin { name: (*name).into() };
+            assert!(!load(&data, Path::new(".")).unwrap().train.is_empty());
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A line of `metrics.jsonl`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// What a step was like. A figure that is not known is NaN here and null in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// The version of the format.
+    #[serde(default = "schema")]
+    pub schema: Cow<'static, str>,
+    /// Steps done.
+    pub step: u64,
+    /// Tokens learned from so far.
+    pub tokens: u64,
+    /// Mean cross-entropy of the step's batch, in nats a token.
+    #[serde(deserialize_with = "or_nan")]
+    pub loss: f64,
+    /// The weighted balance losses.
+    #[serde(deserialize_with = "or_nan")]
+    pub aux_loss: f64,
+    /// Learning rate.
+    #[serde(deserialize_with = "or_nan")]
+    pub lr: f64,
+    /// Global norm of the gradient, before clipping.
+    #[serde(deserialize_with = "or_nan")]
+    pub grad_norm: f64,
+    /// Tokens a second.
+    #[serde(deserialize_with = "or_nan")]
+    pub tokens_per_s: f64,
+    /// Share of the GEMM peak measured at start.
+    #[serde(deserialize_with = "or_nan")]
+    pub mfu: f64,
+    /// Mean cross-entropy of the validation batches, on evaluation steps.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_or_nan")]
+    pub val_loss: Option<f64>,
+}
+
+impl Metrics {
+    /// A step of which nothing is known yet.
+    pub fn new(step: u64, tokens: u64) -> Self {
+        Self {
+            schema: schema(),
+            step,
+            tokens,
+            loss: f64::NAN,
+            aux_loss: f64::NAN,
+            lr: f64::NAN,
+            grad_norm: f64::NAN,
+            tokens_per_s: f64::NAN,
+            mfu: f64::NAN,
+            val_loss: None,
+        }
+    }
+}
+
+fn schema() -> Cow<'static, str> {
+    Cow::Borrowed(coec_ir::SCHEMA)
+}
+
+fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+fn some_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    or_nan(deserializer).map(Some)
+}

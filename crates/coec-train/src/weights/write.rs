@@ -1,0 +1,217 @@
+//! Writing safetensors.
+//!
+//! The same tensors give the same bytes. The file appears whole or not at all.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorInfo;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::WeightsError;
+use crate::atomic::AtomicFile;
+
+/// A tensor to come: name, kind of numbers, shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// Its name.
+    pub name: String,
+    /// What its numbers are.
+    pub dtype: Dtype,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// The numbers of a tensor.
+#[derive(Debug, Clone, Copy)]
+pub enum Values<'a> {
+    /// f32.
+    F32(&'a [f32]),
+    /// i64.
+    I64(&'a [i64]),
+    /// i32.
+    I32(&'a [i32]),
+    /// Little-endian bytes of any kind.
+    Bytes(Dtype, &'a [u8]),
+}
+
+impl Values<'_> {
+    /// What the numbers are.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::F32(_) => Dtype::F32,
+            Self::I64(_) => Dtype::I64,
+            Self::I32(_) => Dtype::I32,
+            Self::Bytes(dtype, _) => *dtype,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::F32(values) => size_of_val(*values),
+            Self::I64(values) => size_of_val(*values),
+            Self::I32(values) => size_of_val(*values),
+            Self::Bytes(_, bytes) => bytes.len(),
+        }
+    }
+
+    fn write_to(&self, file: &mut impl Write) -> std::io::Result<()> {
+        fn chunks<T: Copy, const N: usize>(
+            values: &[T],
+            bytes: impl Fn(T) -> [u8; N],
+            file: &mut impl Write,
+        ) -> std::io::Result<()> {
+            values.chunks(1 << 14).try_for_each(|chunk| {
+                let bytes: Vec<u8> = chunk.iter().flat_map(|&value| bytes(value)).collect();
+                file.write_all(&bytes)
+            })
+        }
+        match self {
+            Self::F32(values) => chunks(values, f32::to_le_bytes, file),
+            Self::I64(values) => chunks(values, i64::to_le_bytes, file),
+            Self::I32(values) => chunks(values, i32::to_le_bytes, file),
+            Self::Bytes(_, bytes) => file.write_all(bytes),
+        }
+    }
+}
+
+/// A safetensors file in the making; dropped before [`Writer::finish`], it leaves nothing.
+///
+/// Tensors are announced first and then written one at a time, in any order, so
+/// that a model need not be in memory twice.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    file: AtomicFile,
+    data: u64,
+    tensors: HashMap<String, TensorInfo>,
+    unwritten: HashSet<String>,
+}
+
+impl Writer {
+    /// Begins a file of these tensors.
+    ///
+    /// They stand in the order given, but wider numbers before narrower ones,
+    /// because readers that map the file need them aligned.
+    pub fn create(
+        path: &Path,
+        tensors: &[Announced],
+        metadata: &[(&str, &str)],
+    ) -> Result<Self, WeightsError> {
+        let unwritable = |source| WeightsError::Unwritable { path: path.to_owned(), source };
+        let header = Header::new(path, tensors, metadata)?;
+        let mut json = serde_json::to_vec(&header).map_err(|error| unwritable(error.into()))?;
+        json.resize(json.len().next_multiple_of(8), b' ');
+        let mut file = AtomicFile::create(path).map_err(unwritable)?;
+        file.write_all(&(json.len() as u64).to_le_bytes())
+            .and_then(|()| file.write_all(&json))
+            .map_err(unwritable)?;
+        let tensors: HashMap<_, _> = header.tensors.into_iter().collect();
+        let unwritten = tensors.keys().cloned().collect();
+        Ok(Self { path: path.to_owned(), file, data: 8 + json.len() as u64, tensors, unwritten })
+    }
+
+    /// Writes an announced tensor.
+    pub fn write(&mut self, name: &str, values: Values<'_>) -> Result<(), WeightsError> {
+        let announced =
+            |reason| WeightsError::Announced { path: self.path.clone(), name: name.to_owned(), reason };
+        let info = self.tensors.get(name).ok_or_else(|| announced("it was not"))?;
+        let (start, end) = info.data_offsets;
+        if info.dtype != values.dtype() {
+            return Err(announced("its numbers are of another kind"));
+        }
+        if end - start != values.bytes() {
+            return Err(announced("it has another size"));
+        }
+        if !self.unwritten.remove(name) {
+            return Err(announced("it was written before"));
+        }
+        self.file
+            .seek(SeekFrom::Start(self.data + start as u64))
+            .and_then(|_| values.write_to(&mut self.file))
+            .map_err(|source| WeightsError::Unwritable { path: self.path.clone(), source })
+    }
+
+    /// Gives the file its name.
+    pub fn finish(self) -> Result<(), WeightsError> {
+        if let Some(name) = self.unwritten.into_iter().min() {
+            return Err(WeightsError::Announced { path: self.path, name, reason: "it is missing" });
+        }
+        let path = self.path;
+        self.file.commit().map_err(|source| WeightsError::Unwritable { path, source })
+    }
+}
+
+/// Writes a whole file: name, shape and numbers of each tensor.
+pub fn write(
+    path: &Path,
+    tensors: &[(&str, &[usize], Values<'_>)],
+    metadata: &[(&str, &str)],
+) -> Result<(), WeightsError> {
+    let announced: Vec<Announced> = tensors
+        .iter()
+        .map(|(name, shape, values)| Announced {
+            name: (*name).to_owned(),
+            dtype: values.dtype(),
+            shape: shape.to_vec(),
+        })
+        .collect();
+    let mut writer = Writer::create(path, &announced, metadata)?;
+    for (name, _, values) in tensors {
+        writer.write(name, *values)?;
+    }
+    writer.finish()
+}
+
+/// A header, its keys in order.
+struct Header<'a> {
+    metadata: BTreeMap<&'a str, &'a str>,
+    tensors: Vec<(String, TensorInfo)>,
+}
+
+impl<'a> Header<'a> {
+    fn new(
+        path: &Path,
+        announced: &[Announced],
+        metadata: &[(&'a str, &'a str)],
+    ) -> Result<Self, WeightsError> {
+        let mut order: Vec<&Announced> = announced.iter().collect();
+        order.sort_by_key(|tensor| std::cmp::Reverse(tensor.dtype.bitsize()));
+        let mut names = HashSet::new();
+        let mut tensors = Vec::with_capacity(order.len());
+        let mut start = 0usize;
+        for Announced { name, dtype, shape } in order {
+            let problem =
+                |reason| Err(WeightsError::Announced { path: path.to_owned(), name: name.clone(), reason });
+            if !names.insert(name) || name == "__metadata__" {
+                return problem("its name is taken");
+            }
+            let elements = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+            let bits = elements.and_then(|elements| elements.checked_mul(dtype.bitsize()));
+            let end = bits.and_then(|bits| start.checked_add(bits / 8));
+            let (Some(bits), Some(end)) = (bits, end) else { return problem("its size has no bounds") };
+            if bits % 8 != 0 {
+                return problem("it ends within a byte");
+            }
+            let info = TensorInfo { dtype: *dtype, shape: shape.clone(), data_offsets: (start, end) };
+            tensors.push((name.clone(), info));
+            start = end;
+        }
+        Ok(Self { metadata: metadata.iter().copied().collect(), tensors })
+    }
+}
+
+impl Serialize for Header<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.metadata.is_empty() {
+            map.serialize_entry("__metadata__", &self.metadata)?;
+        }
+        for (name, info) in &self.tensors {
+            map.serialize_entry(name, info)?;
+        }
+        map.end()
+    }
+}
