@@ -166,6 +166,26 @@ pub enum ViolationKind {
 }
 
 impl ViolationKind {
+    /// The code of every kind, in the order of the variants.
+    pub const CODES: &[&str] = &[
+        "coec::verify::out_of_range",
+        "coec::verify::k_exceeds_experts",
+        "coec::verify::k_list_length",
+        "coec::verify::k_list_frozen",
+        "coec::verify::residual_needs_norm_once",
+        "coec::verify::kv_heads_divide_heads",
+        "coec::verify::rotary_width_odd",
+        "coec::verify::groups_divide_experts",
+        "coec::verify::keep_exceeds_groups",
+        "coec::verify::k_exceeds_kept",
+        "coec::verify::top2_needs_two",
+        "coec::verify::duplicate_balance",
+        "coec::verify::vocab_too_small",
+        "coec::verify::train_context_exceeds_model",
+        "coec::verify::accumulate_divides_batch",
+        "coec::verify::inconsistent_stack",
+    ];
+
     /// The code of the error.
     pub fn code(&self) -> &'static str {
         match self {

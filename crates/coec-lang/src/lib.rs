@@ -1,1 +1,58 @@
-//! coec-lang
+//! The `.coe` language: text to verified IR, with diagnostics that point at the text.
+//!
+//! ```
+//! use coec_lang::{MapLoader, load_one};
+//!
+//! let files = MapLoader::new().with("tiny.coe", "coe(iter=2, k=1, experts=4)");
+//! let spec = load_one("tiny.coe", &["ffn.k=2".into()], &files)?;
+//! assert_eq!(spec.model.name, "tiny");
+//!
+//! let errors = load_one("tiny.coe", &["ffn.k=5".into()], &files).unwrap_err();
+//! let error = errors.iter().next().unwrap();
+//! assert_eq!(error.code(), "coec::verify::k_exceeds_experts");
+//! assert_eq!(error.labels()[0].file, "--set");
+//! # Ok::<(), coec_lang::Diagnostics>(())
+//! ```
+//!
+//! # The way through
+//!
+//! - [`load`] reads `path`, `path#name` or the paper's `CoE-2(4/64)`, applies `--set`
+//!   arguments, and gives one [`Spec`] per model; [`load_one`] wants exactly one.
+//!   Files come from a [`Loader`]: this crate does no input or output.
+//! - A [`Spec`] holds the verified model, its budget rules, its training if the spec
+//!   gives one ([`Spec::train_or_default`] else), and writes itself out in full
+//!   ([`Spec::explicit_text`]).
+//! - Errors are [`Diagnostics`], all of a file together. A [`Diagnostic`] implements
+//!   [`miette::Diagnostic`] with its sources inside, and [`Diagnostic::to_json`].
+//!   [`codes`] lists every code there is.
+//! - [`schema`] is the table of words: every block, its fields, kinds and defaults.
+//!
+//! Inside, in order: `scan` (nesting, comments), `parse` (pest to `ast`), `unit` (names
+//! of one file), `session` (files that name each other), `resolve` (words to IR),
+//! `coec_ir::verify`, and back from a violation to the text in `resolve::locate`.
+
+#![warn(missing_docs)]
+
+mod advice;
+mod ast;
+mod diagnostic;
+mod error;
+mod loader;
+mod notation;
+mod parse;
+mod resolve;
+mod scan;
+pub mod schema;
+mod session;
+mod source;
+mod spec;
+mod suggest;
+mod unit;
+
+pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
+pub use error::codes;
+pub use loader::{Loader, MapLoader};
+pub use resolve::budget::RuleAt;
+pub use resolve::train::Bases;
+pub use session::MAX_SOURCE;
+pub use spec::{Spec, load, load_one};

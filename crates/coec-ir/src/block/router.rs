@@ -47,6 +47,9 @@ pub enum GroupScore {
 }
 
 impl Score {
+    /// Every value, in the order documentation lists them.
+    pub const ALL: &[Self] = &[Self::Softmax, Self::Sigmoid];
+
     /// The word of the language for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -57,6 +60,9 @@ impl Score {
 }
 
 impl GroupScore {
+    /// Every value, in the order documentation lists them.
+    pub const ALL: &[Self] = &[Self::Max, Self::Top2];
+
     /// The word of the language for it.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,0 +1,280 @@
+//! Syntax tree to IR: what the words mean, and every default.
+
+pub(crate) mod attention;
+pub(crate) mod budget;
+pub(crate) mod ffn;
+pub(crate) mod locate;
+pub(crate) mod model;
+pub(crate) mod sets;
+pub(crate) mod train;
+pub(crate) mod value;
+
+use crate::ast::{Arg, Value, ValueKind};
+use crate::diagnostic::Found;
+use crate::error::ResolveError;
+use crate::schema::{self, Block, Default, Field};
+use crate::session::Scopes;
+use crate::source::Span;
+use crate::suggest;
+
+/// How many values `let`, `extends` and budgets may copy in one load. Without a limit
+/// a small file could name a huge model.
+pub(crate) const MAX_EXPANSION: usize = 1_000_000;
+
+/// What may still be copied.
+#[derive(Debug)]
+pub(crate) struct Fuel(usize);
+
+impl std::default::Default for Fuel {
+    fn default() -> Self {
+        Self(MAX_EXPANSION)
+    }
+}
+
+/// What resolving reads and reports to.
+pub(crate) struct Cx<'a> {
+    pub scopes: &'a Scopes,
+    pub found: &'a mut Found,
+    pub fuel: &'a mut Fuel,
+}
+
+/// A block with its arguments in the order of its fields.
+#[derive(Debug)]
+pub(crate) struct Call<'v> {
+    pub block: &'static Block,
+    /// The word of the block, where messages about missing fields point.
+    pub at: Span,
+    pub args: Vec<Option<&'v Value>>,
+}
+
+impl<'v> Call<'v> {
+    /// A block without arguments: every field takes its default.
+    pub fn bare(block: &'static Block, at: Span) -> Self {
+        Self { block, at, args: vec![None; block.fields.len()] }
+    }
+
+    /// A field with what it was given.
+    pub fn field(&self, name: &str) -> Option<(&'static Field, Option<&'v Value>)> {
+        let position = self.block.position(name)?;
+        Some((&self.block.fields[position], self.args[position]))
+    }
+
+    /// What a field was given.
+    pub fn given(&self, name: &str) -> Option<&'v Value> {
+        self.field(name)?.1
+    }
+}
+
+impl Cx<'_> {
+    /// Notes that `n` values are copied; `None` when there are too many.
+    pub fn spend(&mut self, n: usize, at: Span) -> Option<()> {
+        match self.fuel.0.checked_sub(n) {
+            Some(left) => {
+                self.fuel.0 = left;
+                Some(())
+            }
+            None => {
+                self.fuel.0 = 0;
+                self.found.push(ResolveError::ExpansionTooLarge { limit: MAX_EXPANSION, at });
+                None
+            }
+        }
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// The value a name stands for, or the value itself.
+    pub fn follow<'v>(&mut self, value: &'v Value) -> Option<&'v Value>
+    where
+        'a: 'v,
+    {
+        match self.scopes.binding(value) {
+            Some((target, size)) => {
+                self.spend(size, value.span)?;
+                Some(target)
+            }
+            None => Some(value),
+        }
+    }
+
+    /// One of `blocks`, its arguments sorted to its fields.
+    pub fn bind<'v>(&mut self, field: &str, blocks: &'static [Block], value: &'v Value) -> Option<Call<'v>>
+    where
+        'a: 'v,
+    {
+        let value = self.follow(value)?;
+        let ValueKind::Word(word) = &value.kind else {
+            let words: Vec<_> = blocks.iter().map(|block| block.word).collect();
+            self.wrong_kind(field, &suggest::either(&words), value);
+            return None;
+        };
+        let Some(block) = blocks.iter().find(|block| block.word == word.name.text) else {
+            if word.name.text == "expert_choice" {
+                self.found.push(ResolveError::ExpertChoice { at: word.name.span });
+            } else {
+                let words = blocks.iter().map(|block| block.word).collect();
+                self.unknown_word(field, words, &word.name);
+            }
+            return None;
+        };
+        let mut call = Call::bare(block, word.name.span);
+        self.bind_args(&mut call, word.args.as_deref().unwrap_or_default());
+        Some(call)
+    }
+
+    fn bind_args<'v>(&mut self, call: &mut Call<'v>, args: &'v [Arg]) {
+        let block = call.block;
+        let mut next = 0;
+        for arg in args {
+            let position = match &arg.key {
+                None if next < block.positional => {
+                    next += 1;
+                    next - 1
+                }
+                None => {
+                    self.too_many(block, arg.value.span);
+                    continue;
+                }
+                Some(key) => match block.position(&key.text) {
+                    Some(position) => position,
+                    None => {
+                        self.unknown_field(block, &key.text, key.span, None);
+                        continue;
+                    }
+                },
+            };
+            let at = arg.key.as_ref().map_or(arg.value.span, |key| key.span);
+            if let Some(first) = call.args[position].replace(&arg.value) {
+                let name = block.fields[position].name.to_string();
+                self.found.push(ResolveError::DuplicateField { name, first: first.span, at });
+            }
+        }
+        self.check_required(call);
+    }
+
+    /// Reports fields without a default that were left out.
+    pub fn check_required(&mut self, call: &Call) {
+        let missing: Vec<_> = std::iter::zip(call.block.fields, &call.args)
+            .filter(|(field, arg)| field.default == Default::Required && arg.is_none())
+            .map(|(field, _)| field.name.to_string())
+            .collect();
+        if !missing.is_empty() {
+            self.found.push(ResolveError::MissingField {
+                owner: owner(call.block),
+                names: missing,
+                example: example(call.block.word).into(),
+                at: call.at,
+            });
+        }
+    }
+
+    /// Reports a field that `block` has not.
+    pub fn unknown_field(&mut self, block: &'static Block, name: &str, at: Span, note: Option<String>) {
+        if self.found.is_full() {
+            return self.found.omit();
+        }
+        let candidates: Vec<String> = block.fields.iter().map(|field| field.name.to_string()).collect();
+        let elsewhere = matches!(name, "iter" | "residual" | "gate" | "norm") && block.word == "moe";
+        let note = note.or_else(|| {
+            elsewhere.then(|| "`moe` has one iteration, and no fields for several; use `coe` for more".into())
+        });
+        self.found.push(ResolveError::UnknownField {
+            name: suggest::shown(name),
+            owner: owner(block),
+            suggestion: suggest::nearest(name, candidates.iter().map(String::as_str)).map(str::to_string),
+            candidates,
+            note,
+            at,
+        });
+    }
+
+    fn too_many(&mut self, block: &'static Block, at: Span) {
+        self.found.push(ResolveError::TooManyArguments {
+            word: block.word.into(),
+            most: block.positional,
+            keys: block.fields.iter().map(|field| format!("{}=...", field.name)).collect(),
+            at,
+        });
+    }
+}
+
+impl Scopes {
+    /// The value that a bare name stands for, with its size, if it is the name of a `let`.
+    pub fn binding(&self, value: &Value) -> Option<(&Value, usize)> {
+        match &value.kind {
+            ValueKind::Word(word) if word.args.is_none() => {
+                self.of(word.name.span.source)?.binding(&word.name.text)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How messages name a block.
+fn owner(block: &Block) -> String {
+    match block.word {
+        "model" => "a model".into(),
+        word => format!("`{word}`"),
+    }
+}
+
+/// What a block with its required fields looks like.
+fn example(word: &str) -> &'static str {
+    match word {
+        "model" => "ffn = coe(iter=2, k=4, experts=64)",
+        "coe" => "coe(iter=2, k=4, experts=64)",
+        "moe" => "moe(k=8, experts=64)",
+        "mha" => "mha(heads=8)",
+        "yarn" => "yarn(factor=40, original=4096)",
+        "bias" => "bias(rate=0.001)",
+        "seq_aux" => "seq_aux(alpha=0.001)",
+        "switch_aux" => "switch_aux(alpha=0.01)",
+        "z_loss" => "z_loss(alpha=0.001)",
+        "text" => "text(\"data/*.txt\")",
+        "jsonl" => "jsonl(\"data/*.jsonl\", template=\"{question}\\n{answer}\")",
+        "bpe" => "bpe(vocab=4096)",
+        "file" => "file(\"tokenizer.json\")",
+        _ => "",
+    }
+}
+
+/// Whether a word is a block's, so that a field of that name was meant elsewhere.
+pub(crate) fn home_of_field(name: &str) -> Option<String> {
+    for outer in [&schema::MODEL, &schema::TRAIN] {
+        let prefix = if outer.word == "train" { "train." } else { "" };
+        if outer.word == "train" && outer.position(name).is_some() {
+            return Some(format!("train.{name}"));
+        }
+        // `ffn` first: its fields are the ones most often set.
+        for field in outer.fields.iter().rev() {
+            let schema::Kind::Block(blocks) = field.kind else { continue };
+            if blocks.iter().any(|block| block.position(name).is_some()) {
+                return Some(format!("{prefix}{}.{name}", field.name));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_that_needs_fields_has_an_example() {
+        let blocks = [schema::ATTENTIONS, schema::ROPES, schema::FFNS, schema::BALANCES, schema::DATA];
+        for block in blocks.into_iter().flatten().chain(schema::TOKENIZERS) {
+            let needs = block.fields.iter().any(|field| field.default == Default::Required);
+            assert_eq!(needs, example(block.word) != "", "{}", block.word);
+        }
+    }
+
+    #[test]
+    fn fields_are_found_where_they_live() {
+        assert_eq!(home_of_field("k").as_deref(), Some("ffn.k"));
+        assert_eq!(home_of_field("heads").as_deref(), Some("attention.heads"));
+        assert_eq!(home_of_field("steps").as_deref(), Some("train.steps"));
+        assert_eq!(home_of_field("lr").as_deref(), Some("train.optimizer.lr"));
+        assert_eq!(home_of_field("banana"), None);
+    }
+}

@@ -1,0 +1,295 @@
+//! `model`: the fields of a model and those it extends, put together.
+
+use coec_ir::{
+    Attention, Ffn, Layer, Model, Place, Rms, Stack, Tokens, Verified, Violation, ViolationKind, bounds,
+};
+
+use super::locate::{Located, locate};
+use super::{Call, Cx, home_of_field};
+use crate::ast::{Field, IndexKind, Number, Value, ValueKind};
+use crate::error::{ResolveError, VerifyError};
+use crate::schema::{self, ATTENTION, FFN, MODEL};
+use crate::session::ModelRef;
+use crate::source::Span;
+
+/// A model before its words are given meaning: its ancestors, and what `--set` changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// The root first, the model itself last. Never empty.
+    pub chain: Vec<ModelRef>,
+    /// New values of fields, in the order of [`MODEL`]'s.
+    pub edits: Vec<Option<Value>>,
+}
+
+impl Draft {
+    /// A model without changes.
+    pub fn new(chain: Vec<ModelRef>) -> Self {
+        Self { chain, edits: vec![None; MODEL.fields.len()] }
+    }
+
+    /// The model itself.
+    pub fn own(&self) -> &ModelRef {
+        &self.chain[self.chain.len() - 1]
+    }
+
+    /// Where the model is declared.
+    pub fn at(&self) -> Span {
+        self.own().model().name.span
+    }
+
+    /// The value of a field, that of the nearest ancestor that gives one.
+    pub fn value(&self, position: usize) -> Option<&Value> {
+        self.edits[position].as_ref().or_else(|| {
+            let name = MODEL.fields[position].name;
+            let mut fields = self.chain.iter().rev().flat_map(|model| model.model().fields.iter().rev());
+            fields.find(|field| field.index.is_none() && field.name.text == name).map(|field| &field.value)
+        })
+    }
+
+    /// The feed-forward block that layers have unless an override says otherwise.
+    pub fn ffn(&self) -> Option<&Value> {
+        self.value(MODEL.position(FFN)?)
+    }
+}
+
+/// `ffn[...] = ...`, with how near to the model itself it stands.
+struct Override<'v> {
+    level: usize,
+    field: &'v Field,
+}
+
+/// What every layer has, by its index among the overrides; `None` for the base.
+type Choice = Vec<Option<usize>>;
+
+impl<'a> Cx<'a> {
+    /// The model of a draft, verified.
+    pub fn model<'v>(&mut self, draft: &'v Draft) -> Option<Verified<Model>>
+    where
+        'a: 'v,
+    {
+        let before = self.found.count();
+        let mut args: Vec<Option<&'v Value>> = vec![None; MODEL.fields.len()];
+        let (mut attentions, mut ffns) = (Vec::new(), Vec::new());
+        for (level, model) in draft.chain.iter().enumerate() {
+            let fields = &model.model().fields;
+            if level + 1 < draft.chain.len() {
+                self.spend(fields.len(), draft.at())?;
+            }
+            self.fields(level, fields, &mut args, &mut attentions, &mut ffns);
+        }
+        for (arg, edit) in args.iter_mut().zip(&draft.edits) {
+            *arg = edit.as_ref().or(*arg);
+        }
+        let call = self.braces(&MODEL, draft.at(), args);
+
+        let vocab = self.count(&call, "vocab");
+        let context = self.count(&call, "context");
+        let dim = self.count(&call, "dim");
+        let layers = self.layers(&call);
+        let norm = self.block(&call, "norm").and_then(|rms| self.real(&rms, "eps"));
+        let embedding = self.block(&call, "embedding").and_then(|tokens| self.flag(&tokens, "tied"));
+        let attention = self.block(&call, ATTENTION).and_then(|call| self.attention(&call, dim));
+        let ffn = self.block(&call, FFN).and_then(|call| self.ffn(&call));
+
+        let layers_at = call.given("layers").map(|value| value.span);
+        let mut special_attentions: Vec<Option<Attention>> = Vec::with_capacity(attentions.len());
+        for o in &attentions {
+            let call = self.bind(ATTENTION, schema::ATTENTIONS, &o.field.value);
+            special_attentions.push(call.and_then(|call| self.attention(&call, dim)));
+        }
+        let mut special_ffns: Vec<Option<Ffn>> = Vec::with_capacity(ffns.len());
+        for o in &ffns {
+            let call = self.bind(FFN, schema::FFNS, &o.field.value);
+            special_ffns.push(call.and_then(|call| self.ffn(&call)));
+        }
+        let layers = layers?;
+        let attention_of = self.choose(&attentions, layers, layers_at);
+        let ffn_of = self.choose(&ffns, layers, layers_at);
+        let (attention, ffn) = (attention?, ffn?);
+        if self.found.count() > before {
+            return None;
+        }
+
+        let mut kinds: Vec<Layer> = Vec::new();
+        let mut seen = std::collections::HashMap::new();
+        let mut order = Vec::with_capacity(layers);
+        for pair in attention_of.iter().copied().zip(ffn_of.iter().copied()) {
+            let kind = *seen.entry(pair).or_insert_with(|| {
+                let attention = pair.0.and_then(|i| special_attentions[i].as_ref()).unwrap_or(&attention);
+                let ffn = pair.1.and_then(|i| special_ffns[i].as_ref()).unwrap_or(&ffn);
+                kinds.push(Layer { attention: attention.clone(), ffn: ffn.clone() });
+                kinds.len() - 1
+            });
+            order.push(kind);
+        }
+        let model = Model {
+            name: draft.own().model().name.text.clone(),
+            doc: draft.own().model().doc.clone(),
+            vocab: vocab?,
+            context: context?,
+            dim: dim?,
+            norm: Rms { eps: norm? },
+            embedding: Tokens { tied: embedding? },
+            layers: Stack::from_layers(order.iter().map(|&kind| &kinds[kind])),
+        };
+        // Where the blocks of each kind of layer come from.
+        let mut origins: Vec<Option<usize>> = vec![None; model.layers.kinds().len()];
+        for (layer, &kind) in model.layers.order().iter().enumerate() {
+            origins[kind].get_or_insert(layer);
+        }
+        let violations = match coec_ir::verify(model) {
+            Ok(model) => return Some(model),
+            Err(violations) => violations,
+        };
+        for violation in violations {
+            let origin = |kind: usize, choice: &Choice, overrides: &[Override<'v>], base: &str| {
+                let layer = origins.get(kind).copied().flatten();
+                match layer.and_then(|layer| choice[layer]) {
+                    Some(i) => Some(&overrides[i].field.value),
+                    None => call.given(base),
+                }
+            };
+            let (prefix, value) = match violation.field.place {
+                Place::Attention(kind) => (ATTENTION, origin(kind, &attention_of, &attentions, ATTENTION)),
+                Place::Ffn(kind) => (FFN, origin(kind, &ffn_of, &ffns, FFN)),
+                Place::Model | Place::Train => ("", None),
+            };
+            self.violation(violation, prefix, value, &call);
+        }
+        None
+    }
+
+    /// Sorts the fields of one model to those of the language.
+    fn fields<'v>(
+        &mut self,
+        level: usize,
+        fields: &'v [Field],
+        args: &mut [Option<&'v Value>],
+        attentions: &mut Vec<Override<'v>>,
+        ffns: &mut Vec<Override<'v>>,
+    ) {
+        let mut first: Vec<Option<Span>> = vec![None; args.len()];
+        for field in fields {
+            let name = &field.name;
+            let Some(position) = MODEL.position(&name.text) else {
+                let note = home_of_field(&name.text).map(|home| match home.strip_prefix("train.") {
+                    Some(field) if !field.contains('.') => format!("`{field}` stands in `train {{ }}`"),
+                    _ => format!("`{}` is a field of the block in `{home}`", name.text),
+                });
+                self.unknown_field(&MODEL, &name.text, name.span, note);
+                continue;
+            };
+            match &field.index {
+                Some(_) if name.text == ATTENTION => attentions.push(Override { level, field }),
+                Some(_) if name.text == FFN => ffns.push(Override { level, field }),
+                Some(index) => {
+                    self.found.push(ResolveError::NotPerLayer { field: name.text.clone(), at: index.span });
+                }
+                None => {
+                    if let Some(first) = first[position].replace(name.span) {
+                        let name_text = name.text.clone();
+                        self.found.push(ResolveError::DuplicateField {
+                            name: name_text,
+                            first,
+                            at: name.span,
+                        });
+                    }
+                    args[position] = Some(&field.value);
+                }
+            }
+        }
+    }
+
+    /// The number of layers, if a stack of so many can be made.
+    fn layers(&mut self, call: &Call) -> Option<usize> {
+        let layers = self.count(call, "layers")?;
+        let (value, bounds) = (layers as f64, bounds::LAYERS);
+        if (bounds.min..=bounds.max).contains(&value) {
+            return Some(layers);
+        }
+        let field = coec_ir::Field { place: Place::Model, path: "layers" };
+        let violation = Violation { field, kind: ViolationKind::OutOfRange { value, bounds } };
+        self.violation(violation, "", None, call);
+        None
+    }
+
+    /// Which override each layer has. Nearer models win; within one model two are an error.
+    fn choose(&mut self, overrides: &[Override], layers: usize, layers_at: Option<Span>) -> Choice {
+        let mut choice: Choice = vec![None; layers];
+        for (i, o) in overrides.iter().enumerate() {
+            let Some(range) = self.range(o.field, layers, layers_at) else { continue };
+            let mut clash = false;
+            for layer in range {
+                let before = choice[layer].replace(i).map(|before| &overrides[before]);
+                let Some(before) = before.filter(|before| before.level == o.level && !clash) else {
+                    continue;
+                };
+                clash = true;
+                let (Some(first), Some(at)) = (&before.field.index, &o.field.index) else { continue };
+                let field = o.field.name.text.clone();
+                let (first, at) = (first.span, at.span);
+                self.found.push(ResolveError::OverlappingOverrides { field, layer, first, at });
+            }
+        }
+        choice
+    }
+
+    /// The layers an index names.
+    fn range(
+        &mut self,
+        field: &Field,
+        layers: usize,
+        layers_at: Option<Span>,
+    ) -> Option<std::iter::StepBy<std::ops::Range<usize>>> {
+        let index = field.index.as_ref()?;
+        let at = index.span;
+        let (range, step) = match &index.kind {
+            IndexKind::One(number) => {
+                let layer = self.layer(number)?;
+                (layer..layer.saturating_add(1), 1)
+            }
+            IndexKind::Every(number) => match self.layer(number)? {
+                0 => {
+                    self.found.push(ResolveError::EveryZero { at: number.span });
+                    return None;
+                }
+                step => (0..layers, step),
+            },
+            IndexKind::Range(start, end) => {
+                let (start, end) = (self.layer(start)?, self.layer(end)?);
+                if start >= end {
+                    self.found.push(ResolveError::EmptyRange { start, end, at });
+                    return None;
+                }
+                (start..end, 1)
+            }
+        };
+        if range.end > layers {
+            let layer = range.start.max(layers);
+            self.found.push(ResolveError::LayerOutOfRange { layer, layers, layers_at, at });
+            return None;
+        }
+        Some(range.step_by(step))
+    }
+
+    fn layer(&mut self, number: &Number) -> Option<usize> {
+        let value = Value { kind: ValueKind::Number(number.text.clone()), span: number.span };
+        self.count_of("layer", &value)
+    }
+
+    /// Reports a violation where the text says it: in the block `value`, or in a field of `call`.
+    pub fn violation(&mut self, violation: Violation, prefix: &str, value: Option<&Value>, call: &Call) {
+        let path: Vec<&str> = violation.field.path.split('.').collect();
+        let missing = Located { at: call.at, defaulted: true };
+        let located = if prefix == ATTENTION || prefix == FFN {
+            value.map_or(missing, |value| locate(self.scopes, value, &path, &violation))
+        } else {
+            let value = path.first().and_then(|name| call.given(name));
+            value.map_or(missing, |value| locate(self.scopes, value, &path[1..], &violation))
+        };
+        let dot = if prefix.is_empty() { "" } else { "." };
+        let field = format!("{prefix}{dot}{}", violation.field.path);
+        let Located { at, defaulted } = located;
+        self.found.push(VerifyError { violation, field, at, defaulted });
+    }
+}

@@ -1,0 +1,273 @@
+//! Reads files, each once, and follows the names of specs from one to another.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::ast::{File, Name};
+use crate::diagnostic::Found;
+use crate::error::{ReadError, ResolveError};
+use crate::loader::Loader;
+use crate::notation;
+use crate::parse;
+use crate::source::{SourceId, Sources, Span};
+use crate::suggest;
+use crate::unit::Unit;
+
+/// Bytes a spec may have.
+pub const MAX_SOURCE: usize = 1 << 20;
+
+/// Models that may extend each other in a row.
+const MAX_EXTENDS: usize = 64;
+
+/// A model in a file.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelRef {
+    pub unit: Arc<Unit>,
+    pub index: usize,
+}
+
+impl ModelRef {
+    pub fn model(&self) -> &crate::ast::Model {
+        &self.unit.models[self.index]
+    }
+}
+
+/// The unit in whose lets the words of a text are looked up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scopes(HashMap<SourceId, Arc<Unit>>);
+
+impl Scopes {
+    pub fn set(&mut self, source: SourceId, unit: &Arc<Unit>) {
+        self.0.insert(source, unit.clone());
+    }
+
+    pub fn of(&self, source: SourceId) -> Option<&Unit> {
+        self.0.get(&source).map(Arc::as_ref)
+    }
+}
+
+/// Everything read so far.
+pub(crate) struct Session<'l> {
+    loader: &'l dyn Loader,
+    pub sources: Sources,
+    pub scopes: Scopes,
+    pub found: Found,
+    /// `None` for files with errors, which have been reported.
+    units: HashMap<PathBuf, Option<Arc<Unit>>>,
+}
+
+impl<'l> Session<'l> {
+    /// A session that goes on where another stopped, with a loader for more files.
+    pub fn new(loader: &'l dyn Loader, sources: Sources, scopes: Scopes) -> Self {
+        Self { loader, sources, scopes, found: Found::default(), units: HashMap::new() }
+    }
+
+    /// The unit of a spec path, and the model named behind `#`.
+    ///
+    /// `at` is where the path stands; relative paths start at `dir`.
+    pub fn spec(&mut self, text: &str, dir: &Path, at: Span) -> Option<(Arc<Unit>, Option<usize>)> {
+        if notation::is_notation(text) {
+            return Some((self.notation(text)?, Some(0)));
+        }
+        let (path, name) = split_name(text);
+        let unit = self.unit(path, dir, at)?;
+        let Some(name) = name else { return Some((unit, None)) };
+        match unit.model(name) {
+            Some(index) => Some((unit, Some(index))),
+            None => {
+                self.found.push(unknown_model(&unit, name, at));
+                None
+            }
+        }
+    }
+
+    /// The one model a spec path means.
+    pub fn model(&mut self, text: &str, dir: &Path, at: Span) -> Option<ModelRef> {
+        let (unit, index) = self.spec(text, dir, at)?;
+        match index {
+            Some(index) => Some(ModelRef { unit, index }),
+            None if unit.models.len() == 1 => Some(ModelRef { unit, index: 0 }),
+            None => {
+                let names = unit.models.iter().map(|model| model.name.text.clone()).collect();
+                self.found.push(ResolveError::SeveralModels { path: unit.name.clone(), names, at });
+                None
+            }
+        }
+    }
+
+    /// A model and those it extends, the root first.
+    pub fn ancestry(&mut self, model: ModelRef) -> Option<Vec<ModelRef>> {
+        let mut chain = vec![model];
+        let mut seen: HashSet<(SourceId, usize)> = HashSet::new();
+        while let Some(last) = chain.last() {
+            seen.insert((last.unit.source, last.index));
+            let Some(extends) = &last.model().extends else { break };
+            let (text, at) = (extends.text.clone(), extends.span);
+            let dir = self.sources.get(last.unit.source).dir.clone();
+            let next = self.model(&text, &dir, at)?;
+            if seen.contains(&(next.unit.source, next.index)) {
+                self.found.push(ResolveError::ExtendsCycle { chain: circle(&chain, &next), at });
+                return None;
+            }
+            if chain.len() > MAX_EXTENDS {
+                self.found.push(ResolveError::ExtendsTooDeep { limit: MAX_EXTENDS, at });
+                return None;
+            }
+            chain.push(next);
+        }
+        chain.reverse();
+        Some(chain)
+    }
+
+    fn unit(&mut self, path: &str, dir: &Path, at: Span) -> Option<Arc<Unit>> {
+        let path = normal(&dir.join(path));
+        if let Some(unit) = self.units.get(&path) {
+            return unit.clone();
+        }
+        let unit = self.read(&path, at);
+        self.units.insert(path, unit.clone());
+        unit
+    }
+
+    fn read(&mut self, path: &Path, at: Span) -> Option<Arc<Unit>> {
+        let name = path.display().to_string();
+        let error = match self.loader.read(path) {
+            Ok(bytes) if bytes.len() > MAX_SOURCE => {
+                ReadError::TooLarge { path: name, limit: MAX_SOURCE, at }
+            }
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => return self.parse(path, name, text),
+                Err(error) => {
+                    let offset = error.utf8_error().valid_up_to();
+                    let byte = error.as_bytes().get(offset).copied().unwrap_or_default();
+                    ReadError::NotUtf8 { path: name, offset, byte, at }
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => ReadError::NotFound { path: name, at },
+            Err(error) => ReadError::Unreadable { path: name, reason: error.to_string(), at },
+        };
+        self.found.push(error);
+        None
+    }
+
+    fn parse(&mut self, path: &Path, name: String, text: String) -> Option<Arc<Unit>> {
+        let dir = path.parent().unwrap_or(Path::new(""));
+        let source = self.sources.add(name.clone(), text, dir);
+        let text = self.sources.get(source).clone();
+        let before = self.found.count();
+        let file = parse::file(source, &text.text, &mut self.found)?;
+        let start = Span::new(source, 0, 0);
+        let nothing = file.models.is_empty() && file.blocks.is_empty();
+        if nothing && file.budgets.is_empty() && file.trains.is_empty() && file.lets.is_empty() {
+            self.found.push(ReadError::Empty { path: name, at: start });
+            return None;
+        }
+        let unit = Unit::new(Some(path.to_path_buf()), name.clone(), source, file, &mut self.found);
+        if self.found.count() > before {
+            // Clashing names would only make errors that follow from them.
+            return None;
+        }
+        if nothing {
+            self.found.push(ResolveError::NoModel { path: name, at: start });
+            return None;
+        }
+        let unit = Arc::new(unit);
+        self.scopes.set(source, &unit);
+        Some(unit)
+    }
+
+    fn notation(&mut self, text: &str) -> Option<Arc<Unit>> {
+        let key = PathBuf::from(text);
+        if let Some(unit) = self.units.get(&key) {
+            return unit.clone();
+        }
+        let source = self.sources.add("argument", text, Path::new(""));
+        let unit = match notation::model(source, text) {
+            Ok(model) => {
+                let file = File { models: vec![model], ..File::default() };
+                Some(Arc::new(Unit::new(None, text.to_string(), source, file, &mut self.found)))
+            }
+            Err(error) => {
+                self.found.push(error);
+                None
+            }
+        };
+        self.units.insert(key, unit.clone());
+        unit
+    }
+}
+
+pub(crate) fn unknown_model(unit: &Unit, name: &str, at: Span) -> ResolveError {
+    let candidates: Vec<String> = unit.models.iter().take(64).map(|model| model.name.text.clone()).collect();
+    ResolveError::UnknownModel {
+        path: unit.name.clone(),
+        name: suggest::shown(name),
+        suggestion: suggest::nearest(name, candidates.iter().map(String::as_str)).map(str::to_string),
+        candidates,
+        at,
+    }
+}
+
+/// `file.coe#name` into its two parts.
+fn split_name(text: &str) -> (&str, Option<&str>) {
+    let identifier =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match text.rsplit_once('#') {
+        Some((path, name)) if identifier(name) => (path, Some(name)),
+        _ => (text, None),
+    }
+}
+
+/// A path without `.` and, where a folder stands before it, without `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
+                normal.pop();
+            }
+            part => normal.push(part),
+        }
+    }
+    normal
+}
+
+fn circle(chain: &[ModelRef], back_to: &ModelRef) -> String {
+    let name = |model: &ModelRef| {
+        let Name { text, .. } = &model.model().name;
+        if model.unit.models.len() == 1 {
+            model.unit.name.clone()
+        } else {
+            format!("{}#{text}", model.unit.name)
+        }
+    };
+    let from = chain
+        .iter()
+        .position(|model| model.unit.source == back_to.unit.source && model.index == back_to.index)
+        .unwrap_or(0);
+    let mut names: Vec<_> = chain[from..].iter().map(name).collect();
+    names.push(name(back_to));
+    names.join(" -> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_one_form() {
+        assert_eq!(normal(Path::new("a/./b/../c.coe")), Path::new("a/c.coe"));
+        assert_eq!(normal(Path::new("../a.coe")), Path::new("../a.coe"));
+        assert_eq!(normal(Path::new("../../a/../b.coe")), Path::new("../../b.coe"));
+    }
+
+    #[test]
+    fn a_name_follows_the_last_mark() {
+        assert_eq!(split_name("a.coe#b"), ("a.coe", Some("b")));
+        assert_eq!(split_name("a#b.coe"), ("a#b.coe", None));
+        assert_eq!(split_name("a.coe"), ("a.coe", None));
+    }
+}

@@ -1,0 +1,100 @@
+//! The texts a load has read, and places in them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+
+/// A text by its position in [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SourceId(pub u32);
+
+/// A piece of one text, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Span {
+    pub source: SourceId,
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn new(source: SourceId, start: usize, end: usize) -> Self {
+        Self { source, start: start as u32, end: end as u32 }
+    }
+}
+
+/// One text: a file, a command-line argument, or a model in the paper's notation.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// What messages call it: a path, `--set`, `argument`.
+    pub name: String,
+    pub text: Box<str>,
+    /// Where relative paths in it start.
+    pub dir: PathBuf,
+}
+
+impl Source {
+    /// Line and column of a byte, both from 1; columns count characters.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
+        // A character starts at every byte that is no continuation byte.
+        let column = before[start..].iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
+        (line, column)
+    }
+}
+
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let found = self.text.read_span(span, lines_before, lines_after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            found.data(),
+            *found.span(),
+            found.line(),
+            found.column(),
+            found.line_count(),
+        )))
+    }
+}
+
+/// Every text of a load.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sources(Vec<Arc<Source>>);
+
+impl Sources {
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Box<str>>, dir: &Path) -> SourceId {
+        let id = SourceId(self.0.len() as u32);
+        self.0.push(Arc::new(Source { name: name.into(), text: text.into(), dir: dir.to_path_buf() }));
+        id
+    }
+
+    pub fn get(&self, id: SourceId) -> &Arc<Source> {
+        &self.0[id.0 as usize]
+    }
+
+    /// All of a text.
+    pub fn whole(&self, id: SourceId) -> Span {
+        Span::new(id, 0, self.get(id).text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let source = Source { name: "a".into(), text: "é = 1\nüb".into(), dir: PathBuf::new() };
+        assert_eq!(source.line_column(0), (1, 1));
+        assert_eq!(source.line_column(3), (1, 3));
+        assert_eq!(source.line_column(9), (2, 2));
+        assert_eq!(source.line_column(99), (2, 3));
+    }
+}

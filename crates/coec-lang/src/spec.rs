@@ -1,0 +1,236 @@
+//! Loading specs: from a path to verified models.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coec_ir::{Model, Train, Verified};
+
+use crate::advice;
+use crate::ast::Setting;
+use crate::diagnostic::{Diagnostic, Diagnostics, Found};
+use crate::error::ResolveError;
+use crate::loader::Loader;
+use crate::parse;
+use crate::resolve::budget::RuleAt;
+use crate::resolve::model::Draft;
+use crate::resolve::train::{Bases, TrainDraft};
+use crate::resolve::{Cx, Fuel};
+use crate::session::{ModelRef, Scopes, Session, unknown_model};
+use crate::source::{Sources, Span};
+use crate::unit::Unit;
+
+/// A model of a spec with everything the spec says about it.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The model.
+    pub model: Verified<Model>,
+    /// The budgets that hold for it, in the order of the file.
+    pub rules: Vec<Arc<RuleAt>>,
+    /// How the spec says to train it; `None` if it says nothing.
+    pub train: Option<Train>,
+    /// Where relative paths in [`train`](Self::train) start. The IR keeps them as written.
+    pub bases: Bases,
+    /// What is allowed and still worth a word.
+    pub advice: Vec<Diagnostic>,
+    /// The file; `None` for the paper's notation.
+    pub path: Option<PathBuf>,
+    pub(crate) draft: Draft,
+    pub(crate) train_draft: TrainDraft,
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) scopes: Arc<Scopes>,
+}
+
+impl Spec {
+    /// How to train the model: what the spec says, else what the quickstart does.
+    ///
+    /// Fails where the quickstart's training does not fit the model.
+    pub fn train_or_default(&self) -> Result<Train, Diagnostics> {
+        if let Some(train) = &self.train {
+            return Ok(train.clone());
+        }
+        let (mut found, mut fuel) = (Found::default(), Fuel::default());
+        let mut cx = Cx { scopes: &self.scopes, found: &mut found, fuel: &mut fuel };
+        let train = cx.train(&self.train_draft, &self.model);
+        finish(train, found, &self.sources)
+    }
+
+    /// The fully explicit spec: the model with every value written out, its budgets
+    /// and its training. Reading it gives the same model. Other specs that budgets
+    /// name keep the text they were named with.
+    pub fn explicit_text(&self) -> String {
+        let rules: Vec<_> = self.rules.iter().map(|rule| rule.rule.clone()).collect();
+        let train = self.train.as_ref().map(coec_ir::text::train).unwrap_or_default();
+        let parts = [coec_ir::text::model(&self.model), coec_ir::text::budget(&rules), train];
+        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("\n")
+    }
+}
+
+/// Reads the spec at a path, `path#name`, or in the paper's notation, with `--set`
+/// arguments applied to each of its models.
+///
+/// Gives every model of the file, or the one that is named. Anything wrong with them
+/// is reported together.
+pub fn load(spec: &str, sets: &[String], loader: &dyn Loader) -> Result<Vec<Spec>, Diagnostics> {
+    let mut session = Session::new(loader, Sources::default(), Scopes::default());
+    let specs = load_all(&mut session, spec, sets).unwrap_or_default();
+    let Session { sources, scopes, found, .. } = session;
+    let (sources, scopes) = (Arc::new(sources), Arc::new(scopes));
+    let specs = specs.into_iter().map(|spec| spec.finish(&sources, &scopes)).collect();
+    finish(Some(specs), found, &sources)
+}
+
+/// Reads a spec that is to be one model, as [`load`] does.
+pub fn load_one(spec: &str, sets: &[String], loader: &dyn Loader) -> Result<Spec, Diagnostics> {
+    let mut specs = load(spec, sets, loader)?;
+    if specs.len() == 1
+        && let Some(spec) = specs.pop()
+    {
+        return Ok(spec);
+    }
+    let mut sources = Sources::default();
+    let argument = sources.add("argument", spec, Path::new(""));
+    let names = specs.iter().map(|spec| spec.model.name.clone()).collect();
+    let mut found = Found::default();
+    found.push(ResolveError::SeveralModels { path: spec.into(), names, at: sources.whole(argument) });
+    finish(None, found, &Arc::new(sources))
+}
+
+/// A value without errors, or the errors. A stage that gives no value reports why.
+pub(crate) fn finish<T>(value: Option<T>, found: Found, sources: &Arc<Sources>) -> Result<T, Diagnostics> {
+    match (found.into_result(sources), value) {
+        (Ok(()), Some(value)) => Ok(value),
+        (Err(errors), _) => Err(errors),
+        (Ok(()), None) => Err(Diagnostics::default()),
+    }
+}
+
+/// A spec while others are still being read.
+struct Loaded {
+    model: Verified<Model>,
+    rules: Vec<Arc<RuleAt>>,
+    train: Option<Train>,
+    draft: Draft,
+    train_draft: TrainDraft,
+}
+
+impl Loaded {
+    fn finish(self, sources: &Arc<Sources>, scopes: &Arc<Scopes>) -> Spec {
+        let Self { model, rules, train, draft, train_draft } = self;
+        let advice = advice::of(&model, &draft, scopes);
+        Spec {
+            rules,
+            train,
+            bases: train_draft.bases(sources),
+            advice: advice.into_iter().map(|advice| Diagnostic::new(advice, sources)).collect(),
+            path: draft.own().unit.path.clone(),
+            model,
+            draft,
+            train_draft,
+            sources: sources.clone(),
+            scopes: scopes.clone(),
+        }
+    }
+}
+
+fn load_all(session: &mut Session, spec: &str, sets: &[String]) -> Option<Vec<Loaded>> {
+    let argument = session.sources.add("argument", spec, Path::new(""));
+    let at = session.sources.whole(argument);
+    let settings: Vec<Option<Setting>> = sets
+        .iter()
+        .map(|set| {
+            let source = session.sources.add("--set", set.as_str(), Path::new(""));
+            parse::setting(source, set, &mut session.found)
+        })
+        .collect();
+    let (unit, index) = session.spec(spec, Path::new(""), at)?;
+    let settings: Vec<Setting> = settings.into_iter().flatten().collect();
+    for setting in &settings {
+        session.scopes.set(setting.value.span.source, &unit);
+    }
+    let blocks = Blocks::of(&unit, session);
+    let mut fuel = Fuel::default();
+    let models = match index {
+        Some(index) => index..index + 1,
+        None => 0..unit.models.len(),
+    };
+    let mut specs = Vec::with_capacity(models.len());
+    for index in models {
+        let model = ModelRef { unit: unit.clone(), index };
+        let Some(chain) = session.ancestry(model) else { continue };
+        let mut cx = Cx { scopes: &session.scopes, found: &mut session.found, fuel: &mut fuel };
+        specs.extend(blocks.spec(&mut cx, Draft::new(chain), &settings));
+    }
+    Some(specs)
+}
+
+/// The budgets and training blocks of a file.
+struct Blocks {
+    /// The rules of each budget, with the model they are for.
+    budgets: Vec<(Option<String>, Vec<Arc<RuleAt>>)>,
+}
+
+impl Blocks {
+    fn of(unit: &Unit, session: &mut Session) -> Self {
+        let mut fuel = Fuel::default();
+        let Session { scopes, found, .. } = session;
+        let mut cx = Cx { scopes, found, fuel: &mut fuel };
+        let mut budgets = Vec::new();
+        for budget in &unit.budgets {
+            let name = budget.name.as_ref();
+            if let Some(name) = name.filter(|name| unit.model(&name.text).is_none()) {
+                cx.found.push(unknown_model(unit, &name.text, name.span));
+            }
+            let rules = budget.rules.iter().filter_map(|rule| cx.rule(rule)).map(Arc::new).collect();
+            budgets.push((name.map(|name| name.text.clone()), rules));
+        }
+        for name in unit.trains.iter().filter_map(|train| train.name.as_ref()) {
+            if unit.model(&name.text).is_none() {
+                cx.found.push(unknown_model(unit, &name.text, name.span));
+            }
+        }
+        Self { budgets }
+    }
+
+    fn spec(&self, cx: &mut Cx, mut draft: Draft, settings: &[Setting]) -> Option<Loaded> {
+        let name = draft.own().model().name.text.clone();
+        let mut train_draft = self.train(cx, &draft, &name);
+        for setting in settings {
+            cx.set(setting, &mut draft, &mut train_draft);
+        }
+        let model = cx.model(&draft)?;
+        let train = train_draft.is_explicit().then(|| cx.train(&train_draft, &model));
+        let mut rules = Vec::new();
+        for (of, budget) in &self.budgets {
+            if of.as_ref().is_none_or(|of| *of == name) {
+                cx.spend(budget.len(), draft.at())?;
+                rules.extend(budget.iter().cloned());
+            }
+        }
+        let train = match train {
+            Some(train) => Some(train?),
+            None => None,
+        };
+        Some(Loaded { model, rules, train, draft, train_draft })
+    }
+
+    /// The training block of a model.
+    fn train(&self, cx: &mut Cx, draft: &Draft, name: &str) -> TrainDraft {
+        let unit = &draft.own().unit;
+        let mut blocks = unit
+            .trains
+            .iter()
+            .enumerate()
+            .filter(|(_, train)| train.name.as_ref().is_none_or(|of| of.text == name));
+        let mut found = TrainDraft::empty(draft.at());
+        if let Some((index, train)) = blocks.next() {
+            found.block = Some((unit.clone(), index));
+            found.at = train.at;
+            for (_, other) in blocks {
+                let (first, at): (Span, Span) = (train.at, other.at);
+                cx.found.push(ResolveError::SeveralTrains { model: name.into(), first, at });
+            }
+        }
+        found
+    }
+}
