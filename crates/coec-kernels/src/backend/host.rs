@@ -1,7 +1,7 @@
 //! What the CPU backends share: tensors as slices, kernels on slices.
 
 use burn::backend::{
-    Backend, DType, Element, TensorMetadata,
+    Backend, DType, Element, TensorMetadata, get_or_init_device_settings,
     tensor::{FloatTensor, IntTensor},
 };
 use burn::tensor::{Shape, TensorData};
@@ -130,8 +130,11 @@ fn select_as<B: Host, T: Real + Element>(scores: FloatTensor<B>, k: usize) -> In
     let [rows, experts] = scores.shape().dims();
     let scores = B::hold(scores);
     let indices = cpu::select_top_k::<T>(B::slice(&scores), experts, k);
+    // In the device's own integer type, so that the indices mix with its other integers.
+    let dtype = get_or_init_device_settings::<B>(&device).int_dtype;
     let indices: Vec<i64> = indices.into_iter().map(i64::from).collect();
-    B::int_from_data(TensorData::new(indices, Shape::new([rows, k])), &device)
+    let data = TensorData::new(indices, Shape::new([rows, k])).convert_dtype(dtype.into());
+    B::int_from_data(data, &device)
 }
 
 fn sizes(x: &Shape, indices: &Shape, w_out: &Shape) -> Sizes {

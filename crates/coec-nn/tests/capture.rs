@@ -1,0 +1,53 @@
+//! Three counts: the closed form against what the capture device saw.
+
+mod common;
+
+use coec_ir::{Coe, Model, Precision, Tensors, Verified, cost::Setting};
+use coec_nn::{
+    LanguageModel, Source,
+    capture::{self, CaptureError},
+};
+use common::*;
+
+fn setting(model: &Model) -> Setting {
+    Setting { context: model.context, batch: 3, precision: Precision::F32 }
+}
+
+#[test]
+fn closed_form_and_capture_agree_for_every_word() {
+    for (name, model) in variants() {
+        let model = verified(model);
+        let counts = capture::check_built(&model, setting(&model)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let listed: u128 = Tensors::of(&model).trained.iter().map(|param| param.elements()).sum();
+        assert_eq!(counts.params, listed, "{name}: the walk names every parameter");
+    }
+}
+
+/// The error for a module built from another model than the one it is held against.
+fn disagreement(declared: Coe, built: Coe) -> CaptureError {
+    let of = |coe: Coe| verified(model(coec_ir::Attention::Mha(mha()), ffn(coe)));
+    let (declared, built): (Verified<Model>, _) = (of(declared), of(built));
+    capture::check(&declared, setting(&declared), |device| LanguageModel::new(&built, device, Source::Zeros))
+        .expect_err("the counts differ")
+}
+
+#[test]
+fn one_expert_fewer_is_found() {
+    let error = disagreement(coe(), Coe { experts: 3, ..coe() });
+    // Per layer: one expert of 3 * 8 * 5 and one row in each of two routers, 8 + 8.
+    assert_eq!(
+        error.to_string(),
+        "parameters of layer 0: the closed form says 1000, the captured module 864"
+    );
+}
+
+#[test]
+fn one_iteration_more_is_found() {
+    let tied = |iter: usize| Coe { iter, k: vec![2; iter], gate: coec_ir::Gate::Tied, ..coe() };
+    let CaptureError::Disagreement { what, place, closed, captured } = disagreement(tied(2), tied(3)) else {
+        panic!("a disagreement names both numbers");
+    };
+    assert_eq!((what, place.as_str()), ("forward FLOPs", "layer 0"));
+    // One iteration: the router, 2 * 8 * 4, and two experts of 2 * 3 * 8 * 5, for 3 * 16 tokens.
+    assert_eq!(captured - closed, 48 * (64 + 480));
+}

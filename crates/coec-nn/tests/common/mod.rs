@@ -1,0 +1,219 @@
+//! Small models in every shape, and what tests compare of them.
+#![allow(dead_code)] // each test file uses its part
+
+use burn::optim::GradientsParams;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use coec_ir::*;
+use coec_nn::{Forward, LanguageModel, Source, cross_entropy};
+
+/// A chain of two iterations over four experts, everything else at its simplest.
+pub fn coe() -> Coe {
+    Coe {
+        iter: 2,
+        k: vec![2, 2],
+        experts: 4,
+        shared: 0,
+        hidden: 5,
+        act: Act::Swiglu,
+        residual: Residual::Inner,
+        gate: Gate::Independent,
+        norm: ChainNorm::Once,
+        shared_at: SharedAt::Each,
+        router: Router { score: Score::Softmax, renorm: false, scale: 1.0, groups: None },
+        balance: vec![],
+    }
+}
+
+/// Two heads of width four.
+pub fn mha() -> Mha {
+    let rope = Rope::Rope { theta: 10000.0 };
+    Mha { heads: 2, kv_heads: 2, head_dim: 4, rope, qk_norm: QkNorm::None, bias: false }
+}
+
+/// Two heads over a latent of width six.
+pub fn mla() -> Mla {
+    let rope = Rope::Rope { theta: 10000.0 };
+    Mla { heads: 2, kv_rank: 6, q_rank: None, nope: 3, rope_dim: 4, value: 5, rope }
+}
+
+pub fn ffn(coe: Coe) -> Ffn {
+    Ffn::Coe(coe)
+}
+
+/// Two layers of width 8 over 11 tokens.
+pub fn model(attention: Attention, ffn: Ffn) -> Model {
+    Model {
+        name: "small".into(),
+        doc: String::new(),
+        vocab: 11,
+        context: 16,
+        dim: 8,
+        norm: Rms { eps: 1e-6 },
+        embedding: Tokens { tied: false },
+        layers: Stack::repeat(Layer { attention, ffn }, 2),
+    }
+}
+
+pub fn verified(model: Model) -> Verified<Model> {
+    verify(model).unwrap_or_else(|violations| panic!("{violations:?}"))
+}
+
+/// Every variant that the blocks' words span, by name.
+pub fn variants() -> Vec<(String, Model)> {
+    let mut all = Vec::new();
+    let mut add =
+        |name: &str, attention: Attention, ffn: Ffn| all.push((name.to_string(), model(attention, ffn)));
+    let head = || Attention::Mha(mha());
+    for &norm in ChainNorm::ALL {
+        for &residual in Residual::ALL {
+            if norm != ChainNorm::Once && matches!(residual, Residual::Both | Residual::Delta) {
+                continue;
+            }
+            for &gate in Gate::ALL {
+                let name = format!("{} {} {}", residual.word(), norm.word(), gate.word());
+                let shared = 1 + usize::from(residual == Residual::Outer);
+                let balance = vec![Balance::SeqAux { alpha: 0.1 }];
+                add(&name, head(), ffn(Coe { residual, norm, gate, shared, balance, ..coe() }));
+            }
+        }
+    }
+    for act in Act::ALL {
+        add(act.word(), head(), ffn(Coe { act, shared: 1, ..coe() }));
+        add(&format!("dense {}", act.word()), head(), Ffn::Dense(Dense { hidden: 7, act }));
+    }
+    for &shared_at in SharedAt::ALL {
+        add(&format!("shared_at {}", shared_at.word()), head(), ffn(Coe { shared: 2, shared_at, ..coe() }));
+    }
+    let chain = |k: &[usize]| Coe { iter: k.len(), k: k.to_vec(), ..coe() };
+    add("one iteration", head(), ffn(chain(&[3])));
+    add("three iterations", head(), ffn(chain(&[2, 2, 2])));
+    add("k list", head(), ffn(chain(&[3, 1])));
+    for score in [Score::Softmax, Score::Sigmoid] {
+        for renorm in [false, true] {
+            let name = format!("{} renorm={renorm}", score.word());
+            let router = Router { score, renorm, scale: 1.5, groups: None };
+            let balance = vec![
+                Balance::SeqAux { alpha: 0.1 },
+                Balance::SwitchAux { alpha: 0.2 },
+                Balance::ZLoss { alpha: 0.05 },
+                Balance::Bias { rate: 0.01 },
+            ];
+            add(&name, head(), ffn(Coe { router, balance, ..coe() }));
+        }
+    }
+    for score in [GroupScore::Max, GroupScore::Top2] {
+        let groups = Some(Groups { groups: 3, keep: 2, score });
+        let router = Router { score: Score::Sigmoid, renorm: true, scale: 2.0, groups };
+        let balance = vec![Balance::Bias { rate: 0.01 }];
+        add(&format!("groups {}", score.word()), head(), ffn(Coe { experts: 6, router, balance, ..coe() }));
+    }
+    let plain = || ffn(chain(&[2]));
+    add("grouped queries", Attention::Mha(Mha { heads: 4, ..mha() }), plain());
+    for &qk_norm in QkNorm::ALL {
+        let attention = Mha { heads: 4, bias: true, qk_norm, ..mha() };
+        add(&format!("qk_norm {} with bias", qk_norm.word()), Attention::Mha(attention), plain());
+    }
+    let yarn = Rope::Yarn {
+        theta: 100.0,
+        factor: 4.0,
+        original: 8,
+        beta_fast: 4.0,
+        beta_slow: 1.0,
+        mscale: 0.7,
+        mscale_all_dim: 0.5,
+    };
+    add("yarn", Attention::Mha(Mha { head_dim: 8, rope: yarn, ..mha() }), plain());
+    add("mla", Attention::Mla(mla()), plain());
+    add("mla with a query latent", Attention::Mla(Mla { q_rank: Some(5), ..mla() }), plain());
+    add("mla with yarn", Attention::Mla(Mla { rope: yarn, rope_dim: 8, ..mla() }), plain());
+    let mut tied = model(head(), plain());
+    tied.embedding.tied = true;
+    all.push(("tied".into(), tied));
+    all
+}
+
+/// `model` on `device` with weights large enough that every path matters.
+pub fn build(model: &Verified<Model>, device: &Device, dtype: DType) -> LanguageModel {
+    let built = LanguageModel::with_dtype(model, device, Source::Zeros, dtype).unwrap();
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    built
+        .load(|param| {
+            let norm = param.init == Init::Ones;
+            Ok((0..param.elements())
+                .map(|_| {
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let unit = (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+                    if norm { 1.0 + 0.3 * unit } else { 0.6 * unit }
+                })
+                .collect())
+        })
+        .unwrap()
+}
+
+/// Some tokens, `[batch, length]`, and the tokens after them.
+pub fn tokens(
+    batch: usize,
+    length: usize,
+    vocab: usize,
+    device: &Device,
+) -> (Tensor<2, Int>, Tensor<2, Int>) {
+    let ids: Vec<i32> = (0..batch * (length + 1)).map(|i| ((i * i * 7 + i * 3) % vocab) as i32).collect();
+    let window = |shift: usize| {
+        let ids: Vec<i32> =
+            ids.chunks(length + 1).flat_map(|row| row[shift..shift + length].to_vec()).collect();
+        Tensor::<2, Int>::from_data(TensorData::new(ids, [batch, length]), device)
+    };
+    (window(0), window(1))
+}
+
+/// Everything a pass computes, by name.
+pub struct Results {
+    pub logits: Vec<f64>,
+    pub loss: f64,
+    pub aux_loss: f64,
+    pub gradients: Vec<(String, Vec<f32>)>,
+}
+
+/// Logits, losses and the gradients of `loss + aux_loss`.
+pub fn results(model: &LanguageModel, forward: Forward, targets: Tensor<2, Int>) -> Results {
+    let logits = forward.logits.to_data().iter::<f64>().collect();
+    let loss = cross_entropy(forward.logits, targets);
+    let aux_loss = forward.aux_loss.as_ref().map_or(0.0, |aux| aux.clone().into_scalar::<f64>());
+    let total = match forward.aux_loss {
+        Some(aux) => loss.clone() + aux,
+        None => loss.clone(),
+    };
+    let grads = GradientsParams::from_grads(total.backward(), model);
+    let gradients = model.gradients(&grads).into_iter().map(|(param, grad)| (param.name, grad)).collect();
+    Results { logits, loss: loss.into_scalar::<f64>(), aux_loss, gradients }
+}
+
+/// Frobenius norm of the difference over that of the reference.
+pub fn relative(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut found.iter().zip(expected).map(|(a, b)| a - b));
+    difference / norm(&mut expected.iter().copied()).max(1e-12)
+}
+
+/// Asserts that two passes agree within `tolerance`, naming what does not.
+pub fn assert_agree(name: &str, found: &Results, expected: &Results, tolerance: f64) {
+    let check = |what: &str, error: f64| {
+        assert!(error < tolerance, "{name}: {what} differs by {error:e}, allowed {tolerance:e}");
+    };
+    check("logits", relative(&found.logits, &expected.logits));
+    check("loss", (found.loss - expected.loss).abs() / expected.loss.abs());
+    check("aux_loss", (found.aux_loss - expected.aux_loss).abs() / expected.aux_loss.abs().max(1.0));
+    for ((name, found), (other, expected)) in found.gradients.iter().zip(&expected.gradients) {
+        assert_eq!(name, other);
+        let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+        let (found, expected) = (wide(found), wide(expected));
+        let largest = expected.iter().fold(0.0f64, |max, v| max.max(v.abs()));
+        if largest > 1e-10 {
+            check(&format!("gradient of {name}"), relative(&found, &expected));
+        } else {
+            assert!(found.iter().all(|v| v.abs() < 1e-6), "{name} should have no gradient");
+        }
+    }
+}
