@@ -67,6 +67,15 @@ pub struct DiagnosticJson {
     pub related: Vec<Label>,
 }
 
+impl Label {
+    pub(crate) fn new(sources: &Sources, span: Span, text: String) -> Self {
+        let source = sources.get(span.source);
+        let (line, column) = source.line_column(span.start as usize);
+        let (end_line, end_column) = source.line_column(span.end as usize);
+        Self { file: source.name.clone(), line, column, end_line, end_column, text }
+    }
+}
+
 impl Diagnostic {
     pub(crate) fn new(problem: impl Into<Problem>, sources: &Arc<Sources>) -> Self {
         let problem = problem.into();
@@ -106,7 +115,7 @@ impl Diagnostic {
 
     /// Where, the main place first.
     pub fn labels(&self) -> Vec<Label> {
-        self.problem.labels().into_iter().map(|(span, text)| self.label(span, text)).collect()
+        self.problem.labels().into_iter().map(|(span, text)| Label::new(&self.sources, span, text)).collect()
     }
 
     /// The form for JSON.
@@ -122,13 +131,6 @@ impl Diagnostic {
             help: self.help(),
             related,
         }
-    }
-
-    fn label(&self, span: Span, text: String) -> Label {
-        let source = self.sources.get(span.source);
-        let (line, column) = source.line_column(span.start as usize);
-        let (end_line, end_column) = source.line_column(span.end as usize);
-        Label { file: source.name.clone(), line, column, end_line, end_column, text }
     }
 
     fn main(&self) -> Span {

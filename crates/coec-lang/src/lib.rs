@@ -22,6 +22,9 @@
 //! - A [`Spec`] holds the verified model, its budget rules, its training if the spec
 //!   gives one ([`Spec::train_or_default`] else), and writes itself out in full
 //!   ([`Spec::explicit_text`]).
+//! - [`check`](fn@check) judges the rules of a spec: a [`Report`] with a [`Verdict`] for each, and for
+//!   those that do not hold a diagnostic that says what would close the gap. Measured rules
+//!   are deferred until a run calls [`Verdict::measured`].
 //! - Errors are [`Diagnostics`], all of a file together. A [`Diagnostic`] implements
 //!   [`miette::Diagnostic`] with its sources inside, and [`Diagnostic::to_json`].
 //!   [`codes`] lists every code there is.
@@ -35,6 +38,8 @@
 
 mod advice;
 mod ast;
+mod check;
+mod close;
 mod diagnostic;
 mod error;
 mod loader;
@@ -49,6 +54,7 @@ mod spec;
 mod suggest;
 mod unit;
 
+pub use check::{Outcome, Reading, Report, Verdict, check};
 pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
 pub use error::codes;
 pub use loader::{Loader, MapLoader};

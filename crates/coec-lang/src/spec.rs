@@ -7,7 +7,7 @@ use coec_ir::{Model, Train, Verified};
 
 use crate::advice;
 use crate::ast::Setting;
-use crate::diagnostic::{Diagnostic, Diagnostics, Found};
+use crate::diagnostic::{Diagnostic, Diagnostics, Found, Label};
 use crate::error::ResolveError;
 use crate::loader::Loader;
 use crate::parse;
@@ -52,6 +52,10 @@ impl Spec {
         let mut cx = Cx { scopes: &self.scopes, found: &mut found, fuel: &mut fuel };
         let train = cx.train(&self.train_draft, &self.model);
         finish(train, found, &self.sources)
+    }
+
+    pub(crate) fn label(&self, span: Span, text: String) -> Label {
+        Label::new(&self.sources, span, text)
     }
 
     /// The fully explicit spec: the model with every value written out, its budgets

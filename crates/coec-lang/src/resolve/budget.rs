@@ -19,7 +19,7 @@ pub struct RuleAt {
     pub rule: Rule,
     pub(crate) span: Span,
     /// Where another spec is named on the right.
-    pub(crate) target: Span,
+    pub(crate) named: Span,
 }
 
 impl std::ops::Deref for RuleAt {
@@ -54,7 +54,7 @@ impl Cx<'_> {
             per_layer: rule.per_layer.is_some(),
             conditions: conditions?,
         };
-        Some(RuleAt { rule, span, target: target_at })
+        Some(RuleAt { rule, span, named: target_at })
     }
 
     fn figure(&mut self, name: &Name) -> Option<Figure> {

@@ -1,0 +1,397 @@
+//! Whether a spec keeps its budgets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use coec_ir::cost::{Cost, Setting};
+use coec_ir::{Comparison, Figure, Model, Quantity, Rule, Target, Verified};
+use num_bigint::BigUint;
+
+use crate::close::Search;
+use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+use crate::error::BudgetError;
+use crate::loader::Loader;
+use crate::resolve::budget::RuleAt;
+use crate::resolve::model::Draft;
+use crate::resolve::{Cx, Fuel};
+use crate::session::Session;
+use crate::spec::{Spec, finish};
+
+/// What became of every rule of a spec.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// In the order of the spec.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What became of one rule.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The rule.
+    pub rule: Arc<RuleAt>,
+    /// Where it stands, and as its text the rule in canonical form.
+    pub at: Label,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What was compared: one entry, or with `per layer` one for each kind of layer with experts.
+    pub readings: Vec<Reading>,
+    /// For a rule that does not hold: what is wrong and what would close the gap.
+    pub diagnostic: Option<Diagnostic>,
+}
+
+/// What became of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It holds.
+    Holds,
+    /// It does not.
+    Violated,
+    /// It does not, and says `warn`.
+    Warned,
+    /// Only a training run can tell.
+    Deferred,
+}
+
+/// Two values that a rule compares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// For `per layer`: the first layer with this value.
+    pub layer: Option<usize>,
+    /// The value on the left; `None` while it has not been measured.
+    pub actual: Option<Quantity>,
+    /// The value on the right; `None` while it has not been measured.
+    pub target: Option<Quantity>,
+}
+
+impl Report {
+    /// Whether a rule without `warn` does not hold.
+    pub fn is_violated(&self) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.outcome == Outcome::Violated)
+    }
+
+    /// What is wrong with the rules that do not hold.
+    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.verdicts.iter().filter_map(|verdict| verdict.diagnostic.as_ref())
+    }
+}
+
+impl Verdict {
+    /// The verdict once figures have been measured on `backend`.
+    ///
+    /// A rule for another backend stays deferred, as does one whose figure has no value.
+    pub fn measured(
+        &self,
+        spec: &Spec,
+        backend: &str,
+        value: impl Fn(Figure) -> Option<Quantity>,
+    ) -> Verdict {
+        let elsewhere = self.rule.conditions.backend.as_ref().is_some_and(|wanted| wanted != backend);
+        if self.outcome != Outcome::Deferred || elsewhere {
+            return self.clone();
+        }
+        let right = match self.rule.target {
+            Target::Figure { figure, .. } => Some(figure),
+            Target::Number(_) => None,
+        };
+        let readings = self.readings.iter().map(|reading| Reading {
+            layer: reading.layer,
+            actual: reading.actual.clone().or_else(|| value(self.rule.figure)),
+            target: reading.target.clone().or_else(|| value(right?)),
+        });
+        judge(spec, &self.rule, readings.collect(), |_| Vec::new())
+    }
+}
+
+/// Judges every rule of a spec. Fails where another spec that a rule names is in error.
+pub fn check(spec: &Spec, loader: &dyn Loader) -> Result<Report, Diagnostics> {
+    let mut others = Others {
+        session: Session::new(loader, spec.sources.as_ref().clone(), spec.scopes.as_ref().clone()),
+        models: HashMap::new(),
+    };
+    let mut costs = Costs::default();
+    let mut search = Search::new(spec);
+    let mut verdicts = Vec::with_capacity(spec.rules.len());
+    for rule in &spec.rules {
+        let setting = Setting::of(&spec.model, &rule.conditions);
+        let other = match &rule.target {
+            Target::Figure { spec: Some(text), .. } => match others.model(text, rule) {
+                Some(model) => Some(Cost::of(&model, setting)),
+                None => continue,
+            },
+            _ => None,
+        };
+        let Some(readings) = readings(rule, costs.of(&spec.model, setting), other.as_ref()) else {
+            others.layers_differ(rule);
+            continue;
+        };
+        verdicts.push(judge(spec, rule, readings, |too_high| search.fixes(rule, other.as_ref(), too_high)));
+    }
+    let Session { sources, found, .. } = others.session;
+    finish(Some(Report { verdicts }), found, &Arc::new(sources))
+}
+
+/// The counts of a model in the settings that its rules ask for.
+#[derive(Default)]
+struct Costs(HashMap<(usize, usize, u128), Cost>);
+
+impl Costs {
+    fn of(&mut self, model: &Verified<Model>, setting: Setting) -> &Cost {
+        let key = (setting.context, setting.batch, setting.precision.bytes());
+        self.0.entry(key).or_insert_with(|| Cost::of(model, setting))
+    }
+}
+
+/// The models of other specs that rules name.
+struct Others<'l> {
+    session: Session<'l>,
+    models: HashMap<(String, u32), Option<Arc<Verified<Model>>>>,
+}
+
+impl Others<'_> {
+    fn model(&mut self, text: &str, rule: &RuleAt) -> Option<Arc<Verified<Model>>> {
+        let key = (text.to_string(), rule.named.source.0);
+        if let Some(model) = self.models.get(&key) {
+            return model.clone();
+        }
+        let model = self.read(text, rule).map(Arc::new);
+        self.models.insert(key, model.clone());
+        model
+    }
+
+    fn read(&mut self, text: &str, rule: &RuleAt) -> Option<Verified<Model>> {
+        let dir = self.session.sources.get(rule.named.source).dir.clone();
+        let model = self.session.model(text, &dir, rule.named)?;
+        let draft = Draft::new(self.session.ancestry(model)?);
+        let mut fuel = Fuel::default();
+        let Session { scopes, found, .. } = &mut self.session;
+        Cx { scopes, found, fuel: &mut fuel }.model(&draft)
+    }
+
+    fn layers_differ(&mut self, rule: &RuleAt) {
+        if let Target::Figure { figure, spec: Some(spec) } = &rule.target {
+            let (spec, figure) = (spec.clone(), figure.name());
+            self.session.found.push(BudgetError::LayersDiffer { spec, figure, at: rule.named });
+        }
+    }
+}
+
+/// What a rule compares. `None` if its layers have no counterpart in the other spec.
+pub(crate) fn readings(rule: &Rule, cost: &Cost, other: Option<&Cost>) -> Option<Vec<Reading>> {
+    if !rule.per_layer {
+        let target = match &rule.target {
+            Target::Number(number) => Some(number.clone()),
+            Target::Figure { figure, .. } => other.unwrap_or(cost).figure(*figure).map(Quantity::integer),
+        };
+        let actual = cost.figure(rule.figure).map(Quantity::integer);
+        return Some(vec![Reading { layer: None, actual, target }]);
+    }
+    let values = cost.per_expert_layer(rule.figure)?;
+    let target = |layer: usize| match &rule.target {
+        Target::Number(number) => Some(number.clone()),
+        Target::Figure { figure, .. } => {
+            let side = other.unwrap_or(cost);
+            let values = side.per_expert_layer(*figure)?;
+            match values.as_slice() {
+                // Another spec whose layers agree has one value for all of this one's.
+                [(_, one)] if other.is_some() => Some(Quantity::integer(one.clone())),
+                _ => {
+                    let part = &side.kinds[*side.order.get(layer)?];
+                    part.paths.as_ref()?;
+                    side.of_part(part, *figure).map(Quantity::integer)
+                }
+            }
+        }
+    };
+    values
+        .into_iter()
+        .map(|(layer, value)| {
+            let target = Some(target(layer)?);
+            Some(Reading { layer: Some(layer), actual: Some(Quantity::integer(value)), target })
+        })
+        .collect()
+}
+
+/// A value of one field that would meet a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fix {
+    pub path: &'static str,
+    pub now: usize,
+    pub then: usize,
+}
+
+fn judge(
+    spec: &Spec,
+    rule: &Arc<RuleAt>,
+    readings: Vec<Reading>,
+    fixes: impl FnOnce(bool) -> Vec<Fix>,
+) -> Verdict {
+    let at = spec.label(rule.span, coec_ir::text::rule(rule));
+    let mut known = true;
+    let mut broken = None;
+    for reading in &readings {
+        match (&reading.actual, &reading.target) {
+            (Some(actual), Some(target)) => {
+                if broken.is_none() && !rule.holds(actual, target) {
+                    broken = Some((reading.layer, actual, target));
+                }
+            }
+            _ => known = false,
+        }
+    }
+    let (outcome, diagnostic) = match broken {
+        Some((layer, actual, target)) => {
+            let outcome = if rule.warn { Outcome::Warned } else { Outcome::Violated };
+            let fixes = fixes(actual > target);
+            let error = describe(spec, rule, layer, actual, target, &fixes);
+            (outcome, Some(Diagnostic::new(error, &spec.sources)))
+        }
+        None if known => (Outcome::Holds, None),
+        None => (Outcome::Deferred, None),
+    };
+    debug_assert!(diagnostic.as_ref().is_none_or(|d| d.severity() != Severity::Advice));
+    Verdict { rule: rule.clone(), at, outcome, readings, diagnostic }
+}
+
+fn describe(
+    spec: &Spec,
+    rule: &RuleAt,
+    layer: Option<usize>,
+    actual: &Quantity,
+    target: &Quantity,
+    fixes: &[Fix],
+) -> BudgetError {
+    let unit = rule.figure.unit().word();
+    let relation = match rule.comparison {
+        Comparison::AtMost => "more than",
+        Comparison::AtLeast => "less than",
+        Comparison::Equal => "not",
+    };
+    let place = layer.map(|layer| format!(" in layer {layer}")).unwrap_or_default();
+    let tolerance = rule.tolerance.as_ref().map(|t| format!(" +- {t}")).unwrap_or_default();
+    let origin = match &rule.target {
+        Target::Number(_) => String::new(),
+        Target::Figure { figure, spec: None } => format!(" of {}", figure.name()),
+        Target::Figure { figure, spec: Some(spec) } => format!(" of {} of `{spec}`", figure.name()),
+    };
+    let (name, actual_text) = (rule.figure.name(), number(actual));
+    let what = format!(
+        "{name}{place} is {actual_text} {unit}, {relation} the {}{origin}{tolerance}",
+        number(target)
+    );
+    let model = spec.model.name.clone();
+    let label = format!("{actual_text}{place}");
+    let help = help(actual, target, unit, fixes);
+    let at = rule.span;
+    if rule.warn {
+        BudgetError::Warned { model, what, label, help, at }
+    } else {
+        BudgetError::Violated { model, what, label, help, at }
+    }
+}
+
+fn help(actual: &Quantity, target: &Quantity, unit: &str, fixes: &[Fix]) -> String {
+    let direction = if actual > target { "over" } else { "under" };
+    let mut help = format!("{} {unit} {direction}", difference(actual, target));
+    if let Some(percent) = percent(actual, target) {
+        help.push_str(&format!(", {percent} of the right-hand side"));
+    }
+    let fixes: Vec<_> =
+        fixes.iter().map(|fix| format!("`{} = {}` ({} now)", fix.path, fix.then, fix.now)).collect();
+    match fixes.as_slice() {
+        [] => {}
+        [one] => help.push_str(&format!("; {one} would meet it")),
+        [rest @ .., last] => {
+            help.push_str(&format!("; any one of {} or {last} would meet it", rest.join(", ")))
+        }
+    }
+    help
+}
+
+/// The distance of two values: exact for whole numbers, else to four decimals.
+fn difference(actual: &Quantity, target: &Quantity) -> String {
+    let (high, low) = if actual > target { (actual, target) } else { (target, actual) };
+    let unit = high.denominator() * low.denominator();
+    let distance = high.numerator() * low.denominator() - low.numerator() * high.denominator();
+    let whole = &distance / &unit;
+    if &whole * &unit == distance {
+        return grouped(&whole);
+    }
+    let fraction = (&distance - &whole * &unit) * 10_000u32 / &unit;
+    format!("{}.{:04}", grouped(&whole), u32::try_from(fraction).unwrap_or_default())
+}
+
+/// The distance as a share of the target; `None` when that says nothing.
+fn percent(actual: &Quantity, target: &Quantity) -> Option<String> {
+    let (high, low) = if actual > target { (actual, target) } else { (target, actual) };
+    let distance = high.numerator() * low.denominator() - low.numerator() * high.denominator();
+    let whole = target.numerator() * if actual > target { high.denominator() } else { low.denominator() };
+    if whole == BigUint::ZERO {
+        return None;
+    }
+    // In thousandths of a percent.
+    let share = u64::try_from(distance * 100_000u32 / whole).ok().filter(|share| *share < 100_000_000)?;
+    Some(match share {
+        0 => "less than 0.001%".into(),
+        1..100 => format!("{:.3}%", share as f64 / 1000.0),
+        100..10_000 => format!("{:.2}%", share as f64 / 1000.0),
+        _ => format!("{:.1}%", share as f64 / 1000.0),
+    })
+}
+
+/// A value for people: whole numbers in groups of three, others as they were written.
+fn number(value: &Quantity) -> String {
+    match value.to_integer() {
+        Some(whole) => {
+            let digits = grouped(&whole);
+            let written = value.text();
+            if written.bytes().all(|b| b.is_ascii_digit()) { digits } else { format!("{written} ({digits})") }
+        }
+        None => value.text().to_string(),
+    }
+}
+
+/// Digits in groups of three; very large numbers by their first digits and their length.
+fn grouped(value: &BigUint) -> String {
+    const MOST: usize = 40;
+    let digits = value.to_string();
+    if digits.len() > MOST {
+        return format!("{}.{}e{}", &digits[..1], &digits[1..6], digits.len() - 1);
+    }
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn q(text: &str) -> Quantity {
+        Quantity::parse(text).unwrap()
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!(number(&q("571214848")), "571,214,848");
+        assert_eq!(number(&q("350M")), "350M (350,000,000)");
+        assert_eq!(number(&q("0.5")), "0.5");
+        assert_eq!(grouped(&BigUint::from(10u8).pow(50)), "1.00000e50");
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(difference(&q("110"), &q("100")), "10");
+        assert_eq!(difference(&q("0.1"), &q("15%")), "0.0500");
+        assert_eq!(percent(&q("110"), &q("100")).unwrap(), "10.0%");
+        assert_eq!(percent(&q("90"), &q("100")).unwrap(), "10.0%");
+        assert_eq!(percent(&q("100001"), &q("100000")).unwrap(), "0.001%");
+        assert_eq!(percent(&q("0.10"), &q("20%")).unwrap(), "50.0%");
+        assert_eq!(percent(&q("1"), &q("0")), None);
+    }
+}
