@@ -21,11 +21,14 @@
 //! Only this crate of the workspace contains `unsafe` code: the calls into `gemm`.
 
 mod act;
+mod adamw;
 mod autodiff;
 mod backend;
 mod cpu;
+pub mod flops;
 mod ops;
 
 pub use act::Act;
+pub use adamw::{AdamWStep, adamw};
 pub use backend::ExpertKernels;
 pub use ops::{experts, mlp, select_top_k};

@@ -225,12 +225,15 @@ impl Coe {
         (self.experts - self.active_experts()) as u128 * self.expert_params(dim)
     }
 
+    /// FLOPs per token of the expert products.
+    pub fn product_flops(&self, dim: usize) -> u128 {
+        self.calls() * 2 * (self.act.projections() * dim) as u128 * self.hidden as u128
+    }
+
     /// FLOPs per token of the whole chain.
     pub fn flops(&self, dim: usize) -> Flops {
-        let (d, f) = (dim as u128, self.hidden as u128);
-        let mlp = 2 * self.act.projections() as u128 * d * f;
-        let router = 2 * d * self.experts as u128 * self.routings() as u128;
-        Flops::exact(router + self.calls() * mlp)
+        let router = 2 * (dim * self.experts) as u128 * self.routings() as u128;
+        Flops::exact(router + self.product_flops(dim))
     }
 
     /// Elements kept per token for the backward pass.

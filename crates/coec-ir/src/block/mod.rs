@@ -46,4 +46,12 @@ impl Ffn {
             Self::Dense(_) => None,
         }
     }
+
+    /// FLOPs per token of the expert products: routed and shared experts, or the dense MLP.
+    pub fn product_flops(&self, dim: usize) -> u128 {
+        match self {
+            Self::Coe(coe) => coe.product_flops(dim),
+            Self::Dense(dense) => dense.flops(dim).executed,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use burn::backend::{
 use burn::tensor::{Int, Tensor};
 
 /// A float primitive as a tensor.
-pub(super) fn float<B: Backend, const D: usize>(primitive: FloatTensor<B>) -> Tensor<D>
+pub(crate) fn float<B: Backend, const D: usize>(primitive: FloatTensor<B>) -> Tensor<D>
 where
     DispatchTensor: DispatchKindConversion<B>,
 {
@@ -15,7 +15,7 @@ where
 }
 
 /// An int primitive as a tensor.
-pub(super) fn int<B: Backend, const D: usize>(primitive: IntTensor<B>) -> Tensor<D, Int>
+pub(crate) fn int<B: Backend, const D: usize>(primitive: IntTensor<B>) -> Tensor<D, Int>
 where
     DispatchTensor: DispatchKindConversion<B>,
 {
@@ -23,7 +23,7 @@ where
 }
 
 /// A tensor's float primitive. The tensor is on backend `B`, without a tape.
-pub(super) fn float_primitive<B: Backend, const D: usize>(tensor: Tensor<D>) -> FloatTensor<B>
+pub(crate) fn float_primitive<B: Backend, const D: usize>(tensor: Tensor<D>) -> FloatTensor<B>
 where
     DispatchTensor: DispatchKindConversion<B>,
 {
@@ -32,7 +32,7 @@ where
 }
 
 /// A tensor's int primitive. The tensor is on backend `B`.
-pub(super) fn int_primitive<B: Backend, const D: usize>(tensor: Tensor<D, Int>) -> IntTensor<B>
+pub(crate) fn int_primitive<B: Backend, const D: usize>(tensor: Tensor<D, Int>) -> IntTensor<B>
 where
     DispatchTensor: DispatchKindConversion<B>,
 {

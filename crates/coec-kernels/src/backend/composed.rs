@@ -7,7 +7,7 @@ use burn::tensor::{Int, Tensor, TensorData, s};
 
 pub(super) use super::pieces::select_top_k;
 use super::pieces::{activate, differentiate};
-use crate::Act;
+use crate::{Act, flops};
 
 /// Sorted rows: which token and which gate each has, and where each expert's begin.
 struct Sorted {
@@ -64,6 +64,7 @@ pub(super) fn forward(
 ) -> (Tensor<2>, Tensor<2>) {
     let ([n, d], [_, k]) = (x.dims(), indices.dims());
     let sorted = sort(indices, w_in.dims()[0]);
+    flops::count(n * k, d * (w_in.dims()[1] + w_out.dims()[2]), 1);
     let x = x.select(0, sorted.tokens); // [N*K, D]
     let hidden = per_expert(&sorted.starts, |expert, rows| {
         x.clone().slice(s![rows, ..]).matmul(weight_of(&w_in, expert).transpose())
@@ -91,6 +92,7 @@ pub(super) fn backward(
     let ([n, d], [_, k], [e, wide, _]) = (x.dims(), indices.dims(), w_in.dims());
     let f = wide / act.inputs();
     let sorted = sort(indices, e);
+    flops::count(n * k, d * (wide + f), 2);
     let dy = output_grad.select(0, sorted.tokens.clone()); // [N*K, D]
     let x = x.select(0, sorted.tokens); // [N*K, D]
     let gates = gates.reshape([n * k, 1]).select(0, sorted.slots); // [N*K, 1]

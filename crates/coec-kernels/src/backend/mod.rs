@@ -1,6 +1,6 @@
 //! One implementation per backend.
 
-mod bridge;
+pub(crate) mod bridge;
 mod capture;
 #[cfg(any(feature = "cuda", test))]
 mod composed;

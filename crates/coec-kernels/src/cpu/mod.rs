@@ -4,6 +4,7 @@
 //! size, each is computed by one task, and sums run in a fixed order.
 
 mod activation;
+mod adamw;
 mod backward;
 mod forward;
 mod matmul;
@@ -11,6 +12,7 @@ mod real;
 mod routing;
 mod select;
 
+pub(crate) use adamw::adamw;
 pub(crate) use backward::backward;
 pub(crate) use forward::forward;
 pub(crate) use real::Real;

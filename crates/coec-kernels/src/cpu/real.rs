@@ -1,6 +1,6 @@
 //! The two float types of the CPU kernels.
 
-use std::ops::{Add, AddAssign, Mul, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 /// f32 or f64.
 pub(crate) trait Real:
@@ -12,6 +12,7 @@ pub(crate) trait Real:
     + AddAssign
     + Sub<Output = Self>
     + Mul<Output = Self>
+    + Div<Output = Self>
     + 'static
 {
     /// 0.
@@ -25,6 +26,8 @@ pub(crate) trait Real:
     fn erf(self) -> Self;
     /// `e^x`.
     fn exp(self) -> Self;
+    /// The square root.
+    fn sqrt(self) -> Self;
     /// A constant.
     fn constant(value: f64) -> Self;
 }
@@ -48,6 +51,11 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.sqrt()
+    }
+
+    #[inline(always)]
     fn constant(value: f64) -> Self {
         value as f32
     }
@@ -67,6 +75,10 @@ impl Real for f64 {
 
     fn exp(self) -> Self {
         f64::exp(self)
+    }
+
+    fn sqrt(self) -> Self {
+        self.sqrt()
     }
 
     #[inline(always)]

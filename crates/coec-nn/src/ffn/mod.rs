@@ -1,6 +1,7 @@
 //! The feed-forward sublayers.
 
 mod balance;
+mod bias;
 mod chain;
 mod mlp;
 mod router;

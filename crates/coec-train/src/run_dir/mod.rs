@@ -31,6 +31,8 @@ pub enum RunFile {
     Budget,
     /// The weights.
     Model,
+    /// The optimizer's moments, to go on with.
+    Optimizer,
 }
 
 impl RunFile {
@@ -43,6 +45,7 @@ impl RunFile {
             Self::Experts => "experts.jsonl",
             Self::Budget => "budget.json",
             Self::Model => "model.safetensors",
+            Self::Optimizer => "optimizer.safetensors",
         }
     }
 }

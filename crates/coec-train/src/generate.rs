@@ -1,0 +1,96 @@
+//! Text from a trained model.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use coec_ir::{Model, Verified};
+use coec_nn::LanguageModel;
+
+use crate::{
+    checkpoint::load_model,
+    data::{Purpose, Stream},
+    error::TrainError,
+    run_dir::{RunDir, RunFile},
+    sample::Sampler,
+    tokenizer::Tokenizer,
+    weights::Weights,
+};
+
+/// A trained model, ready to continue text.
+pub struct Generator {
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    context: usize,
+}
+
+/// How to continue text.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Most tokens to add.
+    pub tokens: usize,
+    /// How they are drawn.
+    pub sampler: Sampler,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Generator {
+    /// The model of a finished run.
+    pub fn open(run: &RunDir, model: &Verified<Model>, device: &Device) -> Result<Self, TrainError> {
+        let weights = Weights::open(&run.file(RunFile::Model))?;
+        Ok(Self {
+            model: load_model(model, &weights, device)?.valid(),
+            tokenizer: Tokenizer::load(&run.file(RunFile::Tokenizer))?,
+            context: model.context,
+        })
+    }
+
+    /// Continues `prompt`, handing over text as it comes, until the tokens are spent or the
+    /// document ends. Returns the number of tokens added.
+    ///
+    /// The cache holds the model's context; beyond it the oldest half is
+    /// forgotten and the rest is read again.
+    pub fn generate(
+        &self,
+        prompt: &str,
+        options: Options,
+        write: &mut dyn FnMut(&str),
+    ) -> Result<usize, TrainError> {
+        let device = self.model.device();
+        let separator = self.tokenizer.separator();
+        let mut ids = self.tokenizer.encode(prompt)?;
+        // An empty prompt is the start of a document.
+        if ids.is_empty() {
+            ids.push(separator.unwrap_or(0));
+        }
+        let mut decoder = self.tokenizer.decoder();
+        let mut cache = self.model.cache();
+        let mut unread = ids.split_off(ids.len().saturating_sub(self.context));
+        ids.clear();
+        for position in 0..options.tokens {
+            if cache.seen() + unread.len() > self.context {
+                let keep = (self.context / 2).max(1);
+                unread = [ids.as_slice(), unread.as_slice()].concat();
+                unread = unread.split_off(unread.len().saturating_sub(keep));
+                (cache, ids) = (self.model.cache(), Vec::new());
+            }
+            let row: Vec<i32> = unread.iter().map(|&id| id as i32).collect();
+            let count = row.len();
+            let row = Tensor::<2, Int>::from_data(TensorData::new(row, [1, count]), &device);
+            let logits = self.model.extend(row, &mut cache).narrow(1, count - 1, 1);
+            ids.append(&mut unread);
+
+            let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
+            let known = self.tokenizer.vocab_size().min(logits.len());
+            let mut stream = Stream::new(options.seed, position as u64, Purpose::Sample);
+            let next = options.sampler.sample(&logits[..known], &mut stream)?;
+            if Some(next) == separator {
+                write(&decoder.finish()?);
+                return Ok(position);
+            }
+            write(&decoder.push(next)?);
+            unread.push(next);
+        }
+        write(&decoder.finish()?);
+        Ok(options.tokens)
+    }
+}
