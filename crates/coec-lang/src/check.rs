@@ -269,16 +269,16 @@ fn describe(
     };
     let place = layer.map(|layer| format!(" in layer {layer}")).unwrap_or_default();
     let tolerance = rule.tolerance.as_ref().map(|t| format!(" +- {t}")).unwrap_or_default();
-    let origin = match &rule.target {
-        Target::Number(_) => String::new(),
-        Target::Figure { figure, spec: None } => format!(" of {}", figure.name()),
-        Target::Figure { figure, spec: Some(spec) } => format!(" of {} of `{spec}`", figure.name()),
+    let right = number(target);
+    let right = match &rule.target {
+        Target::Number(_) => right,
+        Target::Figure { figure, spec: None } => format!("the {right} of {}", figure.name()),
+        Target::Figure { figure, spec: Some(spec) } => {
+            format!("the {right} of {}(\"{spec}\")", figure.name())
+        }
     };
     let (name, actual_text) = (rule.figure.name(), number(actual));
-    let what = format!(
-        "{name}{place} is {actual_text} {unit}, {relation} the {}{origin}{tolerance}",
-        number(target)
-    );
+    let what = format!("{name}{place} is {actual_text} {unit}, {relation} {right}{tolerance}");
     let model = spec.model.name.clone();
     let label = format!("{actual_text}{place}");
     let help = help(actual, target, unit, fixes);

@@ -171,7 +171,8 @@ impl miette::Diagnostic for Diagnostic {
         let labels = self.problem.labels();
         let main = self.main();
         let here = labels.into_iter().filter(move |(span, _)| span.source == main.source);
-        Some(Box::new(here.map(|(span, text)| labeled(span, text))))
+        // The header of a rendered report names the line of the primary label.
+        Some(Box::new(here.enumerate().map(|(i, (span, text))| labeled(span, text, i == 0))))
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
@@ -182,8 +183,13 @@ impl miette::Diagnostic for Diagnostic {
     }
 }
 
-fn labeled(span: Span, text: String) -> LabeledSpan {
-    LabeledSpan::new(Some(text), span.start as usize, (span.end - span.start) as usize)
+fn labeled(span: Span, text: String, primary: bool) -> LabeledSpan {
+    let at = (span.start as usize, (span.end - span.start) as usize);
+    if primary {
+        LabeledSpan::new_primary_with_span(Some(text), at)
+    } else {
+        LabeledSpan::new_with_span(Some(text), at)
+    }
 }
 
 /// A label in another text, which `miette` wants as a diagnostic of its own.
@@ -212,7 +218,7 @@ impl miette::Diagnostic for Elsewhere {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        Some(Box::new(std::iter::once(labeled(self.span, self.text.clone()))))
+        Some(Box::new(std::iter::once(labeled(self.span, self.text.clone(), true))))
     }
 }
 

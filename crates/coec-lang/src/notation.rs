@@ -1,10 +1,8 @@
 //! The paper's notation: `CoE-2(4/64)`, `MoE(8/64)`.
 
 use crate::ast::{Arg, Model, Name, Value, ValueKind, Word};
-use crate::error::ResolveError;
 use crate::schema;
 use crate::source::{SourceId, Span};
-use crate::suggest;
 
 /// A model as the paper writes it: C iterations of K experts each, among N with the shared one.
 #[derive(Debug, PartialEq)]
@@ -24,19 +22,18 @@ pub(crate) fn is_notation(text: &str) -> bool {
         && text.ends_with(')')
 }
 
-/// The model of a text in the paper's notation, every value pointing into it.
-pub(crate) fn model(source: SourceId, text: &str) -> Result<Model, ResolveError> {
+/// The model of a text in the paper's notation, every value pointing into it; or why it is none.
+pub(crate) fn model(source: SourceId, text: &str) -> Result<Model, &'static str> {
     let whole = Span::new(source, 0, text.len());
-    let bad = |why| ResolveError::BadNotation { text: suggest::shown(text), why, at: whole };
-    let parts = split(text).map_err(bad)?;
+    let parts = split(text)?;
     let span = |part: &str| {
         // `part` is a piece of `text`, so the difference of their addresses is its place.
         let start = part.as_ptr() as usize - text.as_ptr() as usize;
         Span::new(source, start, start + part.len())
     };
-    let total: u64 = parts.total.parse().map_err(|_| bad("the number of experts is too large"))?;
+    let total: u64 = parts.total.parse().map_err(|_| "the number of experts is too large")?;
     let Some(experts) = total.checked_sub(1).filter(|routed| *routed > 0) else {
-        return Err(bad("the last number counts the shared expert, so it is at least 2"));
+        return Err("the last number counts the shared expert, so it is at least 2");
     };
     let number = |part: &str, value: String| Value { kind: ValueKind::Number(value), span: span(part) };
     let word = |value: &str| Value {

@@ -97,8 +97,9 @@ fn syntax_error(source: SourceId, text: &str, error: &pest::error::Error<Rule>) 
     let token = token(&text[at..]);
     let found =
         if token.is_empty() { "the end of the text".into() } else { format!("`{}`", suggest::shown(token)) };
-    // At the very end there is nothing to point at but the last character.
+    // At the very end there is nothing to point at but the last character before it.
     let span = if token.is_empty() {
+        let text = text.trim_end();
         let last = text.char_indices().next_back().map_or(0, |(i, _)| i);
         Span::new(source, last, text.len())
     } else {
@@ -163,6 +164,7 @@ fn describe(rule: &Rule) -> Option<&'static str> {
         Rule::arg => "an argument",
         Rule::comparison => "`<=`, `>=` or `==`",
         Rule::target => "a number or a figure",
+        Rule::reference => "`(`",
         Rule::tolerance => "`+-`",
         Rule::conditions => "`@`",
         Rule::condition => "a condition",
@@ -170,6 +172,17 @@ fn describe(rule: &Rule) -> Option<&'static str> {
         Rule::string => "a string",
         Rule::ident_tail | Rule::WHITESPACE | Rule::COMMENT => return None,
     })
+}
+
+/// Where a piece ends. The parser lets a rule with an optional end run on over the
+/// white space in front of what did not come; the last thing that did come is the end.
+fn end(pair: &Piece) -> usize {
+    match pair.as_rule() {
+        Rule::line | Rule::target | Rule::word | Rule::conditions | Rule::condition => {
+            pair.clone().into_inner().next_back().map_or(pair.as_span().end(), |last| end(&last))
+        }
+        _ => pair.as_span().end(),
+    }
 }
 
 /// Turns the parser's pairs into the tree. The grammar guarantees the pieces that
@@ -183,8 +196,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn span(&self, pair: &Piece) -> Span {
-        let span = pair.as_span();
-        Span::new(self.source, span.start(), span.end())
+        Span::new(self.source, pair.as_span().start(), end(pair))
     }
 
     fn name(&self, pair: &Piece) -> Name {
@@ -387,7 +399,8 @@ impl Builder<'_> {
         if first.as_rule() == Rule::number {
             return Some(Target::Number(self.number(&first)));
         }
-        let spec = inner.next().map(|piece| self.text(&piece));
+        let string = inner.next().and_then(|reference| reference.into_inner().next());
+        let spec = string.map(|string| self.text(&string));
         Some(Target::Figure { figure: self.name(&first), spec })
     }
 

@@ -189,8 +189,9 @@ impl<'l> Session<'l> {
                 let file = File { models: vec![model], ..File::default() };
                 Some(Arc::new(Unit::new(None, text.to_string(), source, file, &mut self.found)))
             }
-            Err(error) => {
-                self.found.push(error);
+            Err(why) => {
+                let at = self.sources.whole(source);
+                self.found.push(ResolveError::BadNotation { text: suggest::shown(text), why, at });
                 None
             }
         };

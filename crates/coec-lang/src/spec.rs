@@ -50,7 +50,7 @@ impl Spec {
         }
         let (mut found, mut fuel) = (Found::default(), Fuel::default());
         let mut cx = Cx { scopes: &self.scopes, found: &mut found, fuel: &mut fuel };
-        let train = cx.train(&self.train_draft, &self.model);
+        let train = cx.train(&self.train_draft, Some(&self.model));
         finish(train, found, &self.sources)
     }
 
@@ -202,8 +202,9 @@ impl Blocks {
         for setting in settings {
             cx.set(setting, &mut draft, &mut train_draft);
         }
-        let model = cx.model(&draft)?;
-        let train = train_draft.is_explicit().then(|| cx.train(&train_draft, &model));
+        let model = cx.model(&draft);
+        let train = train_draft.is_explicit().then(|| cx.train(&train_draft, model.as_deref()));
+        let model = model?;
         let mut rules = Vec::new();
         for (of, budget) in &self.budgets {
             if of.as_ref().is_none_or(|of| *of == name) {

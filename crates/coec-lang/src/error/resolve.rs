@@ -56,7 +56,7 @@ errors! {
         #[error("`head_dim` was left out, and {heads} heads do not divide dim = {dim}")]
         HeadDimNotWhole { dim: usize, heads: usize, at: Span } => "coec::resolve::head_dim_not_whole",
         /// `dim[0] = ...`.
-        #[error("`{field}` is one value for the whole model")]
+        #[error("`{field}` is one value, not one for each layer")]
         NotPerLayer { field: String, at: Span } => "coec::resolve::not_per_layer",
         /// An override of a layer there is none of.
         #[error("there is no layer {layer}: the model has {layers}")]

@@ -21,13 +21,13 @@ use crate::suggest;
 /// a small file could name a huge model.
 pub(crate) const MAX_EXPANSION: usize = 1_000_000;
 
-/// What may still be copied.
+/// What may still be copied; `None` once that was too much, which is reported once.
 #[derive(Debug)]
-pub(crate) struct Fuel(usize);
+pub(crate) struct Fuel(Option<usize>);
 
 impl std::default::Default for Fuel {
     fn default() -> Self {
-        Self(MAX_EXPANSION)
+        Self(Some(MAX_EXPANSION))
     }
 }
 
@@ -68,17 +68,12 @@ impl<'v> Call<'v> {
 impl Cx<'_> {
     /// Notes that `n` values are copied; `None` when there are too many.
     pub fn spend(&mut self, n: usize, at: Span) -> Option<()> {
-        match self.fuel.0.checked_sub(n) {
-            Some(left) => {
-                self.fuel.0 = left;
-                Some(())
-            }
-            None => {
-                self.fuel.0 = 0;
-                self.found.push(ResolveError::ExpansionTooLarge { limit: MAX_EXPANSION, at });
-                None
-            }
+        let left = self.fuel.0?;
+        self.fuel.0 = left.checked_sub(n);
+        if self.fuel.0.is_none() {
+            self.found.push(ResolveError::ExpansionTooLarge { limit: MAX_EXPANSION, at });
         }
+        self.fuel.0.map(|_| ())
     }
 }
 
@@ -265,7 +260,7 @@ mod tests {
         let blocks = [schema::ATTENTIONS, schema::ROPES, schema::FFNS, schema::BALANCES, schema::DATA];
         for block in blocks.into_iter().flatten().chain(schema::TOKENIZERS) {
             let needs = block.fields.iter().any(|field| field.default == Default::Required);
-            assert_eq!(needs, example(block.word) != "", "{}", block.word);
+            assert_eq!(needs, !example(block.word).is_empty(), "{}", block.word);
         }
     }
 

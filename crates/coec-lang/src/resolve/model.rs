@@ -73,7 +73,9 @@ impl<'a> Cx<'a> {
         for (level, model) in draft.chain.iter().enumerate() {
             let fields = &model.model().fields;
             if level + 1 < draft.chain.len() {
-                self.spend(fields.len(), draft.at())?;
+                // Layers that differ are the costly part of a model.
+                let overrides = fields.iter().filter(|field| field.index.is_some()).count();
+                self.spend(fields.len() + 8 * overrides, draft.at())?;
             }
             self.fields(level, fields, &mut args, &mut attentions, &mut ffns);
         }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coec_ir::{AdamW, Data, Eval, Model, Schedule, ScheduleShape, Tokenizer, Train, Verified, verify_train};
+use coec_ir::{
+    Act, AdamW, Attention, Data, Dense, Eval, Ffn, Layer, Mla, Model, Rms, Rope, Schedule, ScheduleShape,
+    Stack, Tokenizer, Tokens, Train, bounds, verify_train,
+};
 
 use super::{Call, Cx};
 use crate::ast::{Field, Value};
@@ -67,9 +70,28 @@ impl TrainDraft {
     }
 }
 
+/// A model that every training block fits.
+fn any_model() -> Model {
+    let dense = Ffn::Dense(Dense { hidden: 1, act: Act::Swiglu });
+    let rope = Rope::Rope { theta: 1.0 };
+    let mla = Mla { heads: 1, kv_rank: 1, q_rank: None, nope: 1, rope_dim: 2, value: 1, rope };
+    let layer = Layer { attention: Attention::Mla(mla), ffn: dense };
+    Model {
+        name: String::new(),
+        doc: String::new(),
+        vocab: bounds::VOCAB.max as usize,
+        context: bounds::CONTEXT.max as usize,
+        dim: 1,
+        norm: Rms { eps: 1.0 },
+        embedding: Tokens { tied: true },
+        layers: Stack::repeat(layer, 1),
+    }
+}
+
 impl<'a> Cx<'a> {
-    /// The training block of a draft, verified against the model it trains.
-    pub fn train<'v>(&mut self, draft: &'v TrainDraft, model: &Verified<Model>) -> Option<Train>
+    /// The training block of a draft, verified against the model it trains. Without
+    /// one, because the model has errors of its own, what can be checked still is.
+    pub fn train<'v>(&mut self, draft: &'v TrainDraft, model: Option<&Model>) -> Option<Train>
     where
         'a: 'v,
     {
@@ -115,6 +137,14 @@ impl<'a> Cx<'a> {
         if self.found.count() > before {
             return None;
         }
+        let any;
+        let model = match model {
+            Some(model) => model,
+            None => {
+                any = any_model();
+                &any
+            }
+        };
         let train = Train {
             data: data?,
             tokenizer: tokenizer?,
