@@ -27,7 +27,7 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> Option<Fi
     let mut builder = Builder { source, scan, found, depth: 0 };
     let mut file = File::default();
     let mut end = 0;
-    for pair in pairs.next()?.into_inner() {
+    for pair in pieces(pairs.next()?) {
         let span = pair.as_span();
         let doc_from = std::mem::replace(&mut end, span.end());
         match pair.as_rule() {
@@ -53,7 +53,7 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> Option<Fi
 pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option<Setting> {
     let (scan, mut pairs) = parse(Rule::setting, source, text, found)?;
     let mut builder = Builder { source, scan, found, depth: 0 };
-    let mut inner = pairs.next()?.into_inner();
+    let mut inner = pieces(pairs.next()?);
     let whole = inner.next()?;
     let mut start = whole.as_span().start();
     let mut path = Vec::new();
@@ -71,22 +71,23 @@ fn parse<'i>(rule: Rule, source: SourceId, text: &'i str, found: &mut Found) -> 
     match Grammar::parse(rule, text) {
         Ok(pairs) => Some((scan, pairs)),
         Err(error) => {
-            found.push(syntax_error(source, text, &error));
+            found.push(syntax_error(rule, source, text, &error));
             None
         }
     }
 }
 
 /// A parser error in terms of the language.
-fn syntax_error(source: SourceId, text: &str, error: &pest::error::Error<Rule>) -> ParseError {
+fn syntax_error(rule: Rule, source: SourceId, text: &str, error: &pest::error::Error<Rule>) -> ParseError {
     let at = match error.location {
         InputLocation::Pos(at) => at,
         InputLocation::Span((start, _)) => start,
     };
-    let mut expected: Vec<&str> = match &error.variant {
-        ErrorVariant::ParsingError { positives, .. } => positives.iter().filter_map(describe).collect(),
-        ErrorVariant::CustomError { .. } => Vec::new(),
+    let attempted: &[Rule] = match &error.variant {
+        ErrorVariant::ParsingError { positives, .. } => positives,
+        ErrorVariant::CustomError { .. } => &[],
     };
+    let mut expected: Vec<&str> = attempted.iter().filter_map(describe).collect();
     expected.sort_unstable();
     expected.dedup();
     let expected = match expected.as_slice() {
@@ -105,8 +106,12 @@ fn syntax_error(source: SourceId, text: &str, error: &pest::error::Error<Rule>) 
     } else {
         Span::new(source, at, at + token.len())
     };
-    ParseError::Syntax { help: hint(token, &expected).to_string(), expected, found, at: span }
+    let help = if rule == Rule::setting { SETTING_HINT } else { hint(token, &expected) };
+    ParseError::Syntax { help: help.into(), expected, found, at: span }
 }
+
+const SETTING_HINT: &str =
+    "a setting is `path=value`: `ffn.k=8`, `train.steps=100`, `ffn=moe(k=2, experts=8)`";
 
 /// The token a text begins with: a word, a number, or one character.
 fn token(text: &str) -> &str {
@@ -120,19 +125,26 @@ fn token(text: &str) -> &str {
 
 fn hint(token: &str, expected: &str) -> &'static str {
     match token {
-        "," | ";" => "fields in braces are separated by white space alone",
+        "," | ";" if !expected.contains("`)`") => "fields in braces are separated by white space alone",
         ":" => "a field is written `name = value`",
-        "<" | ">" | "=" | "!" | "~" if expected.contains("`<=`") => "comparisons are `<=`, `>=` and `==`",
+        "<" | ">" | "=" | "!" | "~" if expected.contains("`<=`") => {
+            "comparisons are `<=`, `>=` and `==`; a tolerance is `== 1G +- 5%`"
+        }
         "'" => "strings stand in double quotes",
         "#" => "comments begin with `//`",
         "{" if expected.contains("model") => "a block of fields needs a word in front: `model NAME { ... }`",
         _ if !token.is_ascii() => {
             "names are made of the letters a to z, digits and `_`; anything else belongs in a string"
         }
-        _ if expected.contains("`}`") => "fields are written `name = value`, budget rules `figure <= number`",
+        _ if expected.contains("`)`") || expected.contains("`]`") => {
+            "arguments and list entries are separated by commas: `coe(iter=2, k=[6, 2], experts=64)`"
+        }
+        _ if ["`}`", "`=`", "`<=`"].iter().any(|mark| expected.contains(mark)) => {
+            "in a model and in `train` fields are `name = value`; in a budget rules are `figure <= number`"
+        }
         _ => {
             "a file holds `model NAME { ... }`, `budget { ... }`, `train { ... }`, `let name = value`, \
-              or one block such as `coe(iter=2, k=4, experts=64)`"
+             or one block such as `coe(iter=2, k=4, experts=64)`"
         }
     }
 }
@@ -156,22 +168,55 @@ fn describe(rule: &Rule) -> Option<&'static str> {
         Rule::field => "a field",
         Rule::ident => "a name",
         Rule::index => "`[`",
-        Rule::range => "a layer",
+        Rule::range => "a number",
         Rule::value => "a value",
-        Rule::list => "a list",
+        Rule::list => "`[`",
         Rule::word => "a word",
         Rule::args => "`(`",
         Rule::arg => "an argument",
-        Rule::comparison => "`<=`, `>=` or `==`",
-        Rule::target => "a number or a figure",
+        Rule::comparison => "`<=`, `>=`, `==`",
+        Rule::target => "a number, a figure",
         Rule::reference => "`(`",
         Rule::tolerance => "`+-`",
         Rule::conditions => "`@`",
         Rule::condition => "a condition",
+        Rule::brace_open => "`{`",
+        Rule::brace_close => "`}`",
+        Rule::paren_open => "`(`",
+        Rule::paren_close => "`)`",
+        Rule::bracket_open => "`[`",
+        Rule::bracket_close => "`]`",
+        Rule::equals => "`=`",
+        Rule::comma => "`,`",
+        Rule::dots => "`..`",
+        Rule::at => "`@`",
+        Rule::plus_minus => "`+-`",
         Rule::number => "a number",
         Rule::string => "a string",
         Rule::ident_tail | Rule::WHITESPACE | Rule::COMMENT => return None,
     })
+}
+
+/// The pieces of a piece, without the marks between them.
+fn pieces<'i>(pair: Piece<'i>) -> impl Iterator<Item = Piece<'i>> {
+    pair.into_inner().filter(|piece| !is_mark(piece.as_rule()))
+}
+
+fn is_mark(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::brace_open
+            | Rule::brace_close
+            | Rule::paren_open
+            | Rule::paren_close
+            | Rule::bracket_open
+            | Rule::bracket_close
+            | Rule::equals
+            | Rule::comma
+            | Rule::dots
+            | Rule::at
+            | Rule::plus_minus
+    )
 }
 
 /// Where a piece ends. The parser lets a rule with an optional end run on over the
@@ -239,7 +284,7 @@ impl Builder<'_> {
         let mut name = None;
         let mut extends = None;
         let mut fields = Vec::new();
-        for piece in pair.into_inner() {
+        for piece in pieces(pair) {
             match piece.as_rule() {
                 Rule::ident => name = Some(self.name(&piece)),
                 Rule::string => extends = Some(self.text(&piece)),
@@ -254,7 +299,7 @@ impl Builder<'_> {
         let mut at = self.span(&pair);
         let mut name = None;
         let mut fields = Vec::new();
-        for piece in pair.into_inner() {
+        for piece in pieces(pair) {
             match piece.as_rule() {
                 Rule::train_word => at = self.span(&piece),
                 Rule::ident => name = Some(self.name(&piece)),
@@ -266,14 +311,14 @@ impl Builder<'_> {
     }
 
     fn binding(&mut self, pair: Piece) -> Option<Let> {
-        let mut inner = pair.into_inner();
+        let mut inner = pieces(pair);
         inner.next()?;
         let name = self.name(&inner.next()?);
         Some(Let { name, value: self.value(inner.next()?)? })
     }
 
     fn field(&mut self, pair: Piece) -> Option<Field> {
-        let mut inner = pair.into_inner();
+        let mut inner = pieces(pair);
         let name = self.name(&inner.next()?);
         let mut next = inner.next()?;
         let mut index = None;
@@ -286,12 +331,10 @@ impl Builder<'_> {
 
     fn index(&mut self, pair: Piece) -> Option<Index> {
         let span = self.span(&pair);
-        let inner = pair.into_inner().next()?;
+        let inner = pieces(pair).next()?;
         let every = inner.as_rule() == Rule::every;
-        let mut numbers = inner
-            .into_inner()
-            .filter(|piece| piece.as_rule() == Rule::number)
-            .map(|piece| self.number(&piece));
+        let mut numbers =
+            pieces(inner).filter(|piece| piece.as_rule() == Rule::number).map(|piece| self.number(&piece));
         let first = numbers.next()?;
         let kind = match (every, numbers.next()) {
             (true, _) => IndexKind::Every(first),
@@ -313,9 +356,7 @@ impl Builder<'_> {
         let kind = match pair.as_rule() {
             Rule::number => Some(ValueKind::Number(pair.as_str().to_string())),
             Rule::string => Some(ValueKind::Text(self.text(&pair).text)),
-            Rule::list => {
-                Some(ValueKind::List(pair.into_inner().filter_map(|piece| self.value(piece)).collect()))
-            }
+            Rule::list => Some(ValueKind::List(pieces(pair).filter_map(|piece| self.value(piece)).collect())),
             _ => self.word(pair).map(ValueKind::Word),
         };
         self.depth -= 1;
@@ -323,14 +364,14 @@ impl Builder<'_> {
     }
 
     fn word(&mut self, pair: Piece) -> Option<Word> {
-        let mut inner = pair.into_inner();
+        let mut inner = pieces(pair);
         let name = self.name(&inner.next()?);
-        let args = inner.next().map(|args| args.into_inner().filter_map(|arg| self.arg(arg)).collect());
+        let args = inner.next().map(|args| pieces(args).filter_map(|arg| self.arg(arg)).collect());
         Some(Word { name, args })
     }
 
     fn arg(&mut self, pair: Piece) -> Option<Arg> {
-        let mut inner = pair.into_inner();
+        let mut inner = pieces(pair);
         let first = inner.next()?;
         if first.as_rule() == Rule::ident {
             let key = Some(self.name(&first));
@@ -342,7 +383,7 @@ impl Builder<'_> {
     fn budget(&mut self, pair: Piece) -> Option<Budget> {
         let mut name = None;
         let mut rules = Vec::new();
-        for piece in pair.into_inner() {
+        for piece in pieces(pair) {
             match piece.as_rule() {
                 Rule::ident => name = Some(self.name(&piece)),
                 Rule::line => rules.extend(self.rule(piece)),
@@ -361,7 +402,7 @@ impl Builder<'_> {
         let mut tolerance = None;
         let mut per_layer = None;
         let mut conditions = Vec::new();
-        for piece in pair.into_inner() {
+        for piece in pieces(pair) {
             match piece.as_rule() {
                 Rule::warn_word => warn = true,
                 Rule::path => figure = Some(self.name(&piece)),
@@ -373,10 +414,10 @@ impl Builder<'_> {
                     });
                 }
                 Rule::target => target = self.target(piece),
-                Rule::tolerance => tolerance = piece.into_inner().next().map(|number| self.number(&number)),
+                Rule::tolerance => tolerance = pieces(piece).next().map(|number| self.number(&number)),
                 Rule::per_layer => per_layer = Some(self.span(&piece)),
                 Rule::conditions => {
-                    conditions = piece.into_inner().filter_map(|piece| self.condition(piece)).collect();
+                    conditions = pieces(piece).filter_map(|piece| self.condition(piece)).collect();
                 }
                 _ => {}
             }
@@ -394,18 +435,18 @@ impl Builder<'_> {
     }
 
     fn target(&mut self, pair: Piece) -> Option<Target> {
-        let mut inner = pair.into_inner();
+        let mut inner = pieces(pair);
         let first = inner.next()?;
         if first.as_rule() == Rule::number {
             return Some(Target::Number(self.number(&first)));
         }
-        let string = inner.next().and_then(|reference| reference.into_inner().next());
+        let string = inner.next().and_then(|reference| pieces(reference).next());
         let spec = string.map(|string| self.text(&string));
         Some(Target::Figure { figure: self.name(&first), spec })
     }
 
     fn condition(&mut self, pair: Piece) -> Option<(Name, Value)> {
-        let mut inner = pair.into_inner();
+        let mut inner = pieces(pair);
         let name = self.name(&inner.next()?);
         Some((name, self.value(inner.next()?)?))
     }

@@ -206,8 +206,10 @@ impl ResolveError {
     pub fn help(&self) -> String {
         match self {
             Self::UnknownField { suggestion, candidates, note, .. } => {
-                let known = suggest::help(suggestion.as_deref(), candidates);
-                note.as_ref().map_or(known.clone(), |note| format!("{note}; {known}"))
+                // A note knows better than a likeness what was meant.
+                let suggestion = suggestion.as_deref().filter(|_| note.is_none());
+                let known = suggest::help(suggestion, candidates);
+                note.as_ref().map_or(known.clone(), |note| format!("{note}; here, {known}"))
             }
             Self::DuplicateField { .. } => "keep one of them".into(),
             Self::MissingField { example, .. } => format!("for example `{example}`"),
@@ -280,6 +282,6 @@ impl ResolveError {
 }
 
 fn article(what: &str) -> String {
-    let vowel = what.starts_with(['a', 'e', 'i', 'o', 'u']);
+    let vowel = what.starts_with(['a', 'e', 'i', 'o', 'u']) || what == "ffn";
     format!("{} {what}", if vowel { "an" } else { "a" })
 }

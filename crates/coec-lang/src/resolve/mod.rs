@@ -171,7 +171,7 @@ impl<'a> Cx<'a> {
         let candidates: Vec<String> = block.fields.iter().map(|field| field.name.to_string()).collect();
         let elsewhere = matches!(name, "iter" | "residual" | "gate" | "norm") && block.word == "moe";
         let note = note.or_else(|| {
-            elsewhere.then(|| "`moe` has one iteration, and no fields for several; use `coe` for more".into())
+            elsewhere.then(|| "`moe` has one iteration and no fields for several, `coe` has both".into())
         });
         self.found.push(ResolveError::UnknownField {
             name: suggest::shown(name),

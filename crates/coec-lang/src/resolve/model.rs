@@ -176,7 +176,10 @@ impl<'a> Cx<'a> {
             let Some(position) = MODEL.position(&name.text) else {
                 let note = home_of_field(&name.text).map(|home| match home.strip_prefix("train.") {
                     Some(field) if !field.contains('.') => format!("`{field}` stands in `train {{ }}`"),
-                    _ => format!("`{}` is a field of the block in `{home}`", name.text),
+                    _ => match home.rsplit_once('.') {
+                        Some((outer, field)) => format!("`{field}` stands inside the block of `{outer}`"),
+                        None => format!("did you mean `{home}`?"),
+                    },
                 });
                 self.unknown_field(&MODEL, &name.text, name.span, note);
                 continue;

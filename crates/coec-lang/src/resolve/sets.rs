@@ -40,7 +40,7 @@ impl Cx<'_> {
     fn position(&mut self, block: &'static Block, name: &Name) -> Option<usize> {
         let position = block.position(&name.text);
         if position.is_none() {
-            let note = home_of_field(&name.text).map(|home| format!("did you mean `{home}`?"));
+            let note = home_of_field(&name.text).map(|home| format!("did you mean `{home}`"));
             self.unknown_field(block, &name.text, name.span, note);
         }
         position

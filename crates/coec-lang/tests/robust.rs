@@ -1,0 +1,403 @@
+//! No text makes the front end panic, overflow its stack, or take long.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use coec_ir::cost::{Cost, Setting};
+use coec_ir::{
+    Act, Attention, Balance, ChainNorm, Coe, Conditions, Dense, Ffn, Gate, GroupScore, Groups, Layer, Mha,
+    Mla, Model, QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, Stack, Tokens,
+};
+use coec_lang::{Diagnostics, MapLoader, Spec, check, load, load_one};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn read(text: impl Into<Vec<u8>>) -> Result<Vec<Spec>, Diagnostics> {
+    load("a.coe", &[], &MapLoader::new().with("a.coe", text))
+}
+
+/// Loads, checks and renders: whatever comes, it comes back.
+fn survive(text: impl Into<Vec<u8>>) {
+    let files = MapLoader::new().with("a.coe", text);
+    match load("a.coe", &["ffn.k=3".into()], &files) {
+        Ok(specs) => {
+            for spec in specs {
+                let _ = check(&spec, &files);
+                let _ = spec.train_or_default();
+                let _ = spec.explicit_text();
+            }
+        }
+        Err(errors) => {
+            assert!(errors.iter().count() > 0);
+            for error in &errors {
+                let json = serde_json::to_string(&error.to_json()).unwrap();
+                assert!(json.contains("coec::"));
+            }
+        }
+    }
+}
+
+fn code(text: &str) -> &'static str {
+    read(text).unwrap_err().iter().next().unwrap().code()
+}
+
+/// Runs on a stack as small as a thread of a debug build may have.
+fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn nesting_fits_a_stack_of_one_mebibyte() {
+    on_a_small_stack(|| {
+        for (open, close) in [("[", "]"), ("f(", ")"), ("f(a=", ")"), ("[f(b=", ")]")] {
+            let levels = 63 / open.matches(['[', '(']).count();
+            let deep = |n: usize| format!("model a {{ ffn = {}1{} }}", open.repeat(n), close.repeat(n));
+            assert!(code(&deep(levels)).starts_with("coec::resolve::"), "{open}");
+            assert_eq!(code(&deep(levels + 1)), "coec::parse::nested_too_deep", "{open}");
+            assert_eq!(code(&deep(100_000)), "coec::parse::nested_too_deep", "{open}");
+            let lets =
+                format!("let x = {}1{} model a {{ ffn = x }}", open.repeat(levels), close.repeat(levels));
+            assert!(read(lets).is_err());
+        }
+        let unclosed = "[".repeat(1 << 19);
+        assert_eq!(code(&unclosed), "coec::parse::nested_too_deep");
+    });
+}
+
+#[test]
+fn long_chains_of_lets_are_followed_without_recursion() {
+    on_a_small_stack(|| {
+        let mut text = String::from("model a { ffn = x0 }\n");
+        for i in 0..40_000 {
+            let _ = writeln!(text, "let x{i} = x{}", i + 1);
+        }
+        text.push_str("let x40000 = dense(8)");
+        assert_eq!(read(text.clone()).unwrap().len(), 1);
+        let circle = text.replace("= dense(8)", "= x0");
+        assert_eq!(code(&circle), "coec::resolve::let_cycle");
+    });
+}
+
+/// About `bytes` of specs in which most of the language occurs.
+fn many_models(bytes: usize) -> String {
+    let mut text = String::new();
+    let mut i = 0;
+    while text.len() < bytes {
+        let _ = write!(
+            text,
+            "/// Model {i}.\nlet wide{i} = coe(iter=2, k=[4, 2], experts=16, shared=1, hidden=64)\n\
+             model m{i} {{ dim = 64 layers = 4 attention = mha(heads=4) ffn = wide{i} ffn[0] = dense(256) }}\n\
+             budget m{i} {{ params.active <= 1G flops.forward >= 1k @ context=64 }}\n"
+        );
+        i += 1;
+    }
+    text
+}
+
+fn through_the_whole_front_end(text: &str) -> Duration {
+    let files = MapLoader::new().with("a.coe", text);
+    let start = Instant::now();
+    let specs = load("a.coe", &[], &files).unwrap_or_else(|errors| panic!("{errors}"));
+    for spec in &specs {
+        let cost = Cost::of(&spec.model, Setting::of(&spec.model, &Conditions::default()));
+        assert!(cost.total.params > 0);
+    }
+    start.elapsed()
+}
+
+/// Texts that invite quadratic work.
+fn traps() -> Vec<(&'static str, String)> {
+    let lines = |n: usize, line: &dyn Fn(usize) -> String| (0..n).map(line).collect::<String>();
+    vec![
+        ("fields", format!("model a {{ {} }}", lines(60_000, &|_| "dim = 8 ".into()))),
+        ("arguments", format!("coe({})", lines(60_000, &|i| format!("x{i}=1, ")))),
+        (
+            "overrides",
+            format!(
+                "model a {{ layers=1024 ffn=dense() {} }}",
+                lines(30_000, &|i| format!("ffn[{}..1024]=dense() ", i % 1024))
+            ),
+        ),
+        (
+            "unknown names",
+            format!(
+                "{} model a {{ ffn = dense() }} train {{ {} }}",
+                lines(20_000, &|i| format!("let name{i}=1 ")),
+                lines(20_000, &|i| format!("seed = nome{i} "))
+            ),
+        ),
+        (
+            "budgets for many",
+            format!(
+                "{} budget {{ {} }}",
+                lines(10_000, &|i| format!("model m{i} {{ ffn=dense() }} ")),
+                lines(10_000, &|_| "params.total <= 1 ".into())
+            ),
+        ),
+        ("lists", format!("model a {{ ffn = coe(iter=2, experts=8, k=[{}]) }}", "1,".repeat(400_000))),
+        ("comments", format!("model a {{ ffn {} = dense() }}", "/**/ ".repeat(150_000))),
+        (
+            "lets in lists",
+            format!(
+                "let r = [{}] {}",
+                "bias(1),".repeat(20_000),
+                lines(20_000, &|i| format!("model m{i} {{ ffn=moe(k=1,experts=2,balance=r) }} "))
+            ),
+        ),
+        ("long names", format!("model {} {{ {} = 1 }}", "a".repeat(400_000), "b".repeat(400_000))),
+        ("trains", format!("model a {{ ffn=dense() }} {}", "train { } ".repeat(80_000))),
+        (
+            "extended",
+            format!(
+                "model a {{ ffn=dense() {} }} {}",
+                lines(1000, &|i| format!("ffn[{i}]=dense({}) ", i + 1)),
+                lines(15_000, &|i| format!("model m{i} extends \"a.coe#a\" {{ layers=1000 }} "))
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn nothing_is_quadratic() {
+    for (name, text) in traps() {
+        let start = Instant::now();
+        survive(text);
+        let limit = if cfg!(debug_assertions) { 60 } else { 4 };
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(limit), "{name}: {took:?}");
+    }
+}
+
+/// The promised times. Others may be using the machine, so the best of a few runs counts.
+#[test]
+#[cfg_attr(debug_assertions, ignore = "a promise about release builds")]
+fn time_grows_with_the_text() {
+    let best = |text: &str| (0..5).map(|_| through_the_whole_front_end(text)).min().unwrap_or_default();
+    let (small, large) = (best(&many_models(100 << 10)), best(&many_models((1 << 20) - 400)));
+    assert!(large < Duration::from_millis(500), "1 MiB took {large:?}");
+    assert!(large < 12 * small, "100 KiB took {small:?}, 1 MiB {large:?}");
+}
+
+fn attention(dim: usize) -> impl Strategy<Value = Attention> {
+    let rope = prop_oneof![
+        (1.0..1e7).prop_map(|theta| Rope::Rope { theta }),
+        (2.0..1e7, 1.0..64.0, 1usize..1 << 20, 1.0..64.0, 0.0..2.0, 0.0..2.0).prop_map(
+            |(theta, factor, original, fast, mscale, all)| Rope::Yarn {
+                theta,
+                factor,
+                original,
+                beta_fast: fast,
+                beta_slow: fast / 2.0,
+                mscale,
+                mscale_all_dim: all,
+            }
+        ),
+    ];
+    let mha = (rope.clone(), 0u32..4, 0u32..3, select(QkNorm::ALL), any::<bool>(), any::<bool>()).prop_map(
+        move |(rope, kv, ratio, qk_norm, bias, derived)| {
+            let heads = 1 << (kv + ratio);
+            let head_dim = if derived { dim / heads } else { 6 };
+            Attention::Mha(Mha { heads, kv_heads: 1 << kv, head_dim, rope, qk_norm, bias })
+        },
+    );
+    let mla = (rope, 1usize..32, 1usize..512, proptest::option::of(1usize..512), 1usize..128, 1usize..64)
+        .prop_map(|(rope, heads, kv_rank, q_rank, nope, half)| {
+            Attention::Mla(Mla { heads, kv_rank, q_rank, nope, rope_dim: 2 * half, value: nope, rope })
+        });
+    prop_oneof![mha, mla]
+}
+
+fn ffn() -> impl Strategy<Value = Ffn> {
+    let dense = (1usize..4096, select(&Act::ALL)).prop_map(|(hidden, act)| Ffn::Dense(Dense { hidden, act }));
+    let balance = proptest::sample::subsequence(
+        vec![
+            Balance::SeqAux { alpha: 0.001 },
+            Balance::SwitchAux { alpha: 1e-7 },
+            Balance::ZLoss { alpha: 0.0 },
+            Balance::Bias { rate: 0.25 },
+        ],
+        0..=4,
+    );
+    let groups = proptest::option::of((1usize..3, select(&[GroupScore::Max, GroupScore::Top2])));
+    let router = (select(&[Score::Softmax, Score::Sigmoid]), any::<bool>(), 0.0..10.0, groups);
+    let shape = (1usize..5, 1usize..4, 0usize..3, 1usize..2048, select(&Act::ALL));
+    let words = (select(Residual::ALL), select(Gate::ALL), select(ChainNorm::ALL), select(SharedAt::ALL));
+    let coe =
+        (shape, words, router, balance, any::<bool>()).prop_map(|(shape, words, router, balance, list)| {
+            let ((iter, k, shared, hidden, act), (residual, gate, norm, shared_at)) = (shape, words);
+            let (score, renorm, scale, groups) = router;
+            let once = matches!(residual, Residual::Both | Residual::Delta);
+            let k = if list && gate != Gate::Frozen {
+                (0..iter).map(|t| 1 + (k + t) % 4).collect()
+            } else {
+                vec![k; iter]
+            };
+            Ffn::Coe(Coe {
+                iter,
+                k,
+                experts: 16,
+                shared,
+                hidden,
+                act,
+                residual,
+                gate,
+                norm: if once { ChainNorm::Once } else { norm },
+                shared_at,
+                router: Router {
+                    score,
+                    renorm,
+                    scale,
+                    groups: groups.map(|(keep, score)| Groups { groups: 4, keep, score }),
+                },
+                balance,
+            })
+        });
+    prop_oneof![1 => dense, 3 => coe]
+}
+
+prop_compose! {
+    fn model()(dim in (1usize..16).prop_map(|n| n * 64))(
+        layers in proptest::collection::vec((attention(dim), ffn()), 1..4),
+        order in proptest::collection::vec(0usize..4, 1..12),
+        sizes in (1usize..200_000, 1usize..100_000),
+        eps in 1e-12..1e-3f64,
+        tied in any::<bool>(),
+        doc in "([ -~é]{0,12}\n){0,3}[ -~]{1,12}",
+        dim in Just(dim),
+    ) -> Model {
+        let layers: Vec<_> = layers.into_iter().map(|(attention, ffn)| Layer { attention, ffn }).collect();
+        Model {
+            name: "a".into(),
+            doc: doc.trim_matches('\n').into(),
+            vocab: sizes.0,
+            context: sizes.1,
+            dim,
+            norm: Rms { eps },
+            embedding: Tokens { tied },
+            layers: Stack::from_layers(order.iter().map(|&i| &layers[i % layers.len()])),
+        }
+    }
+}
+
+/// Pieces of the language, put together without sense.
+const PIECES: &[&str] = &[
+    "model",
+    "budget",
+    "train",
+    "let",
+    "extends",
+    "warn",
+    "per layer",
+    "every",
+    "a",
+    "b",
+    "ffn",
+    "coe",
+    "moe",
+    "dense",
+    "k",
+    "iter",
+    "experts",
+    "layers",
+    "dim",
+    "attention",
+    "mha",
+    "mla",
+    "router",
+    "softmax",
+    "params.total",
+    "flops.forward",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "=",
+    ",",
+    "..",
+    "<=",
+    ">=",
+    "==",
+    "+-",
+    "@",
+    "1",
+    "0",
+    "-1",
+    "1e9",
+    "12%",
+    "16GiB",
+    "0.5",
+    "9999999999999999999999",
+    "\"a.coe\"",
+    "\"a.coe#a\"",
+    "\"CoE-2(4/64)\"",
+    "\"\\n\"",
+    "//",
+    "\n",
+    "/* */",
+    "///",
+    "none",
+    "heads",
+    "balance",
+    "bias",
+    "0.1",
+    "shared",
+    "gate",
+    "=",
+    "=",
+    "{",
+    "}",
+    "(",
+    ")",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        survive(bytes);
+    }
+
+    #[test]
+    fn characters(text in "\\PC{0,120}") {
+        survive(text);
+    }
+
+    #[test]
+    fn words_without_sense(words in proptest::collection::vec(select(PIECES), 0..60)) {
+        survive(words.join(" "));
+    }
+
+    #[test]
+    fn a_spec_with_a_piece_exchanged(at in 0usize..2000, length in 0usize..20, piece in select(PIECES)) {
+        let mut text = include_str!("../benches/paper.coe").to_string();
+        let at = (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+        let end = (at + length).min(text.len());
+        if text.is_char_boundary(end) {
+            text.replace_range(at..end, piece);
+        }
+        survive(text);
+    }
+
+    #[test]
+    fn settings(path in "[a-z]{1,9}(\\.[a-z]{1,9}){0,2}", value in select(PIECES)) {
+        let files = MapLoader::new().with("a.coe", include_str!("../benches/paper.coe"));
+        let _ = load_one("a.coe", &[format!("{path}={value}")], &files);
+    }
+
+    #[test]
+    fn arguments(text in "(CoE|MoE|coe|a)[-(0-9/)#.é]{0,12}") {
+        let _ = load(&text, &[], &MapLoader::new());
+    }
+
+    #[test]
+    fn explicit_text_is_the_same_model(model in model()) {
+        let verified = coec_ir::verify(model.clone());
+        prop_assert!(verified.is_ok(), "{:?}", verified);
+        let text = coec_ir::text::model(&model);
+        let specs = read(text.clone()).map_err(|errors| TestCaseError::fail(format!("{text}\n{errors}")))?;
+        prop_assert_eq!(&*specs[0].model, &model, "{}", text);
+    }
+}
