@@ -1,9 +1,8 @@
 //! The budget report card: declared, closed form, captured, measured, verdict.
 
 use coec_ir::{
-    Figure, Model, Quantity, Rule, Verified,
+    Figure, Model, Verified,
     cost::{Cost, Setting},
-    text,
 };
 use coec_nn::capture::Counts;
 use serde::Serialize;
@@ -80,6 +79,9 @@ pub struct Judged {
     pub verdict: Verdict,
 }
 
+/// Judges the declared budgets, given what was measured.
+pub type Judge<'a> = dyn Fn(Option<&Measured>) -> Vec<Judged> + 'a;
+
 /// The whole card.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReportCard {
@@ -99,19 +101,6 @@ pub struct ReportCard {
     pub measured: Option<Measured>,
 }
 
-/// A rule with its right-hand side as a number; `None` where no figure could give one.
-#[derive(Debug, Clone)]
-pub struct DeclaredRule {
-    /// The rule.
-    pub rule: Rule,
-    /// The verdict of the build, for figures that are not measured.
-    pub verdict: Option<Verdict>,
-    /// The left-hand side, for figures that are not measured.
-    pub actual: Option<f64>,
-    /// The right-hand side.
-    pub target: Option<Quantity>,
-}
-
 impl ReportCard {
     /// The card of a run, or of a build when nothing was measured.
     pub fn new(
@@ -120,10 +109,9 @@ impl ReportCard {
         backend: &str,
         counts: &Counts,
         measured: Option<Measured>,
-        rules: &[DeclaredRule],
+        budgets: Vec<Judged>,
     ) -> Self {
         let rows = rows(&Cost::of(model, setting), counts, measured.as_ref());
-        let budgets = rules.iter().map(|rule| judge(rule, backend, measured.as_ref())).collect();
         Self {
             schema: coec_ir::SCHEMA,
             model: model.name.clone(),
@@ -176,27 +164,4 @@ fn rows(cost: &Cost, counts: &Counts, measured: Option<&Measured>) -> Vec<Row> {
     rows.push(row(Figure::MemoryTrain, None, measured.map(|m| m.memory as f64)));
     rows.push(row(Figure::ExpertsCalls, None, None));
     rows
-}
-
-fn judge(declared: &DeclaredRule, backend: &str, measured: Option<&Measured>) -> Judged {
-    let rule = &declared.rule;
-    let target = declared.target.as_ref().map(Quantity::to_f64);
-    let judged =
-        |actual, verdict| Judged { rule: text::rule(rule), figure: rule.figure, actual, target, verdict };
-    if let Some(verdict) = declared.verdict {
-        return judged(declared.actual, verdict);
-    }
-    let here = rule.conditions.backend.as_ref().is_none_or(|wanted| wanted == backend);
-    let actual = measured.and_then(|measured| measured.figure(rule.figure)).filter(|_| here);
-    let (Some(actual), Some(target)) = (actual, &declared.target) else {
-        return judged(None, Verdict::NotMeasured);
-    };
-    // Through decimal text, as a number in a spec would be read.
-    let holds = Quantity::parse(&format!("{actual:.6}")).is_ok_and(|actual| rule.holds(&actual, target));
-    let verdict = match (holds, rule.warn) {
-        (true, _) => Verdict::Holds,
-        (false, true) => Verdict::Warns,
-        (false, false) => Verdict::Fails,
-    };
-    judged(Some(actual), verdict)
 }

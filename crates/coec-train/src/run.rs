@@ -19,7 +19,7 @@ use crate::{
     error::TrainError,
     gemm,
     optimizer::AdamW,
-    report::{DeclaredRule, Measured, ReportCard},
+    report::{Judge, Measured, ReportCard},
     run_dir::{Metrics, RunDir, RunFile},
     step::Trainer,
     tokenizer::Tokenizer,
@@ -49,8 +49,8 @@ pub struct Job<'a> {
     pub backend: &'a str,
     /// Side of the square matrices whose product is the peak.
     pub gemm_size: usize,
-    /// Declared budgets.
-    pub rules: &'a [DeclaredRule],
+    /// The declared budgets.
+    pub judge: &'a Judge<'a>,
     /// The explicit spec, kept in the run directory.
     pub spec: &'a str,
     /// The directory.
@@ -245,7 +245,8 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), stop: &AtomicBool) -> Res
             gemm_peak: peak,
         }
     });
-    let card = ReportCard::new(model, setting, job.backend, &counts, measured, job.rules);
+    let budgets = (job.judge)(measured.as_ref());
+    let card = ReportCard::new(model, setting, job.backend, &counts, measured, budgets);
     let json = serde_json::to_string_pretty(&card).unwrap_or_default();
     job.dir.write(RunFile::Budget, json.as_bytes())?;
     Ok(Summary {

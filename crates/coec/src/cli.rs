@@ -1,0 +1,235 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::backend::Backend;
+
+/// Chain-of-Experts models and their compute budgets, held to each other.
+#[derive(Debug, Parser)]
+#[command(name = "coec", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  coec train                                     train the built-in quickstart
+  coec new tiny && coec check tiny.coe           a commented spec to start from
+  coec build specs/paper/coe2_4_64.coe           verify, count, write the explicit model
+  coec cost 'CoE-2(4/64)' 'MoE(8/64)'            the paper's models side by side
+  coec train my.coe --set train.steps=2000       train with one field changed
+  coec generate runs/quickstart-1 --prompt 'Ana has 3 apples.'
+
+Exit codes: 0 done; 1 a budget fails; 2 a spec, weights or arguments are wrong;
+3 the environment is (files, data, devices, disk); 130 and 143 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Parse, resolve, verify and hold specs to their static budgets
+    Check(CheckArgs),
+    /// Check a model, count its real module, and write it out in full
+    Build(BuildArgs),
+    /// Print every figure, several specs side by side
+    Cost(CostArgs),
+    /// Train a model and print its budget report card
+    Train(TrainArgs),
+    /// Continue text with a trained run
+    Generate(GenerateArgs),
+    /// One pass with given weights, for checking parity with another implementation
+    Forward(ForwardArgs),
+    /// Say which backends are compiled in, which devices were found, and what is missing
+    Devices(JsonArgs),
+    /// Write a commented spec to start from
+    New(NewArgs),
+}
+
+impl Command {
+    /// Whether errors are to be printed as JSON.
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Check(a) => a.spec.json.json,
+            Self::Build(a) => a.json.json,
+            Self::Cost(a) => a.spec.json.json,
+            Self::Train(a) => a.json.json,
+            Self::Generate(a) => a.json.json,
+            Self::Forward(a) => a.json.json,
+            Self::Devices(a) => a.json,
+            Self::New(a) => a.json.json,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON, errors included
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Override a field: `--set ffn.k=8`, `--set train.steps=100`; may be repeated
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub sets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SpecsArgs {
+    /// Specs: a path, `path#model`, or the paper's notation such as `CoE-2(4/64)`
+    #[arg(required = true, value_name = "SPEC")]
+    pub specs: Vec<String>,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: coec check specs/paper/*.coe")]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub spec: SpecsArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: coec build specs/coe2_4_64.coe --out build/coe2")]
+pub struct BuildArgs {
+    /// A path, `path#model`, or the paper's notation
+    pub spec: String,
+    /// Where to write; the model's name in the current folder when left out
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+/// How `coec cost` splits its figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// One line a layer
+    Layer,
+}
+
+/// `precision` on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// 32-bit floats
+    F32,
+    /// bfloat16
+    Bf16,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: coec cost 'CoE-2(4/64)' 'MoE(8/64)' --batch 4 --context 512")]
+pub struct CostArgs {
+    #[command(flatten)]
+    pub spec: SpecsArgs,
+    /// Split the figures
+    #[arg(long)]
+    pub by: Option<By>,
+    /// Tokens per sequence; the model's context when left out
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
+    pub context: Option<u64>,
+    /// Sequences
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub batch: u64,
+    /// Arithmetic
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec train
+  coec train my.coe --data 'texts/*.txt' --set train.steps=2000
+  coec train --resume --out runs/quickstart-1")]
+pub struct TrainArgs {
+    /// A path, `path#model`, or the paper's notation; the built-in quickstart when left out
+    pub spec: Option<String>,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    /// Text files, or JSON Lines by their ending `.jsonl`, in place of the spec's data
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<String>,
+    /// The run's directory; runs/NAME-N when left out
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the interrupted run in --out
+    #[arg(long, requires = "out", conflicts_with_all = ["spec", "data", "sets"])]
+    pub resume: bool,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: coec generate runs/quickstart-1 --prompt 'Tom has 5 pens.' --temperature 0")]
+pub struct GenerateArgs {
+    /// A run's directory
+    pub run: PathBuf,
+    /// Text to continue
+    #[arg(long)]
+    pub prompt: String,
+    /// Most tokens to add
+    #[arg(long, default_value_t = 200)]
+    pub tokens: usize,
+    /// 0 always takes the likeliest token
+    #[arg(long, default_value_t = 0.7)]
+    pub temperature: f64,
+    /// Draw from the likeliest tokens that make up this share
+    #[arg(long, default_value_t = 0.95)]
+    pub top_p: f64,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+T holds `tokens` [B, L] and optionally `targets` [B, L]; O receives `logits`, with targets `loss` and
+`aux_loss`, and with --grads `grad.NAME` of loss + aux_loss for every trained parameter.")]
+pub struct ForwardArgs {
+    /// A path, `path#model`, or the paper's notation
+    pub spec: String,
+    /// The weights, safetensors
+    #[arg(long, value_name = "W")]
+    pub weights: PathBuf,
+    /// The tokens, safetensors
+    #[arg(long, value_name = "T")]
+    pub tokens: PathBuf,
+    /// Where to write the results, safetensors
+    #[arg(long, value_name = "O")]
+    pub out: PathBuf,
+    /// Write gradients too
+    #[arg(long)]
+    pub grads: bool,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: coec new tiny   writes tiny.coe")]
+pub struct NewArgs {
+    /// The model's name
+    pub name: String,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}

@@ -1,0 +1,133 @@
+//! `coec build`: check, count the real module, write the model out in full.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use coec_lang::{check, load_one};
+use coec_nn::capture;
+use coec_train::report::ReportCard;
+use serde_json::json;
+
+use super::{Figures, check as check_command, default_setting, print_json, train::judged};
+use crate::{
+    cli::BuildArgs,
+    disk::Disk,
+    failure::{Done, Failure},
+    render,
+};
+
+pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
+    let spec = load_one(&args.spec, &args.set.sets, &Disk)?;
+    let report = check(&spec, &Disk)?;
+    let document = check_command::document(&spec, &report);
+    if !args.json.json {
+        check_command::show(&spec, &report);
+    }
+    if report.is_violated() {
+        if args.json.json {
+            print_json(&json!({ "schema": coec_ir::SCHEMA, "specs": [document], "written": null }));
+        }
+        return Ok(Done::BudgetFails);
+    }
+
+    let setting = default_setting(&spec);
+    let counts = capture::check_built(&spec.model, setting)?;
+    let cost = coec_ir::cost::Cost::of(&spec.model, setting);
+    let card = ReportCard::new(
+        &spec.model,
+        setting,
+        "capture",
+        &counts,
+        None,
+        judged(&spec, &report, "capture", None),
+    );
+    let budget = json!({
+        "schema": coec_ir::SCHEMA,
+        "convention": render::card::CONVENTION,
+        "setting": setting,
+        "figures": Figures(&cost),
+        "captured": {
+            "params.total": counts.params,
+            "forward_flops": counts.forward,
+            "backward_flops": counts.backward,
+            "operations": counts.operations,
+        },
+        "budgets": document["budgets"],
+    });
+    let ir = json!({ "schema": coec_ir::SCHEMA, "model": &*spec.model, "budget": rules(&spec), "train": spec.train });
+
+    let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&spec.model.name));
+    let files =
+        [("spec.coe", spec.explicit_text()), ("ir.json", pretty(&ir)), ("budget.json", pretty(&budget))];
+    write_all(&dir, &files)?;
+    if args.json.json {
+        print_json(&json!({
+            "schema": coec_ir::SCHEMA,
+            "specs": [document],
+            "figures": Figures(&cost),
+            "written": dir,
+        }));
+    } else {
+        render::card::print(&card);
+        render::line(&format!("wrote {}: spec.coe, ir.json, budget.json", dir.display()));
+    }
+    Ok(Done::Well)
+}
+
+fn rules(spec: &coec_lang::Spec) -> Vec<&coec_ir::Rule> {
+    spec.rules.iter().map(|rule| &rule.rule).collect()
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Writes the files into a scratch folder beside `dir` and renames it, so that a reader sees the
+/// old output or the new. What is replaced must be an earlier output.
+fn write_all(dir: &Path, files: &[(&str, String)]) -> Result<(), Failure> {
+    let disk = |what: &str, error: io::Error| {
+        let message = format!("cannot write {}: {what}: {error}", dir.display());
+        Failure::environment(
+            "coec::build::unwritable",
+            message,
+            "check the folder's permissions and the free space",
+        )
+    };
+    if dir.exists() && !is_replaceable(dir) {
+        return Err(Failure::input(
+            "coec::build::not_ours",
+            format!("{} exists and is not an earlier output of `coec build`", dir.display()),
+            "name another folder with --out, or move this one away",
+        ));
+    }
+    let name = dir.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned());
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|error| disk("its parent", error))?;
+    let id = std::process::id();
+    let (scratch, old) = (parent.join(format!(".{name}.{id}.new")), parent.join(format!(".{name}.{id}.old")));
+    let written = (|| {
+        fs::create_dir(&scratch)?;
+        for (file, text) in files {
+            coec_train::atomic::write(&scratch.join(file), text.as_bytes())?;
+        }
+        if dir.exists() {
+            fs::rename(dir, &old)?;
+        }
+        let renamed = fs::rename(&scratch, dir);
+        if renamed.is_err() && old.exists() {
+            fs::rename(&old, dir)?;
+        }
+        renamed
+    })();
+    let _ = fs::remove_dir_all(&scratch);
+    let _ = fs::remove_dir_all(&old);
+    written.map_err(|error| disk("the new output", error))
+}
+
+/// Whether a folder is empty or holds nothing but an earlier output.
+fn is_replaceable(dir: &Path) -> bool {
+    let Ok(mut entries) = fs::read_dir(dir) else { return false };
+    let is_output = ["spec.coe", "ir.json", "budget.json"].iter().all(|file| dir.join(file).is_file());
+    is_output || entries.next().is_none()
+}

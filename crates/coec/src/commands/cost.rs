@@ -1,0 +1,138 @@
+//! `coec cost`: the figures, several specs side by side.
+
+use coec_ir::{
+    Conditions, Figure, Precision,
+    cost::{Cost, Part, Setting},
+};
+use coec_lang::{Spec, load};
+use serde_json::json;
+
+use super::{FigureValue, Figures, print_json};
+use crate::{
+    cli::{By, CostArgs, PrecisionArg},
+    disk::Disk,
+    failure::{Done, Failure},
+    render::{self, number, table::Table},
+};
+
+pub fn run(args: &CostArgs) -> Result<Done, Failure> {
+    let mut specs = Vec::new();
+    for path in &args.spec.specs {
+        specs.extend(load(path, &args.spec.set.sets, &Disk)?);
+    }
+    let conditions = Conditions {
+        context: args.context.map(|context| context as usize),
+        batch: Some(args.batch as usize),
+        precision: Some(match args.precision {
+            PrecisionArg::F32 => Precision::F32,
+            PrecisionArg::Bf16 => Precision::Bf16,
+        }),
+        backend: None,
+    };
+    let counted: Vec<(&Spec, Cost)> = specs
+        .iter()
+        .map(|spec| (spec, Cost::of(&spec.model, Setting::of(&spec.model, &conditions))))
+        .collect();
+    if args.spec.json.json {
+        let models: Vec<_> = counted.iter().map(|(spec, cost)| document(spec, cost)).collect();
+        let convention = render::card::CONVENTION;
+        print_json(&json!({ "schema": coec_ir::SCHEMA, "convention": convention, "models": models }));
+        return Ok(Done::Well);
+    }
+    side_by_side(&counted);
+    if args.by == Some(By::Layer) {
+        for (spec, cost) in &counted {
+            by_layer(spec, cost);
+        }
+    }
+    render::line(&format!("({})", render::card::CONVENTION));
+    Ok(Done::Well)
+}
+
+fn document(spec: &Spec, cost: &Cost) -> serde_json::Value {
+    let layers: Vec<_> = cost
+        .order
+        .iter()
+        .enumerate()
+        .map(|(layer, &kind)| {
+            let value = |figure| {
+                let value = cost.of_part(&cost.kinds[kind], figure)?;
+                Some(match (figure, u128::try_from(value.clone())) {
+                    (Figure::ExpertsPaths, _) | (_, Err(_)) => FigureValue::Text(value.to_string()),
+                    (_, Ok(value)) => FigureValue::Integer(value),
+                })
+            };
+            let figures: std::collections::BTreeMap<_, _> =
+                LAYER_FIGURES.iter().filter_map(|&f| Some((f.name(), value(f)?))).collect();
+            json!({ "layer": layer, "figures": figures })
+        })
+        .collect();
+    json!({ "name": spec.model.name, "setting": cost.setting, "figures": Figures(cost), "layers": layers })
+}
+
+const LAYER_FIGURES: [Figure; 7] = [
+    Figure::ParamsTotal,
+    Figure::ParamsActive,
+    Figure::FlopsForward,
+    Figure::FlopsExecuted,
+    Figure::MemoryKvCache,
+    Figure::ExpertsCalls,
+    Figure::ExpertsPaths,
+];
+
+/// Digits beyond which a count of paths is given by its size.
+const LONG: usize = 15;
+
+fn cell(figure: Figure, digits: &str) -> String {
+    match figure {
+        Figure::ExpertsPaths if digits.len() > LONG => {
+            format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)
+        }
+        Figure::ExpertsPaths | Figure::ExpertsCalls => number::exact(digits),
+        _ if figure.unit() == coec_ir::Unit::Bytes => {
+            number::short(digits.parse().unwrap_or(f64::NAN), figure.unit())
+        }
+        _ => number::exact(digits),
+    }
+}
+
+fn side_by_side(counted: &[(&Spec, Cost)]) {
+    let mut header = vec!["figure".to_string()];
+    header.extend(counted.iter().map(|(spec, _)| spec.model.name.clone()));
+    header.push("unit".into());
+    let mut table = Table::new(header);
+    for figure in Figure::ALL.into_iter().filter(|figure| !figure.is_measured()) {
+        let mut row = vec![figure.name().to_string()];
+        for (_, cost) in counted {
+            row.push(cost.figure(figure).map_or(String::new(), |value| cell(figure, &value.to_string())));
+        }
+        row.push(figure.unit().word().into());
+        table.push(row);
+    }
+    table.lines().iter().for_each(|text| render::line(text));
+    for (spec, cost) in counted {
+        let Setting { context, batch, precision } = cost.setting;
+        let name = &spec.model.name;
+        render::line(&format!("{name}: {batch} x {context} tokens, {}", precision.word()));
+    }
+}
+
+fn by_layer(spec: &Spec, cost: &Cost) {
+    render::line(&format!("\n{}", spec.model.name));
+    let mut header = vec!["layer".to_string()];
+    header.extend(LAYER_FIGURES.iter().map(|figure| figure.name().to_string()));
+    let mut table = Table::new(header);
+    let mut push = |name: String, part: &Part| {
+        let mut row = vec![name];
+        row.extend(LAYER_FIGURES.iter().map(|&figure| {
+            cost.of_part(part, figure).map_or(String::new(), |value| cell(figure, &value.to_string()))
+        }));
+        table.push(row);
+    };
+    push("embedding, norm, head".into(), &cost.outside);
+    for (layer, &kind) in cost.order.iter().enumerate() {
+        push(layer.to_string(), &cost.kinds[kind]);
+    }
+    push("all".into(), &cost.total);
+    table.lines().iter().for_each(|text| render::line(text));
+}

@@ -1,0 +1,28 @@
+//! `coec devices`: what is compiled in, found, missing.
+
+use serde_json::json;
+
+use super::print_json;
+use crate::{
+    backend::Backend,
+    cli::JsonArgs,
+    failure::{Done, Failure},
+    render,
+};
+
+pub fn run(args: &JsonArgs) -> Result<Done, Failure> {
+    let all = Backend::ALL.map(Backend::availability);
+    if args.json {
+        let backends: Vec<_> = all
+            .iter()
+            .map(|a| json!({ "backend": a.backend.name(), "devices": a.devices, "says": a.says }))
+            .collect();
+        print_json(&json!({ "schema": coec_ir::SCHEMA, "backends": backends }));
+        return Ok(Done::Well);
+    }
+    for a in &all {
+        let found = if a.devices.is_empty() { "not available".into() } else { a.devices.join(", ") };
+        render::line(&format!("{:<8} {found}: {}", a.backend.name(), a.says));
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,21 @@
+//! `coec forward`: one pass with given weights.
+
+use coec_lang::load_one;
+use serde_json::json;
+
+use super::print_json;
+use crate::{
+    cli::ForwardArgs,
+    disk::Disk,
+    failure::{Done, Failure},
+};
+
+pub fn run(args: &ForwardArgs) -> Result<Done, Failure> {
+    let spec = load_one(&args.spec, &args.set.sets, &Disk)?;
+    let device = args.backend.device()?;
+    coec_train::pass::run(&spec.model, &args.weights, &args.tokens, &args.out, args.grads, &device)?;
+    if args.json.json {
+        print_json(&json!({ "schema": coec_ir::SCHEMA, "model": spec.model.name, "written": args.out }));
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,81 @@
+//! One file per command.
+
+mod build;
+mod check;
+mod cost;
+mod devices;
+mod forward;
+mod generate;
+mod new;
+mod train;
+
+use coec_ir::{
+    Figure,
+    cost::{Cost, Setting},
+};
+use coec_lang::{Diagnostic, Spec};
+use serde::Serialize;
+
+use crate::{
+    cli::Command,
+    failure::{Done, Failure},
+};
+
+/// Runs a command.
+pub fn run(command: Command) -> Result<Done, Failure> {
+    match command {
+        Command::Check(args) => check::run(&args),
+        Command::Build(args) => build::run(&args),
+        Command::Cost(args) => cost::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Forward(args) => forward::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::New(args) => new::run(&args),
+    }
+}
+
+/// A figure in JSON: an exact integer, or a string where integers may be of any size.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum FigureValue {
+    Integer(u128),
+    Text(String),
+}
+
+/// The value of a static figure in JSON.
+pub fn figure_value(cost: &Cost, figure: Figure) -> Option<FigureValue> {
+    let value = cost.figure(figure)?;
+    Some(match (figure, u128::try_from(value.clone())) {
+        (Figure::ExpertsPaths, _) | (_, Err(_)) => FigureValue::Text(value.to_string()),
+        (_, Ok(value)) => FigureValue::Integer(value),
+    })
+}
+
+/// Every static figure by name, in the order of the language reference.
+pub struct Figures<'a>(pub &'a Cost);
+
+impl Serialize for Figures<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known = Figure::ALL.into_iter().filter_map(|f| Some((f.name(), figure_value(self.0, f)?)));
+        serializer.collect_map(known)
+    }
+}
+
+/// The setting a model's figures are shown in when nobody says otherwise.
+pub fn default_setting(spec: &Spec) -> Setting {
+    Setting::of(&spec.model, &Default::default())
+}
+
+/// Diagnostics as JSON.
+pub fn json_of<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) -> Vec<coec_lang::DiagnosticJson> {
+    diagnostics.into_iter().map(Diagnostic::to_json).collect()
+}
+
+/// Prints a JSON document.
+pub fn print_json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => crate::render::line(&text),
+        Err(error) => eprintln!("this document cannot be written as JSON: {error}"),
+    }
+}

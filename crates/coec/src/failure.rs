@@ -1,0 +1,100 @@
+//! How a command ends.
+
+use coec_lang::Diagnostics;
+use coec_train::TrainError;
+
+/// A command that did what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// All of it.
+    Well,
+    /// A budget fails; what there is to say about it is said.
+    BudgetFails,
+    /// A signal ended it, after saving.
+    Interrupted(i32),
+}
+
+impl Done {
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::BudgetFails => 1,
+            Self::Interrupted(signal) => 128 + signal as u8,
+        }
+    }
+}
+
+/// A command that could not.
+#[derive(Debug)]
+pub enum Failure {
+    /// Specs are wrong.
+    Spec(Diagnostics),
+    /// Specs are wrong, and everything about it is printed already.
+    Shown,
+    /// Something without a place in a spec.
+    Other {
+        code: String,
+        message: String,
+        help: String,
+        /// Whether arguments or files given are wrong, rather than the environment.
+        input: bool,
+    },
+}
+
+impl Failure {
+    /// Wrong arguments.
+    pub fn input(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Other { code: code.into(), message: message.into(), help: help.into(), input: true }
+    }
+
+    /// A wrong environment: files, data, devices, disk.
+    pub fn environment(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Other { code: code.into(), message: message.into(), help: help.into(), input: false }
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Spec(_) | Self::Shown | Self::Other { input: true, .. } => 2,
+            Self::Other { input: false, .. } => 3,
+        }
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Spec(diagnostics)
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        let mut message = error.to_string();
+        // What the system said, which an error of ours only carries along.
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = cause.source();
+        }
+        Self::Other { code: error.code().into(), message, help: error.help(), input: error.is_input() }
+    }
+}
+
+macro_rules! through_train_error {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                TrainError::from(error).into()
+            }
+        })*
+    };
+}
+
+through_train_error!(
+    coec_train::data::DataError,
+    coec_train::run_dir::RunError,
+    coec_train::sample::SampleError,
+    coec_nn::capture::CaptureError
+);

@@ -1,0 +1,71 @@
+//! The budget report card.
+
+use coec_ir::{Figure, Unit};
+use coec_train::report::{ReportCard, Verdict};
+
+use super::{line, number, table::Table};
+
+/// The convention every report states next to its numbers.
+pub const CONVENTION: &str = "2 FLOPs a multiply-add, matrix products only, per token; \
+     k, M, G, T decimal, Ki, Mi, Gi binary";
+
+/// Prints the card: figures in every way they were counted, then the declared budgets.
+pub fn print(card: &ReportCard) {
+    let setting = card.setting;
+    line(&format!(
+        "\nbudget report card: {} on {}, {} x {} tokens, {}",
+        card.model,
+        card.backend,
+        setting.batch,
+        setting.context,
+        setting.precision.word()
+    ));
+    let header = ["figure", "closed form", "captured", "measured", "verdict"];
+    let mut table = Table::new(header.map(String::from).to_vec());
+    for row in &card.rows {
+        let unit = Figure::from_name(row.figure).map_or(Unit::FlopPerToken, Figure::unit);
+        let cell = |value: Option<f64>| value.map_or(String::new(), |value| number::short(value, unit));
+        table.push(vec![
+            row.figure.to_string(),
+            cell(row.closed_form),
+            cell(row.captured),
+            cell(row.measured),
+            match (row.captured, row.measured, row.verdict) {
+                (None, None, _) => String::new(),
+                (None, Some(measured), Verdict::Holds) => match row.closed_form {
+                    Some(closed) => format!("{:+.1}%", 100.0 * (measured / closed - 1.0)),
+                    None => String::new(),
+                },
+                (_, _, Verdict::Fails) => "DISAGREE".into(),
+                _ => "equal".into(),
+            },
+        ]);
+    }
+    if let Some(measured) = &card.measured {
+        let blank = String::new;
+        let mut row = |name: &str, value: String| table.push(vec![name.into(), blank(), blank(), value]);
+        row("measured.throughput", format!("{} tokens/s", number::short(measured.throughput, Unit::Calls)));
+        row("measured.mfu", number::short(measured.mfu, Unit::Share));
+        row("GEMM peak", format!("{}FLOP/s", number::short(measured.gemm_peak, Unit::FlopPerToken)));
+    }
+    table.lines().iter().for_each(|text| line(text));
+    if !card.budgets.is_empty() {
+        let mut table = Table::new(["declared", "value", "verdict"].map(String::from).to_vec());
+        for judged in &card.budgets {
+            let value = judged.actual.map_or(String::new(), |v| number::short(v, judged.figure.unit()));
+            table.push(vec![judged.rule.clone(), value, word(judged.verdict).into()]);
+        }
+        line("");
+        table.lines().iter().for_each(|text| line(text));
+    }
+    line(&format!("({CONVENTION})"));
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "holds",
+        Verdict::Warns => "warns",
+        Verdict::Fails => "FAILS",
+        Verdict::NotMeasured => "not measured",
+    }
+}

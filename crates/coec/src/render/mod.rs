@@ -1,0 +1,63 @@
+//! What people see. The only place that prints errors.
+
+pub mod card;
+pub mod number;
+pub mod table;
+
+use std::io::{self, IsTerminal, Write};
+
+use coec_lang::{Diagnostic, Diagnostics};
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use serde_json::json;
+
+use crate::{commands::print_json, failure::Failure};
+
+/// Prints a line of a command's result. A closed pipe ends the output, not the program.
+pub fn line(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Prints a failure: as JSON on the output, or for people on the error stream.
+pub fn failure(failure: &Failure, json: bool) {
+    match failure {
+        Failure::Shown => {}
+        Failure::Spec(errors) if json => {
+            let errors: Vec<_> = errors.iter().map(Diagnostic::to_json).collect();
+            print_json(&json!({ "schema": coec_ir::SCHEMA, "errors": errors }));
+        }
+        Failure::Spec(errors) => diagnostics(errors),
+        Failure::Other { code, message, help, .. } if json => {
+            let error = json!({ "code": code, "severity": "error", "message": message, "help": help });
+            print_json(&json!({ "schema": coec_ir::SCHEMA, "errors": [error] }));
+        }
+        Failure::Other { code, message, help, .. } => {
+            let report = miette::MietteDiagnostic::new(message).with_code(code).with_help(help);
+            print(&report);
+        }
+    }
+}
+
+/// Prints every diagnostic of a spec.
+pub fn diagnostics(errors: &Diagnostics) {
+    for error in errors {
+        diagnostic(error);
+    }
+    if errors.omitted() > 0 {
+        eprintln!("and {} more", errors.omitted());
+    }
+}
+
+/// Prints one diagnostic.
+pub fn diagnostic(diagnostic: &Diagnostic) {
+    print(diagnostic);
+}
+
+fn print(diagnostic: &dyn miette::Diagnostic) {
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+    if handler.render_report(&mut text, diagnostic).is_ok() {
+        let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    }
+}
