@@ -1,0 +1,148 @@
+//! The specs in the documentation are specs: each is loaded, verified and judged.
+//!
+//! A block marked `coe` must load and keep its budgets. A block marked `coe,fail` opens
+//! with `// error: CODE` and must give that error.
+
+mod common;
+
+use coec_lang::{Loader, check, load};
+use common::{Repository, lines, text};
+
+struct Block {
+    /// `docs/language.md:12`.
+    place: String,
+    fails: bool,
+    text: String,
+}
+
+/// The specs of a Markdown file.
+fn blocks(path: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut inside = None;
+    for (i, line) in text(path).lines().enumerate() {
+        match (line.strip_prefix("```"), inside) {
+            (Some(mark), None) => {
+                let is_spec = mark == "coe" || mark == "coe,fail";
+                assert!(is_spec || !mark.starts_with("coe"), "{path}:{}: unknown mark `{mark}`", i + 1);
+                if is_spec {
+                    let place = format!("{path}:{}", i + 1);
+                    blocks.push(Block { place, fails: mark == "coe,fail", text: String::new() });
+                }
+                inside = Some(is_spec);
+            }
+            (Some(_), Some(_)) => inside = None,
+            (None, Some(true)) => {
+                let block = blocks.last_mut().expect("a block is open");
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, _) => {}
+        }
+    }
+    assert_eq!(inside, None, "{path}: the last block is closed");
+    blocks
+}
+
+/// A block as a file in specs/, so that it may name the specs there.
+struct Page<'a>(&'a str);
+
+const NAME: &str = "specs/example.coe";
+
+impl Loader for Page<'_> {
+    fn read(&self, path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+        if path == std::path::Path::new(NAME) {
+            return Ok(self.0.into());
+        }
+        Repository.read(path)
+    }
+}
+
+/// Everything that is wrong with a spec, as codes, and in words.
+fn judge(text: &str) -> (Vec<&'static str>, String) {
+    let files = Page(text);
+    let specs = match load(NAME, &[], &files) {
+        Ok(specs) => specs,
+        Err(errors) => return (errors.iter().map(|error| error.code()).collect(), lines(&errors)),
+    };
+    let (mut codes, mut words) = (Vec::new(), String::new());
+    for spec in &specs {
+        match check(spec, &files) {
+            Ok(report) => {
+                for diagnostic in report.diagnostics() {
+                    codes.push(diagnostic.code());
+                    words.push_str(&format!("{diagnostic}; {}\n", diagnostic.help()));
+                }
+            }
+            Err(errors) => {
+                codes.extend(errors.iter().map(|error| error.code()));
+                words.push_str(&lines(&errors));
+            }
+        }
+    }
+    (codes, words)
+}
+
+fn hold(path: &str, at_least: usize) {
+    let blocks = blocks(path);
+    assert!(blocks.len() >= at_least, "{path} has {} specs", blocks.len());
+    for Block { place, fails, text } in blocks {
+        let (codes, words) = judge(&text);
+        if fails {
+            let first = text.lines().next().unwrap_or_default();
+            let code = first.strip_prefix("// error: ").unwrap_or_else(|| panic!("{place}: names no code"));
+            assert_eq!(codes, [code.trim()], "{place}\n{words}");
+        } else {
+            assert!(codes.is_empty(), "{place}\n{words}");
+        }
+    }
+}
+
+#[test]
+fn the_language_reference() {
+    hold("docs/language.md", 20);
+}
+
+#[test]
+fn the_readme() {
+    hold("README.md", 1);
+}
+
+/// Tables of words cannot be run; that each word is mentioned at all can be held.
+#[test]
+fn the_reference_names_every_word() {
+    use coec_lang::schema;
+    let page = text("docs/language.md");
+    let mut fields: Vec<_> = schema::MODEL.fields.iter().chain(schema::TRAIN.fields).collect();
+    let blocks = [
+        schema::NORMS,
+        schema::EMBEDDINGS,
+        schema::ATTENTIONS,
+        schema::ROPES,
+        schema::FFNS,
+        schema::ROUTERS,
+        schema::BALANCES,
+        schema::DATA,
+        schema::TOKENIZERS,
+        schema::OPTIMIZERS,
+        schema::SCHEDULES,
+        schema::EVALS,
+    ];
+    for block in blocks.into_iter().flatten() {
+        assert!(page.contains(&format!("`{}", block.word)), "the block `{}`", block.word);
+        fields.extend(block.fields);
+    }
+    for field in fields {
+        assert!(page.contains(&format!("`{}`", field.name)), "the field `{}`", field.name);
+        if let schema::Kind::Word(words) = field.kind {
+            for word in words() {
+                assert!(page.contains(&format!("`{word}`")), "`{}={word}`", field.name);
+            }
+        }
+    }
+    for figure in coec_ir::Figure::ALL {
+        assert!(page.contains(&format!("`{}`", figure.name())), "the figure `{}`", figure.name());
+    }
+    for condition in schema::CONDITIONS {
+        assert!(page.contains(&format!("`{condition}`")), "the condition `{condition}`");
+    }
+}
