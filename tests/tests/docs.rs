@@ -146,3 +146,46 @@ fn the_reference_names_every_word() {
         assert!(page.contains(&format!("`{condition}`")), "the condition `{condition}`");
     }
 }
+
+/// The pages that name tests and link to each other.
+fn pages() -> Vec<String> {
+    let mut pages = common::files("docs", "md");
+    pages.push("README.md".into());
+    pages
+}
+
+/// What stands between backticks.
+fn spans(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// A page may name the test that holds a statement, as `file.rs::test`.
+#[test]
+fn named_tests_exist() {
+    let mut seen = 0;
+    for path in pages() {
+        let page = text(&path);
+        for (file, test) in spans(&page).filter_map(|span| span.split_once(".rs::")) {
+            seen += 1;
+            let home = if file.starts_with("tests/") { "" } else { "crates/" };
+            let source = text(&format!("{home}{file}.rs"));
+            assert!(source.contains(&format!("fn {test}(")), "{path}: there is no test `{file}.rs::{test}`");
+        }
+    }
+    assert!(seen > 20, "the pages name their tests");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for path in pages() {
+        let page = text(&path);
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            let (file, _) = link.split_once('#').unwrap_or((link, ""));
+            if !file.is_empty() && !file.contains("://") {
+                let target = common::root().join(folder).join(file);
+                assert!(target.exists(), "{path}: the link `{link}` leads nowhere");
+            }
+        }
+    }
+}

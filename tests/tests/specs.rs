@@ -133,3 +133,15 @@ fn the_fair_pair_is_trained_alike() {
     let [of_chain, of_moe] = [&chain, &moe].map(|spec| figure(&spec.model, Figure::FlopsForward));
     assert!(of_chain.abs_diff(of_moe) * 100 <= of_moe, "{of_chain} against {of_moe} FLOP a token");
 }
+
+/// What `coec new` writes is a spec that keeps its budget.
+#[test]
+fn the_template_of_a_new_spec_is_one() {
+    let template = text("crates/coec/templates/new.coe").replace("NAME", "tiny");
+    let alone = MapLoader::new().with("tiny.coe", template);
+    let spec = load_one("tiny.coe", &[], &alone).unwrap_or_else(|errors| panic!("{}", lines(&errors)));
+    assert_eq!(spec.model.name, "tiny");
+    let report = check(&spec, &alone).unwrap_or_else(|errors| panic!("{}", lines(&errors)));
+    let wrong: Vec<_> = report.diagnostics().map(|d| format!("{d}; {}", d.help())).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
