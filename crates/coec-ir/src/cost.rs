@@ -190,10 +190,22 @@ impl Cost {
         Self { setting, embedding, outside, kinds, order, total, peak: 0 }.with_peak(model)
     }
 
+    /// The most elements alive at once per token: everything kept, and beside it either the
+    /// head's gradients, or the last layer's transients once the head's are gone.
     fn with_peak(mut self, model: &Model) -> Self {
-        // The backward pass starts at the logits: while their gradient is made, everything kept by
-        // the layers is still alive, beside the logits, their softmax and the gradient itself.
-        self.peak = self.total.kept + 2 * model.vocab as u128;
+        let head = 2 * model.vocab as u128;
+        let last = model.layers.iter().last().map_or(0, |layer| {
+            let attention = match &layer.attention {
+                Attention::Mha(b) => b.transient(self.setting.context),
+                Attention::Mla(b) => b.transient(self.setting.context),
+            };
+            let ffn = match &layer.ffn {
+                Ffn::Coe(b) => b.transient(model.dim),
+                Ffn::Dense(b) => b.transient(model.dim),
+            };
+            attention.max(ffn)
+        });
+        self.peak = self.total.kept + head.max(last.saturating_sub(kept_outside(model)));
         self
     }
 
@@ -276,7 +288,8 @@ fn layer_part(model: &Model, layer: &Layer, context: usize) -> Part {
     part
 }
 
-/// Elements kept per token outside the layers: the final norm's input, its output, the logits.
+/// Elements kept per token outside the layers: the final stream, its norm before and after the
+/// weight, the log-probabilities.
 fn kept_outside(model: &Model) -> u128 {
-    2 * model.dim as u128 + model.vocab as u128
+    3 * model.dim as u128 + model.vocab as u128
 }

@@ -34,13 +34,17 @@ fn front_end(criterion: &mut Criterion) {
     for (name, text) in texts {
         group.throughput(Throughput::Bytes(text.len() as u64));
         let files = MapLoader::new().with("a.coe", text);
-        group.sample_size(20).bench_with_input(BenchmarkId::from_parameter(name), &files, |bencher, files| {
-            bencher.iter(|| {
-                let specs = load("a.coe", &[], files).unwrap_or_default();
-                let cost = |model| Cost::of(model, Setting::of(model, &Conditions::default()));
-                specs.iter().map(|spec| cost(&spec.model).total.params).sum::<u128>()
-            });
-        });
+        group.sample_size(20).bench_with_input(
+            BenchmarkId::from_parameter(name),
+            &files,
+            |bencher, files| {
+                bencher.iter(|| {
+                    let specs = load("a.coe", &[], files).unwrap_or_default();
+                    let cost = |model| Cost::of(model, Setting::of(model, &Conditions::default()));
+                    specs.iter().map(|spec| cost(&spec.model).total.params).sum::<u128>()
+                });
+            },
+        );
     }
     group.finish();
 }

@@ -10,7 +10,7 @@ use crate::ast::{
 };
 use crate::diagnostic::Found;
 use crate::error::ParseError;
-use crate::scan::{MAX_NESTING, Scan, scan};
+use crate::scan::{MAX_NESTING, scan};
 use crate::source::{SourceId, Span};
 use crate::suggest;
 
@@ -21,38 +21,37 @@ struct Grammar;
 type Pieces<'i> = Pairs<'i, Rule>;
 type Piece<'i> = Pair<'i, Rule>;
 
-/// Reads a file. `None` if it has no readable shape, or if it is blank, which is no error of this stage.
+/// Reads a file. `None` if it has no readable shape.
 pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> Option<File> {
-    let (scan, mut pairs) = parse(Rule::file, source, text, found)?;
-    let mut builder = Builder { source, scan, found, depth: 0 };
+    let scan = scan(source, text).map_err(|error| found.push(error)).ok()?;
     let mut file = File::default();
-    let mut end = 0;
-    for pair in pieces(pairs.next()?) {
-        let span = pair.as_span();
-        let doc_from = std::mem::replace(&mut end, span.end());
+    let (mut start, mut doc_from) = (0, 0);
+    loop {
+        let mut pairs = parse(Rule::next, source, text, start, found)?;
+        let pair = pieces(pairs.next()?).next()?;
+        if pair.as_rule() == Rule::EOI {
+            return Some(file);
+        }
+        let mut builder = Builder { source, base: start, found, depth: 0 };
+        let span = builder.span(&pair);
+        let doc = scan.doc(doc_from, span.start as usize);
+        doc_from = span.end as usize;
+        start += pair.as_span().end();
         match pair.as_rule() {
-            Rule::model => {
-                let doc = builder.scan.doc(doc_from, span.start());
-                file.models.extend(builder.model(pair, doc));
-            }
+            Rule::model => file.models.extend(builder.model(pair, doc)),
             Rule::budget => file.budgets.extend(builder.budget(pair)),
             Rule::train => file.trains.extend(builder.train(pair)),
             Rule::binding => file.lets.extend(builder.binding(pair)),
-            Rule::block => {
-                let doc = builder.scan.doc(doc_from, span.start());
-                let value = builder.value(pair);
-                file.blocks.extend(value.map(|value| Block { doc, value }));
-            }
-            _ => {}
+            _ => file.blocks.extend(builder.value(pair).map(|value| Block { doc, value })),
         }
     }
-    Some(file)
 }
 
 /// Reads a `--set` argument.
 pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option<Setting> {
-    let (scan, mut pairs) = parse(Rule::setting, source, text, found)?;
-    let mut builder = Builder { source, scan, found, depth: 0 };
+    scan(source, text).map_err(|error| found.push(error)).ok()?;
+    let mut pairs = parse(Rule::setting, source, text, 0, found)?;
+    let mut builder = Builder { source, base: 0, found, depth: 0 };
     let mut inner = pieces(pairs.next()?);
     let whole = inner.next()?;
     let mut start = whole.as_span().start();
@@ -66,22 +65,34 @@ pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option
     Some(Setting { path, value })
 }
 
-fn parse<'i>(rule: Rule, source: SourceId, text: &'i str, found: &mut Found) -> Option<(Scan, Pieces<'i>)> {
-    let scan = scan(source, text).map_err(|error| found.push(error)).ok()?;
-    match Grammar::parse(rule, text) {
-        Ok(pairs) => Some((scan, pairs)),
+/// Parses what begins at `start`.
+fn parse<'i>(
+    rule: Rule,
+    source: SourceId,
+    text: &'i str,
+    start: usize,
+    found: &mut Found,
+) -> Option<Pieces<'i>> {
+    match Grammar::parse(rule, &text[start..]) {
+        Ok(pairs) => Some(pairs),
         Err(error) => {
-            found.push(syntax_error(rule, source, text, &error));
+            found.push(syntax_error(rule, source, text, start, &error));
             None
         }
     }
 }
 
 /// A parser error in terms of the language.
-fn syntax_error(rule: Rule, source: SourceId, text: &str, error: &pest::error::Error<Rule>) -> ParseError {
+fn syntax_error(
+    rule: Rule,
+    source: SourceId,
+    text: &str,
+    start: usize,
+    error: &pest::error::Error<Rule>,
+) -> ParseError {
     let at = match error.location {
-        InputLocation::Pos(at) => at,
-        InputLocation::Span((start, _)) => start,
+        InputLocation::Pos(at) => start + at,
+        InputLocation::Span((at, _)) => start + at,
     };
     let attempted: &[Rule] = match &error.variant {
         ErrorVariant::ParsingError { positives, .. } => positives,
@@ -153,7 +164,7 @@ fn hint(token: &str, expected: &str) -> &'static str {
 fn describe(rule: &Rule) -> Option<&'static str> {
     Some(match rule {
         Rule::EOI => "the end of the text",
-        Rule::file | Rule::item | Rule::model | Rule::model_word => "`model`",
+        Rule::next | Rule::item | Rule::model | Rule::model_word => "`model`",
         Rule::budget | Rule::budget_word => "`budget`",
         Rule::train | Rule::train_word => "`train`",
         Rule::binding | Rule::let_word => "`let`",
@@ -223,7 +234,7 @@ fn is_mark(rule: Rule) -> bool {
 /// white space in front of what did not come; the last thing that did come is the end.
 fn end(pair: &Piece) -> usize {
     match pair.as_rule() {
-        Rule::line | Rule::target | Rule::word | Rule::conditions | Rule::condition => {
+        Rule::line | Rule::target | Rule::word | Rule::binding | Rule::conditions | Rule::condition => {
             pair.clone().into_inner().next_back().map_or(pair.as_span().end(), |last| end(&last))
         }
         _ => pair.as_span().end(),
@@ -234,14 +245,15 @@ fn end(pair: &Piece) -> usize {
 /// are asked for, so a missing one only ends the item it belongs to.
 struct Builder<'a> {
     source: SourceId,
-    scan: Scan,
+    /// Where in the text the parser began.
+    base: usize,
     found: &'a mut Found,
     depth: usize,
 }
 
 impl Builder<'_> {
     fn span(&self, pair: &Piece) -> Span {
-        Span::new(self.source, pair.as_span().start(), end(pair))
+        Span::new(self.source, self.base + pair.as_span().start(), self.base + end(pair))
     }
 
     fn name(&self, pair: &Piece) -> Name {

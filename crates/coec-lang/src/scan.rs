@@ -12,8 +12,6 @@ pub(crate) const MAX_NESTING: usize = 64;
 pub(crate) struct Scan {
     /// `///` comments, in order, without the marks: where each begins, and its text.
     docs: Vec<(usize, String)>,
-    /// Whether there is anything but white space and comments.
-    pub blank: bool,
 }
 
 impl Scan {
@@ -30,7 +28,7 @@ impl Scan {
 pub(crate) fn scan(source: SourceId, text: &str) -> Result<Scan, ParseError> {
     let bytes = text.as_bytes();
     let span = |start, end| Span::new(source, start, end);
-    let mut scan = Scan { docs: Vec::new(), blank: true };
+    let mut scan = Scan { docs: Vec::new() };
     let mut open: Vec<usize> = Vec::new();
     let mut i = 0;
     while i < bytes.len() {
@@ -54,7 +52,6 @@ pub(crate) fn scan(source: SourceId, text: &str) -> Result<Scan, ParseError> {
                 None => return Err(ParseError::UnterminatedComment { at: span(i, i + 2) }),
             },
             b'"' => {
-                scan.blank = false;
                 i = match end_of_string(bytes, i) {
                     Some(end) => end,
                     None => return Err(ParseError::UnterminatedString { at: span(i, i + 1) }),
@@ -62,14 +59,12 @@ pub(crate) fn scan(source: SourceId, text: &str) -> Result<Scan, ParseError> {
                 continue;
             }
             b'(' | b'[' | b'{' => {
-                scan.blank = false;
                 open.push(i);
                 if open.len() > MAX_NESTING {
                     return Err(ParseError::NestedTooDeep { at: span(i, i + 1), limit: MAX_NESTING });
                 }
             }
             close @ (b')' | b']' | b'}') => {
-                scan.blank = false;
                 let opened = open.pop();
                 if opened.map(|at| closing(bytes[at])) != Some(close) {
                     return Err(ParseError::UnmatchedBracket {
@@ -79,9 +74,7 @@ pub(crate) fn scan(source: SourceId, text: &str) -> Result<Scan, ParseError> {
                     });
                 }
             }
-            b' ' | b'\t' | b'\r' | b'\n' => {}
-            _ if rest.starts_with("\u{FEFF}".as_bytes()) => i += 2,
-            _ => scan.blank = false,
+            _ => {}
         }
         i += 1;
     }
@@ -153,6 +146,5 @@ mod tests {
         let scan = scan(SourceId(0), "/// a\n///\n///  b\r\n//// no\n// no\nmodel /// c").unwrap();
         assert_eq!(scan.doc(0, 30), "a\n\n b");
         assert_eq!(scan.doc(30, 99), "c");
-        assert!(!scan.blank);
     }
 }

@@ -3,6 +3,9 @@
 //! A new word is added here and in the IR; neither the grammar nor the resolver
 //! knows it otherwise.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use coec_ir::{Act, ChainNorm, Gate, GroupScore, Precision, QkNorm, Residual, SharedAt};
 
 /// A block: `word(fields)`, or `model` and `train` with braces.
@@ -338,11 +341,18 @@ pub fn named(word: &str) -> Option<&'static Block> {
 
 /// Whether a word has a meaning somewhere, so that no `let` may take it.
 pub fn is_word(word: &str) -> bool {
-    if ["none", "true", "false"].contains(&word) || named(word).is_some() {
-        return true;
-    }
-    let fields = ALL.iter().copied().flatten().chain([&TRAIN, &MODEL]).flat_map(|block| block.fields);
-    fields.into_iter().any(|field| matches!(field.kind, Kind::Word(words) if words().contains(&word)))
+    static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let blocks = || ALL.iter().copied().flatten();
+        let mut words: HashSet<&str> = blocks().map(|block| block.word).collect();
+        words.extend(["none", "true", "false"]);
+        for field in blocks().chain([&TRAIN, &MODEL]).flat_map(|block| block.fields) {
+            if let Kind::Word(all) = field.kind {
+                words.extend(all());
+            }
+        }
+        words
+    });
+    WORDS.contains(word)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Loading specs: from a path to verified models.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coec_ir::{Model, Train, Verified};
 
 use crate::advice;
-use crate::ast::Setting;
+use crate::ast::{Name, Setting};
 use crate::diagnostic::{Diagnostic, Diagnostics, Found, Label};
 use crate::error::ResolveError;
 use crate::loader::Loader;
@@ -168,10 +169,37 @@ fn load_all(session: &mut Session, spec: &str, sets: &[String]) -> Option<Vec<Lo
     Some(specs)
 }
 
-/// The budgets and training blocks of a file.
+/// The budgets and training blocks of a file, by the model they are for.
 struct Blocks {
-    /// The rules of each budget, with the model they are for.
-    budgets: Vec<(Option<String>, Vec<Arc<RuleAt>>)>,
+    /// The rules of each budget, in the order of the file.
+    budgets: Vec<Vec<Arc<RuleAt>>>,
+    budgets_for: For,
+    trains_for: For,
+}
+
+/// Which of the items of a file are for which model, by their places in the file.
+#[derive(Default)]
+struct For {
+    all: Vec<usize>,
+    one: HashMap<String, Vec<usize>>,
+}
+
+impl For {
+    fn add(&mut self, name: Option<&Name>, place: usize) {
+        match name {
+            Some(name) => self.one.entry(name.text.clone()).or_default().push(place),
+            None => self.all.push(place),
+        }
+    }
+
+    /// The places of what is for a model, in order.
+    fn model(&self, cx: &mut Cx, name: &str, at: Span) -> Option<Vec<usize>> {
+        let one = self.one.get(name).map_or(&[][..], Vec::as_slice);
+        cx.spend(self.all.len() + one.len(), at)?;
+        let mut places = [self.all.as_slice(), one].concat();
+        places.sort_unstable();
+        Some(places)
+    }
 }
 
 impl Blocks {
@@ -179,38 +207,35 @@ impl Blocks {
         let mut fuel = Fuel::default();
         let Session { scopes, found, .. } = session;
         let mut cx = Cx { scopes, found, fuel: &mut fuel };
-        let mut budgets = Vec::new();
-        for budget in &unit.budgets {
-            let name = budget.name.as_ref();
-            if let Some(name) = name.filter(|name| unit.model(&name.text).is_none()) {
-                cx.found.push(unknown_model(unit, &name.text, name.span));
-            }
-            let rules = budget.rules.iter().filter_map(|rule| cx.rule(rule)).map(Arc::new).collect();
-            budgets.push((name.map(|name| name.text.clone()), rules));
+        let mut budgets = Vec::with_capacity(unit.budgets.len());
+        let (mut budgets_for, mut trains_for) = (For::default(), For::default());
+        for (place, budget) in unit.budgets.iter().enumerate() {
+            cx.model_exists(unit, budget.name.as_ref());
+            budgets_for.add(budget.name.as_ref(), place);
+            budgets.push(budget.rules.iter().filter_map(|rule| cx.rule(rule)).map(Arc::new).collect());
         }
-        for name in unit.trains.iter().filter_map(|train| train.name.as_ref()) {
-            if unit.model(&name.text).is_none() {
-                cx.found.push(unknown_model(unit, &name.text, name.span));
-            }
+        for (place, train) in unit.trains.iter().enumerate() {
+            cx.model_exists(unit, train.name.as_ref());
+            trains_for.add(train.name.as_ref(), place);
         }
-        Self { budgets }
+        Self { budgets, budgets_for, trains_for }
     }
 
     fn spec(&self, cx: &mut Cx, mut draft: Draft, settings: &[Setting]) -> Option<Loaded> {
         let name = draft.own().model().name.text.clone();
-        let mut train_draft = self.train(cx, &draft, &name);
+        let mut train_draft = self.train(cx, &draft, &name)?;
         for setting in settings {
             cx.set(setting, &mut draft, &mut train_draft);
         }
         let model = cx.model(&draft);
         let train = train_draft.is_explicit().then(|| cx.train(&train_draft, model.as_deref()));
         let model = model?;
+        let places = self.budgets_for.model(cx, &name, draft.at())?;
         let mut rules = Vec::new();
-        for (of, budget) in &self.budgets {
-            if of.as_ref().is_none_or(|of| *of == name) {
-                cx.spend(budget.len(), draft.at())?;
-                rules.extend(budget.iter().cloned());
-            }
+        for place in places {
+            let budget = &self.budgets[place];
+            cx.spend(budget.len(), draft.at())?;
+            rules.extend(budget.iter().cloned());
         }
         let train = match train {
             Some(train) => Some(train?),
@@ -220,22 +245,27 @@ impl Blocks {
     }
 
     /// The training block of a model.
-    fn train(&self, cx: &mut Cx, draft: &Draft, name: &str) -> TrainDraft {
+    fn train(&self, cx: &mut Cx, draft: &Draft, name: &str) -> Option<TrainDraft> {
         let unit = &draft.own().unit;
-        let mut blocks = unit
-            .trains
-            .iter()
-            .enumerate()
-            .filter(|(_, train)| train.name.as_ref().is_none_or(|of| of.text == name));
+        let places = self.trains_for.model(cx, name, draft.at())?;
         let mut found = TrainDraft::empty(draft.at());
-        if let Some((index, train)) = blocks.next() {
-            found.block = Some((unit.clone(), index));
-            found.at = train.at;
-            for (_, other) in blocks {
-                let (first, at): (Span, Span) = (train.at, other.at);
+        if let Some((&first, others)) = places.split_first() {
+            found.block = Some((unit.clone(), first));
+            found.at = unit.trains[first].at;
+            for &other in others {
+                let (first, at) = (found.at, unit.trains[other].at);
                 cx.found.push(ResolveError::SeveralTrains { model: name.into(), first, at });
             }
         }
-        found
+        Some(found)
+    }
+}
+
+impl Cx<'_> {
+    /// Reports a budget or training block for a model there is none of.
+    fn model_exists(&mut self, unit: &Unit, name: Option<&Name>) {
+        if let Some(name) = name.filter(|name| unit.model(&name.text).is_none()) {
+            self.found.push(unknown_model(unit, &name.text, name.span));
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::f64::consts::TAU;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::backend::DispatchDevice;
+use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use coec_ir::Rope;
 
 /// Rotary tables and the causal mask for `count` positions from `start`, computed once per pass.
@@ -23,12 +24,9 @@ impl Positions {
     pub fn new(start: usize, count: usize, device: &Device, dtype: DType) -> Self {
         // Token t sees keys 0..=start + t. One new token sees everything: no mask.
         let mask = (count > 1).then(|| {
-            let keys = start + count;
-            let mut values = vec![0.0f32; count * keys];
-            for (t, row) in values.chunks_exact_mut(keys).enumerate() {
-                row[start + t + 1..].fill(f32::NEG_INFINITY);
-            }
-            Tensor::<4>::from_data(TensorData::new(values, [1, 1, count, keys]), (device, dtype))
+            let shape = [count, start + count];
+            let hidden = Tensor::<2, Bool>::tril_mask(shape, start as i64, device);
+            Tensor::<2>::zeros(shape, (device, dtype)).mask_fill(hidden, f64::NEG_INFINITY).unsqueeze()
         });
         Self { start, count, device: device.clone(), dtype, tables: Vec::new(), mask }
     }
@@ -43,6 +41,19 @@ impl Positions {
         if let Some((_, _, tables)) = self.tables.iter().find(|(r, w, _)| r == rope && *w == width) {
             return tables.clone();
         }
+        let tables = self.compute(rope, width);
+        self.tables.push((*rope, width, tables.clone()));
+        tables
+    }
+
+    /// Computed on the host in f64: a product of position and frequency in f32 would be off by
+    /// the position times 1e-7 radians.
+    fn compute(&self, rope: &Rope, width: usize) -> Tables {
+        let shape = [self.count, width / 2];
+        let options = || (&self.device, self.dtype);
+        if !has_values(&self.device) {
+            return (Tensor::zeros(shape, options()), Tensor::zeros(shape, options()));
+        }
         let (frequencies, magnitude) = (frequencies(rope, width), magnitude(rope));
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         for position in self.start..self.start + self.count {
@@ -53,13 +64,15 @@ impl Positions {
             }
         }
         let table = |values: Vec<f64>| {
-            let data = TensorData::new(values, [self.count, width / 2]).convert_dtype(self.dtype);
-            Tensor::<2>::from_data(data, (&self.device, self.dtype))
+            Tensor::<2>::from_data(TensorData::new(values, shape).convert_dtype(self.dtype), options())
         };
-        let tables = (table(cos), table(sin));
-        self.tables.push((*rope, width, tables.clone()));
-        tables
+        (table(cos), table(sin))
     }
+}
+
+/// Whether tensors of this device have values; on the capture device nobody looks at them.
+fn has_values(device: &Device) -> bool {
+    !matches!(device.clone().inner().as_dispatch(), DispatchDevice::Capture(_))
 }
 
 /// Radians per position of each rotated pair.

@@ -191,7 +191,8 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), stop: &AtomicBool) -> Res
     while done < train.steps && !stop.load(Relaxed) {
         let lr = train.optimizer.lr * train.schedule.factor(done, train.steps);
         let start = Instant::now();
-        let result = trainer.step(train, &batches.batch(done), lr);
+        let result;
+        (trainer, result) = trainer.step(train, &batches.batch(done), lr);
         let elapsed = start.elapsed().as_secs_f64();
         done += 1;
         stepped += 1;

@@ -35,7 +35,9 @@ pub struct StepResult {
 
 impl Trainer {
     /// Learns from `batch` with learning rate `lr`.
-    pub fn step(&mut self, config: &Train, batch: &Batch, lr: f64) -> StepResult {
+    ///
+    /// Takes itself by value: the update works in place only while nobody else holds the weights.
+    pub fn step(mut self, config: &Train, batch: &Batch, lr: f64) -> (Self, StepResult) {
         let parts = config.accumulate;
         let mut accumulator = GradientsAccumulator::new();
         let (mut losses, mut aux_losses, mut loads) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,10 +76,9 @@ impl Trainer {
                 true => scale(&self.model, grads, clip / (grad_norm + 1e-6)),
                 false => grads,
             };
-            let model = self.optimizer.step(self.model.clone(), grads, lr);
-            self.model = model.update_biases(&loads);
+            self.model = self.optimizer.step(self.model, grads, lr).update_biases(&loads);
         }
-        StepResult { loss, aux_loss, grad_norm, applied, loads }
+        (self, StepResult { loss, aux_loss, grad_norm, applied, loads })
     }
 
     /// Mean cross-entropy over `batches`, without the tape.

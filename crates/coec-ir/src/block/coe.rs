@@ -236,11 +236,27 @@ impl Coe {
         Flops::exact(router + self.product_flops(dim))
     }
 
-    /// Elements kept per token for the backward pass.
+    /// Elements kept per token for the backward pass: the stream, what each norm makes before and
+    /// after its weight, each iteration's input, scores, gates, and the first product of every
+    /// expert called.
     pub fn kept(&self, dim: usize) -> u128 {
-        let (d, e, f) = (dim as u128, self.experts as u128, self.hidden as u128);
-        let projections = (self.act.projections() - 1) as u128;
-        2 * d + self.iter as u128 * d + self.routings() as u128 * 2 * e + self.calls() * projections * f
+        let (d, e) = (dim as u128, self.experts as u128);
+        let norms = if self.norm == ChainNorm::Once { 1 } else { self.iter as u128 };
+        let inputs = d + 2 * norms * d + (self.iter as u128 - 1) * d;
+        let gates: u128 = self.k.iter().take(self.routings()).map(|&k| 4 * k as u128).sum();
+        inputs + self.routings() as u128 * e + gates + self.calls() * self.first_product()
+    }
+
+    /// Elements alive at once per token while the backward pass is in the expert product: rows of
+    /// the input and of both gradients, and the gradient of the first product.
+    pub fn transient(&self, dim: usize) -> u128 {
+        let k = self.k.iter().copied().max().unwrap_or(0) as u128;
+        k * (3 * dim as u128 + self.first_product() + self.hidden as u128)
+    }
+
+    /// Width of an expert's first product: gate and up, or up alone.
+    fn first_product(&self) -> u128 {
+        (self.act.projections() - 1) as u128 * self.hidden as u128
     }
 
     /// Trained parameters of the sublayer, its norms included, under `prefix`.

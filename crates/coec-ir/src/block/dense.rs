@@ -20,9 +20,19 @@ impl Dense {
         Flops::exact(2 * (self.act.projections() * dim) as u128 * self.hidden as u128)
     }
 
-    /// Elements kept per token for the backward pass.
+    /// Elements kept per token for the backward pass: the stream, its norm before and after the
+    /// weight, the first product.
     pub fn kept(&self, dim: usize) -> u128 {
-        2 * dim as u128 + ((self.act.projections() - 1) * self.hidden) as u128
+        3 * dim as u128 + self.first_product()
+    }
+
+    /// Elements alive at once per token while the backward pass is in the product.
+    pub fn transient(&self, dim: usize) -> u128 {
+        dim as u128 + self.first_product() + self.hidden as u128
+    }
+
+    fn first_product(&self) -> u128 {
+        (self.act.projections() - 1) as u128 * self.hidden as u128
     }
 
     /// Trained parameters, the norm included.

@@ -38,6 +38,35 @@ pub(crate) struct Cx<'a> {
     pub fuel: &'a mut Fuel,
 }
 
+/// New values of fields from `--set`, by the positions of the fields in their block.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edits(Vec<(usize, Value)>);
+
+impl Edits {
+    /// The new value of a field.
+    pub fn get(&self, position: usize) -> Option<&Value> {
+        self.0.iter().find(|(at, _)| *at == position).map(|(_, value)| value)
+    }
+
+    /// Gives a field a new value, instead of an earlier one.
+    pub fn set(&mut self, position: usize, value: Value) {
+        self.0.retain(|(at, _)| *at != position);
+        self.0.push((position, value));
+    }
+
+    /// Whether no field was changed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts the new values in the place of the old ones.
+    pub fn apply<'v>(&'v self, args: &mut [Option<&'v Value>]) {
+        for (position, value) in &self.0 {
+            args[*position] = Some(value);
+        }
+    }
+}
+
 /// A block with its arguments in the order of its fields.
 #[derive(Debug)]
 pub(crate) struct Call<'v> {

@@ -5,7 +5,7 @@ use coec_ir::{
 };
 
 use super::locate::{Located, locate};
-use super::{Call, Cx, home_of_field};
+use super::{Call, Cx, Edits, home_of_field};
 use crate::ast::{Field, IndexKind, Number, Value, ValueKind};
 use crate::error::{ResolveError, VerifyError};
 use crate::schema::{self, ATTENTION, FFN, MODEL};
@@ -17,14 +17,14 @@ use crate::source::Span;
 pub(crate) struct Draft {
     /// The root first, the model itself last. Never empty.
     pub chain: Vec<ModelRef>,
-    /// New values of fields, in the order of [`MODEL`]'s.
-    pub edits: Vec<Option<Value>>,
+    /// New values of the fields of [`MODEL`].
+    pub edits: Edits,
 }
 
 impl Draft {
     /// A model without changes.
     pub fn new(chain: Vec<ModelRef>) -> Self {
-        Self { chain, edits: vec![None; MODEL.fields.len()] }
+        Self { chain, edits: Edits::default() }
     }
 
     /// The model itself.
@@ -39,7 +39,7 @@ impl Draft {
 
     /// The value of a field, that of the nearest ancestor that gives one.
     pub fn value(&self, position: usize) -> Option<&Value> {
-        self.edits[position].as_ref().or_else(|| {
+        self.edits.get(position).or_else(|| {
             let name = MODEL.fields[position].name;
             let mut fields = self.chain.iter().rev().flat_map(|model| model.model().fields.iter().rev());
             fields.find(|field| field.index.is_none() && field.name.text == name).map(|field| &field.value)
@@ -79,9 +79,7 @@ impl<'a> Cx<'a> {
             }
             self.fields(level, fields, &mut args, &mut attentions, &mut ffns);
         }
-        for (arg, edit) in args.iter_mut().zip(&draft.edits) {
-            *arg = edit.as_ref().or(*arg);
-        }
+        draft.edits.apply(&mut args);
         let call = self.braces(&MODEL, draft.at(), args);
 
         let vocab = self.count(&call, "vocab");

@@ -32,8 +32,8 @@ impl Cx<'_> {
             [] => return,
         };
         let edits = if setting.path[0].text == TRAIN.word { &mut train.edits } else { &mut model.edits };
-        if edit.is_some() {
-            edits[position] = edit;
+        if let Some(value) = edit {
+            edits.set(position, value);
         }
     }
 

@@ -8,7 +8,7 @@ use coec_ir::{
     Stack, Tokenizer, Tokens, Train, bounds, verify_train,
 };
 
-use super::{Call, Cx};
+use super::{Call, Cx, Edits};
 use crate::ast::{Field, Value};
 use crate::error::ResolveError;
 use crate::schema::{self, TRAIN};
@@ -21,8 +21,8 @@ use crate::unit::Unit;
 pub(crate) struct TrainDraft {
     /// The block in its file; `None` when there are only settings, or nothing at all.
     pub block: Option<(Arc<Unit>, usize)>,
-    /// New values of fields, in the order of [`TRAIN`]'s.
-    pub edits: Vec<Option<Value>>,
+    /// New values of the fields of [`TRAIN`].
+    pub edits: Edits,
     /// Where messages about defaults point.
     pub at: Span,
 }
@@ -39,12 +39,12 @@ pub struct Bases {
 impl TrainDraft {
     /// No block: everything takes its default.
     pub fn empty(at: Span) -> Self {
-        Self { block: None, edits: vec![None; TRAIN.fields.len()], at }
+        Self { block: None, edits: Edits::default(), at }
     }
 
     /// Whether anything is said about training at all.
     pub fn is_explicit(&self) -> bool {
-        self.block.is_some() || self.edits.iter().any(Option::is_some)
+        self.block.is_some() || !self.edits.is_empty()
     }
 
     fn fields(&self) -> &[Field] {
@@ -53,7 +53,7 @@ impl TrainDraft {
 
     /// The value of a field.
     pub fn value(&self, position: usize) -> Option<&Value> {
-        self.edits[position].as_ref().or_else(|| {
+        self.edits.get(position).or_else(|| {
             let name = TRAIN.fields[position].name;
             let mut fields = self.fields().iter().rev();
             fields.find(|field| field.name.text == name).map(|field| &field.value)
@@ -118,9 +118,7 @@ impl<'a> Cx<'a> {
             }
             args[position] = Some(&field.value);
         }
-        for (arg, edit) in args.iter_mut().zip(&draft.edits) {
-            *arg = edit.as_ref().or(*arg);
-        }
+        draft.edits.apply(&mut args);
         let call = self.braces(&TRAIN, draft.at, args);
 
         let data = self.data(&call);

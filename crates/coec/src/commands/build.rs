@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use coec_ir::cost::Setting;
 use coec_lang::{check, load_one};
 use coec_nn::capture;
 use coec_train::report::ReportCard;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Figures, check as check_command, default_setting, print_json, train::judged};
@@ -26,7 +28,7 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
     }
     if report.is_violated() {
         if args.json.json {
-            print_json(&json!({ "schema": coec_ir::SCHEMA, "specs": [document], "written": null }));
+            print_json(&json!({ "schema": coec_ir::SCHEMA, "spec": document, "written": null }));
         }
         return Ok(Done::BudgetFails);
     }
@@ -42,19 +44,19 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
         None,
         judged(&spec, &report, "capture", None),
     );
-    let budget = json!({
-        "schema": coec_ir::SCHEMA,
-        "convention": render::card::CONVENTION,
-        "setting": setting,
-        "figures": Figures(&cost),
-        "captured": {
-            "params.total": counts.params,
-            "forward_flops": counts.forward,
-            "backward_flops": counts.backward,
-            "operations": counts.operations,
+    let budget = BudgetDocument {
+        schema: coec_ir::SCHEMA,
+        convention: render::card::CONVENTION,
+        setting,
+        figures: Figures(&cost),
+        captured: Captured {
+            params: counts.params,
+            forward_flops: counts.forward,
+            backward_flops: counts.backward,
+            operations: counts.operations,
         },
-        "budgets": document["budgets"],
-    });
+        budgets: document["budgets"].clone(),
+    };
     let ir = json!({ "schema": coec_ir::SCHEMA, "model": &*spec.model, "budget": rules(&spec), "train": spec.train });
 
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&spec.model.name));
@@ -62,12 +64,7 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
         [("spec.coe", spec.explicit_text()), ("ir.json", pretty(&ir)), ("budget.json", pretty(&budget))];
     write_all(&dir, &files)?;
     if args.json.json {
-        print_json(&json!({
-            "schema": coec_ir::SCHEMA,
-            "specs": [document],
-            "figures": Figures(&cost),
-            "written": dir,
-        }));
+        print_json(&Printed { spec: document, report: budget, written: &dir });
     } else {
         render::card::print(&card);
         render::line(&format!("wrote {}: spec.coe, ir.json, budget.json", dir.display()));
@@ -75,12 +72,40 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
+/// `budget.json`: the figures, what the capture device saw, and the verdicts.
+#[derive(Serialize)]
+struct BudgetDocument<'a> {
+    schema: &'static str,
+    convention: &'static str,
+    setting: Setting,
+    figures: Figures<'a>,
+    captured: Captured,
+    budgets: serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct Captured {
+    params: u128,
+    forward_flops: u128,
+    backward_flops: u128,
+    operations: usize,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    report: BudgetDocument<'a>,
+    spec: serde_json::Value,
+    written: &'a Path,
+}
+
 fn rules(spec: &coec_lang::Spec) -> Vec<&coec_ir::Rule> {
     spec.rules.iter().map(|rule| &rule.rule).collect()
 }
 
-fn pretty(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
+fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 /// Writes the files into a scratch folder beside `dir` and renames it, so that a reader sees the

@@ -1,11 +1,13 @@
 //! `coec cost`: the figures, several specs side by side.
 
+use std::collections::BTreeMap;
+
 use coec_ir::{
     Conditions, Figure, Precision,
     cost::{Cost, Part, Setting},
 };
 use coec_lang::{Spec, load};
-use serde_json::json;
+use serde::Serialize;
 
 use super::{FigureValue, Figures, print_json};
 use crate::{
@@ -34,9 +36,11 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
         .map(|spec| (spec, Cost::of(&spec.model, Setting::of(&spec.model, &conditions))))
         .collect();
     if args.spec.json.json {
-        let models: Vec<_> = counted.iter().map(|(spec, cost)| document(spec, cost)).collect();
-        let convention = render::card::CONVENTION;
-        print_json(&json!({ "schema": coec_ir::SCHEMA, "convention": convention, "models": models }));
+        print_json(&Document {
+            schema: coec_ir::SCHEMA,
+            convention: render::card::CONVENTION,
+            models: counted.iter().map(|(spec, cost)| ModelDocument::new(spec, cost)).collect(),
+        });
         return Ok(Done::Well);
     }
     side_by_side(&counted);
@@ -49,25 +53,43 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-fn document(spec: &Spec, cost: &Cost) -> serde_json::Value {
-    let layers: Vec<_> = cost
-        .order
-        .iter()
-        .enumerate()
-        .map(|(layer, &kind)| {
-            let value = |figure| {
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    convention: &'static str,
+    models: Vec<ModelDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct ModelDocument<'a> {
+    name: &'a str,
+    setting: Setting,
+    figures: Figures<'a>,
+    layers: Vec<LayerDocument>,
+}
+
+#[derive(Serialize)]
+struct LayerDocument {
+    layer: usize,
+    figures: BTreeMap<&'static str, FigureValue>,
+}
+
+impl<'a> ModelDocument<'a> {
+    fn new(spec: &'a Spec, cost: &'a Cost) -> Self {
+        let of_layer = |(layer, &kind): (usize, &usize)| {
+            let value = |&figure: &Figure| {
                 let value = cost.of_part(&cost.kinds[kind], figure)?;
-                Some(match (figure, u128::try_from(value.clone())) {
-                    (Figure::ExpertsPaths, _) | (_, Err(_)) => FigureValue::Text(value.to_string()),
-                    (_, Ok(value)) => FigureValue::Integer(value),
-                })
+                Some((figure.name(), FigureValue::new(figure, value)))
             };
-            let figures: std::collections::BTreeMap<_, _> =
-                LAYER_FIGURES.iter().filter_map(|&f| Some((f.name(), value(f)?))).collect();
-            json!({ "layer": layer, "figures": figures })
-        })
-        .collect();
-    json!({ "name": spec.model.name, "setting": cost.setting, "figures": Figures(cost), "layers": layers })
+            LayerDocument { layer, figures: LAYER_FIGURES.iter().filter_map(value).collect() }
+        };
+        Self {
+            name: &spec.model.name,
+            setting: cost.setting,
+            figures: Figures(cost),
+            layers: cost.order.iter().enumerate().map(of_layer).collect(),
+        }
+    }
 }
 
 const LAYER_FIGURES: [Figure; 7] = [

@@ -14,6 +14,7 @@ use coec_ir::{
     cost::{Cost, Setting},
 };
 use coec_lang::{Diagnostic, Spec};
+use num_bigint::BigUint;
 use serde::Serialize;
 
 use crate::{
@@ -43,13 +44,13 @@ pub enum FigureValue {
     Text(String),
 }
 
-/// The value of a static figure in JSON.
-pub fn figure_value(cost: &Cost, figure: Figure) -> Option<FigureValue> {
-    let value = cost.figure(figure)?;
-    Some(match (figure, u128::try_from(value.clone())) {
-        (Figure::ExpertsPaths, _) | (_, Err(_)) => FigureValue::Text(value.to_string()),
-        (_, Ok(value)) => FigureValue::Integer(value),
-    })
+impl FigureValue {
+    pub fn new(figure: Figure, value: BigUint) -> Self {
+        match (figure, u128::try_from(&value)) {
+            (Figure::ExpertsPaths, _) | (_, Err(_)) => Self::Text(value.to_string()),
+            (_, Ok(value)) => Self::Integer(value),
+        }
+    }
 }
 
 /// Every static figure by name, in the order of the language reference.
@@ -57,7 +58,8 @@ pub struct Figures<'a>(pub &'a Cost);
 
 impl Serialize for Figures<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known = Figure::ALL.into_iter().filter_map(|f| Some((f.name(), figure_value(self.0, f)?)));
+        let known =
+            Figure::ALL.into_iter().filter_map(|f| Some((f.name(), FigureValue::new(f, self.0.figure(f)?))));
         serializer.collect_map(known)
     }
 }

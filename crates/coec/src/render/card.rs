@@ -1,7 +1,7 @@
 //! The budget report card.
 
 use coec_ir::{Figure, Unit};
-use coec_train::report::{ReportCard, Verdict};
+use coec_train::report::{Number, ReportCard, Verdict};
 
 use super::{line, number, table::Table};
 
@@ -24,7 +24,8 @@ pub fn print(card: &ReportCard) {
     let mut table = Table::new(header.map(String::from).to_vec());
     for row in &card.rows {
         let unit = Figure::from_name(row.figure).map_or(Unit::FlopPerToken, Figure::unit);
-        let cell = |value: Option<f64>| value.map_or(String::new(), |value| number::short(value, unit));
+        let cell =
+            |value: Option<Number>| value.map_or(String::new(), |value| number::short(value.to_f64(), unit));
         table.push(vec![
             row.figure.to_string(),
             cell(row.closed_form),
@@ -33,7 +34,7 @@ pub fn print(card: &ReportCard) {
             match (row.captured, row.measured, row.verdict) {
                 (None, None, _) => String::new(),
                 (None, Some(measured), Verdict::Holds) => match row.closed_form {
-                    Some(closed) => format!("{:+.1}%", 100.0 * (measured / closed - 1.0)),
+                    Some(closed) => format!("{:+.1}%", 100.0 * (measured.to_f64() / closed.to_f64() - 1.0)),
                     None => String::new(),
                 },
                 (_, _, Verdict::Fails) => "DISAGREE".into(),
