@@ -182,10 +182,10 @@ pub struct GenerateArgs {
     #[arg(long, default_value_t = 200)]
     pub tokens: usize,
     /// 0 always takes the likeliest token
-    #[arg(long, default_value_t = 0.7)]
+    #[arg(long, default_value_t = 0.7, allow_negative_numbers = true)]
     pub temperature: f64,
     /// Draw from the likeliest tokens that make up this share
-    #[arg(long, default_value_t = 0.95)]
+    #[arg(long, default_value_t = 0.95, allow_negative_numbers = true)]
     pub top_p: f64,
     /// Seed of the draws
     #[arg(long, default_value_t = 42)]

@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use coec_ir::Quantity;
-use coec_lang::{Outcome, Report, Spec, check, load_one};
+use coec_lang::{Outcome, Report, Spec, Verdict, check, load_one};
 use coec_train::{
     generate::{Generator, Options},
     peak::CountingAllocator,
-    report::{Judged, Measured, Verdict},
+    report::{self, Judged, Measured},
     run::{self, Bases, Event, Job, MemoryMeter, Summary},
     run_dir::{RunDir, RunFile},
     sample::Sampler,
@@ -16,7 +16,7 @@ use coec_train::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{check as check_command, generate::path_of, print_json};
+use super::{check as check_command, generate::path_of, json_of, print_json};
 use crate::{
     cli::TrainArgs,
     disk::{Disk, QUICKSTART},
@@ -90,15 +90,23 @@ pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
         true => Vec::new(),
         false => samples(&spec, &train, &dir, &device)?,
     };
+    // What the build could not judge; the rest was said before the run.
+    let late: Vec<_> = verdicts(&spec, &report, backend, summary.card.measured.as_ref())
+        .into_iter()
+        .filter(|verdict| verdict.rule.figure.is_measured())
+        .filter_map(|verdict| verdict.diagnostic)
+        .collect();
     if args.json.json {
         print_json(&json!({
             "schema": coec_ir::SCHEMA,
             "run": dir.path(),
+            "diagnostics": json_of(&late),
             "summary": summary,
             "samples": samples.iter().map(|s| json!({ "prompt": s.prompt, "text": s.text })).collect::<Vec<_>>(),
         }));
     } else {
         finish(&summary, &samples, &dir);
+        late.iter().for_each(render::diagnostic);
     }
     Ok(match stop.signal() {
         Some(signal) if summary.interrupted => Done::Interrupted(signal),
@@ -152,41 +160,38 @@ fn explicit(spec: &Spec, train: &coec_ir::Train) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The declared budgets of a spec, judged with what was measured.
-pub fn judged(spec: &Spec, report: &Report, backend: &str, measured: Option<&Measured>) -> Vec<Judged> {
+/// The verdicts of a spec's budgets, given what was measured.
+fn verdicts(spec: &Spec, report: &Report, backend: &str, measured: Option<&Measured>) -> Vec<Verdict> {
     let value = |figure| {
         let value = measured?.figure(figure)?;
         Quantity::parse(&format!("{value:.9}")).ok()
     };
-    report
-        .verdicts
-        .iter()
-        .map(|verdict| {
-            let verdict = match measured {
-                Some(_) => verdict.measured(spec, backend, value),
-                None => verdict.clone(),
-            };
-            let reading = verdict.readings.first();
-            let number = |quantity: Option<&Quantity>| quantity.map(Quantity::to_f64);
-            if let Some(diagnostic) =
-                verdict.diagnostic.as_ref().filter(|_| verdict.rule.figure.is_measured())
-            {
-                render::diagnostic(diagnostic);
-            }
-            Judged {
-                rule: coec_ir::text::rule(&verdict.rule),
-                figure: verdict.rule.figure,
-                actual: number(reading.and_then(|r| r.actual.as_ref())),
-                target: number(reading.and_then(|r| r.target.as_ref())),
-                verdict: match verdict.outcome {
-                    Outcome::Holds => Verdict::Holds,
-                    Outcome::Violated => Verdict::Fails,
-                    Outcome::Warned => Verdict::Warns,
-                    Outcome::Deferred => Verdict::NotMeasured,
-                },
-            }
-        })
-        .collect()
+    let verdicts = report.verdicts.iter();
+    match measured {
+        Some(_) => verdicts.map(|verdict| verdict.measured(spec, backend, value)).collect(),
+        None => verdicts.cloned().collect(),
+    }
+}
+
+/// The declared budgets of a spec as rows of the report card.
+pub fn judged(spec: &Spec, report: &Report, backend: &str, measured: Option<&Measured>) -> Vec<Judged> {
+    let row = |verdict: Verdict| {
+        let reading = verdict.readings.first();
+        let number = |quantity: Option<&Quantity>| quantity.map(Quantity::to_f64);
+        Judged {
+            rule: coec_ir::text::rule(&verdict.rule),
+            figure: verdict.rule.figure,
+            actual: number(reading.and_then(|r| r.actual.as_ref())),
+            target: number(reading.and_then(|r| r.target.as_ref())),
+            verdict: match verdict.outcome {
+                Outcome::Holds => report::Verdict::Holds,
+                Outcome::Violated => report::Verdict::Fails,
+                Outcome::Warned => report::Verdict::Warns,
+                Outcome::Deferred => report::Verdict::NotMeasured,
+            },
+        }
+    };
+    verdicts(spec, report, backend, measured).into_iter().map(row).collect()
 }
 
 /// Peak bytes beyond what was held when training began.
