@@ -80,6 +80,8 @@ pub enum Default {
     Text(&'static str),
     /// A word, or a block with its own defaults.
     Word(&'static str),
+    /// A block with numbers of its fields that differ from the block's own defaults.
+    Preset(&'static str, &'static [(&'static str, f64)]),
 }
 
 /// Values of the IR that have a word.
@@ -262,7 +264,8 @@ pub static TRAIN: Block = block(
         field("batch", Count, Default::Count(16)),
         field("context", Count, Derived("the model's context")),
         field("accumulate", Count, Default::Count(1)),
-        field("optimizer", Kind::Block(OPTIMIZERS), Default::Word("adamw")),
+        // The quickstart is small and learns fast; `adamw()` written out is for larger models.
+        field("optimizer", Kind::Block(OPTIMIZERS), Default::Preset("adamw", &[("lr", 2e-3)])),
         field("schedule", Kind::Block(SCHEDULES), Default::Word("cosine")),
         field("precision", Kind::Word(words::<Precision>), Default::Word("f32")),
         field("seed", Count, Default::Count(42)),
@@ -382,6 +385,13 @@ mod tests {
                     (Text, Default::Text(_)) => true,
                     (Kind::Word(words), Default::Word(word)) => words().contains(&word),
                     (Kind::Block(blocks), Default::Word(word)) => blocks.iter().any(|b| b.word == word),
+                    (Kind::Block(blocks), Default::Preset(word, preset)) => {
+                        let block = blocks.iter().find(|block| block.word == word).unwrap();
+                        preset.iter().all(|(name, _)| {
+                            let kind = block.position(name).map(|at| block.fields[at].kind);
+                            matches!(kind, Some(Real))
+                        })
+                    }
                     (Kind::Blocks(_), Default::Word("none")) => true,
                     _ => false,
                 };

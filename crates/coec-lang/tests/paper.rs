@@ -69,3 +69,19 @@ fn settings_change_what_they_name_and_nothing_else() {
     let moe = one(WHOLE, &["ffn=moe(k=2, experts=8)", "train.data=text(\"x\")"]);
     assert_eq!(moe.model.layers.kinds()[0].ffn.as_coe().unwrap().experts, 8);
 }
+
+#[test]
+fn without_a_training_block_the_quickstart_trains() {
+    let quickstart = include_str!("../../../specs/quickstart.coe");
+    let (bare, _) = quickstart.split_once("train {").unwrap();
+    let train = one(quickstart, &[]).train.unwrap();
+    let without = one(bare, &[]);
+    assert_eq!(without.train, None);
+    assert_eq!(without.train_or_default().unwrap(), train);
+    let set = one(bare, &["train.optimizer.clip=2"]).train.unwrap();
+    assert_eq!((set.optimizer.lr, set.optimizer.clip), (train.optimizer.lr, 2.0));
+    assert_eq!(
+        one(&format!("{bare} train {{ optimizer = adamw() }}"), &[]).train.unwrap().optimizer.lr,
+        3e-4
+    );
+}

@@ -74,12 +74,14 @@ pub(crate) struct Call<'v> {
     /// The word of the block, where messages about missing fields point.
     pub at: Span,
     pub args: Vec<Option<&'v Value>>,
+    /// Defaults of numbers that differ from the block's own.
+    pub preset: &'static [(&'static str, f64)],
 }
 
 impl<'v> Call<'v> {
     /// A block without arguments: every field takes its default.
     pub fn bare(block: &'static Block, at: Span) -> Self {
-        Self { block, at, args: vec![None; block.fields.len()] }
+        Self { block, at, args: vec![None; block.fields.len()], preset: &[] }
     }
 
     /// A field with what it was given.

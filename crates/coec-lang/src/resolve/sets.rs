@@ -61,10 +61,8 @@ impl Cx<'_> {
             (Some(value), _) => {
                 self.scopes.binding(&value).map_or(value.clone(), |(target, _)| target.clone())
             }
-            (None, Default::Word(word)) => {
-                let name = Name { text: word.into(), span: name.span };
-                Value { kind: ValueKind::Word(Word { name, args: None }), span: path_span(path) }
-            }
+            (None, Default::Word(word)) => written_out(word, &[], path),
+            (None, Default::Preset(word, preset)) => written_out(word, preset, path),
             // A required field that is missing is reported when the block is resolved.
             (None, Default::Required) => return None,
             (None, _) => return self.not_a_block(name, "not a block"),
@@ -87,6 +85,16 @@ impl Cx<'_> {
         self.found.push(ResolveError::NotABlock { name, found: found.into(), at });
         None
     }
+}
+
+/// A default as the user could have written it, standing where the setting names it.
+fn written_out(word: &str, preset: &[(&str, f64)], path: &[Name]) -> Value {
+    let span = path_span(path);
+    let name = |text: &str| Name { text: text.into(), span: path[0].span };
+    let number = |x: &f64| Value { kind: ValueKind::Number(format!("{x:?}")), span };
+    let args: Vec<_> = preset.iter().map(|(key, x)| Arg { key: Some(name(key)), value: number(x) }).collect();
+    let args = (!args.is_empty()).then_some(args);
+    Value { kind: ValueKind::Word(Word { name: name(word), args }), span }
 }
 
 /// Gives a block's argument a new value.

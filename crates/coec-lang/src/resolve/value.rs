@@ -86,8 +86,8 @@ impl<'a> Cx<'a> {
     pub fn real(&mut self, call: &Call, name: &str) -> Option<f64> {
         match call.field(name)? {
             (_, Some(value)) => self.real_of(name, value),
-            (field, None) => match field.default {
-                Default::Real(x) => Some(x),
+            (field, None) => match (call.preset.iter().find(|(known, _)| *known == name), field.default) {
+                (Some(&(_, x)), _) | (None, Default::Real(x)) => Some(x),
                 _ => None,
             },
         }
@@ -241,13 +241,14 @@ impl<'a> Cx<'a> {
     {
         let (field, value) = call.field(name)?;
         let Kind::Block(blocks) = field.kind else { return None };
-        match (value, field.default) {
-            (Some(value), _) => self.bind(name, blocks, value),
-            (None, Default::Word(word)) => {
-                Some(Call::bare(blocks.iter().find(|block| block.word == word)?, call.at))
-            }
-            (None, _) => None,
-        }
+        let (word, preset) = match (value, field.default) {
+            (Some(value), _) => return self.bind(name, blocks, value),
+            (None, Default::Word(word)) => (word, &[][..]),
+            (None, Default::Preset(word, preset)) => (word, preset),
+            (None, _) => return None,
+        };
+        let block = blocks.iter().find(|block| block.word == word)?;
+        Some(Call { preset, ..Call::bare(block, call.at) })
     }
 
     /// A field that holds `none`, a block, or a list of blocks.
@@ -344,7 +345,7 @@ impl<'a> Cx<'a> {
 
     /// The call of a block that stands in braces, from the values of its fields.
     pub fn braces<'v>(&mut self, block: &'static Block, at: Span, args: Vec<Option<&'v Value>>) -> Call<'v> {
-        let call = Call { block, at, args };
+        let call = Call { block, at, args, preset: &[] };
         self.check_required(&call);
         call
     }
