@@ -62,3 +62,32 @@ fn what_is_said_to_fail_fails_and_what_is_said_to_help_helps() {
         }
     }
 }
+
+/// Every code in the sources of the workspace, by reading them: the other
+/// crates are not built for this test.
+#[test]
+fn the_other_crates_codes_have_sections_too() {
+    let sections = sections();
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![crates];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for code in text.split('"').filter(|part| is_code(part)) {
+                    assert!(sections.contains_key(code), "docs/errors.md has no section on {code}");
+                }
+            }
+        }
+    }
+}
+
+/// Whether a text is a code in full: `coec::stage::error`.
+fn is_code(text: &str) -> bool {
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let parts: Vec<_> = text.split("::").collect();
+    matches!(parts.as_slice(), ["coec", stage, error] if word(stage) && word(error))
+}
