@@ -37,6 +37,7 @@ pub struct Label {
     /// Column behind the last character.
     pub end_column: usize,
     /// What to say.
+    #[serde(rename = "label")]
     pub text: String,
 }
 

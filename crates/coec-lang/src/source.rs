@@ -53,6 +53,9 @@ impl SourceCode for Source {
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let found = self.text.read_span(span, lines_before, lines_after)?;
+        if found.data().len() > MOST_SHOWN + span.len() {
+            return Ok(Box::new(self.around(span)));
+        }
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
             found.data(),
@@ -61,6 +64,31 @@ impl SourceCode for Source {
             found.column(),
             found.line_count(),
         )))
+    }
+}
+
+/// Bytes of text around a label beyond which only its neighbourhood is shown: a spec may be one long line.
+const MOST_SHOWN: usize = 4000;
+
+impl Source {
+    /// A label with a few characters on either side.
+    fn around(&self, span: &SourceSpan) -> MietteSpanContents<'_> {
+        const MARGIN: usize = 40;
+        let end = (span.offset() + span.len()).min(self.text.len());
+        let start = span.offset().min(end);
+        let from = self.text[..start].char_indices().rev().nth(MARGIN).map_or(0, |(i, _)| i);
+        let to = self.text[end..].char_indices().nth(MARGIN).map_or(self.text.len(), |(i, _)| end + i);
+        let (line, column) = self.line_column(from);
+        let shown = &self.text.as_bytes()[from..to];
+        let lines = shown.iter().filter(|&&b| b == b'\n').count() + 1;
+        MietteSpanContents::new_named(
+            self.name.clone(),
+            shown,
+            (from, to - from).into(),
+            line - 1,
+            column - 1,
+            lines,
+        )
     }
 }
 

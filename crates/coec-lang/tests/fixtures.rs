@@ -272,3 +272,17 @@ fn a_diagnostic_as_json() {
     let json: Vec<_> = fixture.run().1.iter().map(Diagnostic::to_json).collect();
     snapshot("json".into(), &serde_json::to_string_pretty(&json).unwrap());
 }
+
+/// A spec may be one line of a mebibyte; its errors are still readable.
+#[test]
+fn of_a_long_line_only_the_neighbourhood_is_shown() {
+    let fields = "a = 1 ".repeat(20_000);
+    let text = format!("model a {{ {fields} ffn = coe(iter=2, k=9, experts=8) layers = -4 {fields} }}");
+    let files = coec_lang::MapLoader::new().with("long.coe", text);
+    let errors = load("long.coe", &[], &files).unwrap_err();
+    assert!(errors.omitted() > 0);
+    for error in &errors {
+        let screen = render(error);
+        assert!(screen.len() < 2000 && screen.contains("[long.coe:1:"), "{screen}");
+    }
+}
