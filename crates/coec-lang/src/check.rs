@@ -1,19 +1,17 @@
 //! Whether a spec keeps its budgets.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use coec_ir::cost::{Cost, Setting};
 use coec_ir::{Comparison, Figure, Model, Quantity, Rule, Target, Verified};
 use num_bigint::BigUint;
 
 use crate::close::Search;
-use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics, Found, Label, Severity};
 use crate::error::BudgetError;
 use crate::loader::Loader;
 use crate::resolve::budget::RuleAt;
-use crate::resolve::model::Draft;
-use crate::resolve::{Cx, Fuel};
 use crate::session::Session;
 use crate::spec::{Spec, finish};
 
@@ -105,30 +103,43 @@ impl Verdict {
 
 /// Judges every rule of a spec. Fails where another spec that a rule names is in error.
 pub fn check(spec: &Spec, loader: &dyn Loader) -> Result<Report, Diagnostics> {
-    let mut others = Others {
-        session: Session::new(loader, spec.sources.as_ref().clone(), spec.scopes.as_ref().clone()),
-        models: HashMap::new(),
-    };
+    // A check that did not come to its end has left nothing behind that could be half done.
+    let mut memory = spec.memory.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut session = Session::new(loader, std::mem::take(&mut *memory));
+    if session.memory.sources.len() < spec.sources.len() {
+        session.memory.sources = spec.sources.as_ref().clone();
+        session.memory.scopes = spec.scopes.as_ref().clone();
+    }
     let mut costs = Costs::default();
     let mut search = Search::new(spec);
     let mut verdicts = Vec::with_capacity(spec.rules.len());
     for rule in &spec.rules {
         let setting = Setting::of(&spec.model, &rule.conditions);
         let other = match &rule.target {
-            Target::Figure { spec: Some(text), .. } => match others.model(text, rule) {
+            Target::Figure { spec: Some(text), .. } => match session.target(text, rule.named) {
                 Some(model) => Some(Cost::of(&model, setting)),
                 None => continue,
             },
             _ => None,
         };
-        let Some(readings) = readings(rule, costs.of(&spec.model, setting), other.as_ref()) else {
-            others.layers_differ(rule);
-            continue;
-        };
-        verdicts.push(judge(spec, rule, readings, |too_high| search.fixes(rule, other.as_ref(), too_high)));
+        match readings(rule, costs.of(&spec.model, setting), other.as_ref()) {
+            Some(readings) => {
+                let fixes = |too_high| search.fixes(rule, other.as_ref(), too_high);
+                verdicts.push(judge(spec, rule, readings, fixes));
+            }
+            None => layers_differ(rule, &mut session.found),
+        }
     }
-    let Session { sources, found, .. } = others.session;
-    finish(Some(Report { verdicts }), found, &Arc::new(sources))
+    let found = std::mem::take(&mut session.found);
+    *memory = session.memory;
+    finish(Some(Report { verdicts }), found, &Arc::new(memory.sources.clone()))
+}
+
+fn layers_differ(rule: &RuleAt, found: &mut Found) {
+    if let Target::Figure { figure, spec: Some(spec) } = &rule.target {
+        let (spec, figure) = (spec.clone(), figure.name());
+        found.push(BudgetError::LayersDiffer { spec, figure, at: rule.named });
+    }
 }
 
 /// The counts of a model in the settings that its rules ask for.
@@ -139,40 +150,6 @@ impl Costs {
     fn of(&mut self, model: &Verified<Model>, setting: Setting) -> &Cost {
         let key = (setting.context, setting.batch, setting.precision.bytes());
         self.0.entry(key).or_insert_with(|| Cost::of(model, setting))
-    }
-}
-
-/// The models of other specs that rules name.
-struct Others<'l> {
-    session: Session<'l>,
-    models: HashMap<(String, u32), Option<Arc<Verified<Model>>>>,
-}
-
-impl Others<'_> {
-    fn model(&mut self, text: &str, rule: &RuleAt) -> Option<Arc<Verified<Model>>> {
-        let key = (text.to_string(), rule.named.source.0);
-        if let Some(model) = self.models.get(&key) {
-            return model.clone();
-        }
-        let model = self.read(text, rule).map(Arc::new);
-        self.models.insert(key, model.clone());
-        model
-    }
-
-    fn read(&mut self, text: &str, rule: &RuleAt) -> Option<Verified<Model>> {
-        let dir = self.session.sources.get(rule.named.source).dir.clone();
-        let model = self.session.model(text, &dir, rule.named)?;
-        let draft = Draft::new(self.session.ancestry(model)?);
-        let mut fuel = Fuel::default();
-        let Session { scopes, found, .. } = &mut self.session;
-        Cx { scopes, found, fuel: &mut fuel }.model(&draft)
-    }
-
-    fn layers_differ(&mut self, rule: &RuleAt) {
-        if let Target::Figure { figure, spec: Some(spec) } = &rule.target {
-            let (spec, figure) = (spec.clone(), figure.name());
-            self.session.found.push(BudgetError::LayersDiffer { spec, figure, at: rule.named });
-        }
     }
 }
 

@@ -292,6 +292,17 @@ impl Found {
         }
     }
 
+    /// What was found so far.
+    pub fn problems(&self) -> &[Problem] {
+        &self.list
+    }
+
+    /// Adds what another collection found.
+    pub fn extend(&mut self, other: Found) {
+        self.omitted += other.omitted;
+        other.list.into_iter().for_each(|problem| self.push(problem));
+    }
+
     /// Counts a problem that is not worth describing, because too many are known already.
     pub fn omit(&mut self) {
         self.omitted += 1;

@@ -5,12 +5,16 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use coec_ir::{Model, Verified};
+
 use crate::ast::{File, Name};
 use crate::diagnostic::Found;
-use crate::error::{ReadError, ResolveError};
+use crate::error::{Problem, ReadError, ResolveError};
 use crate::loader::Loader;
 use crate::notation;
 use crate::parse;
+use crate::resolve::model::Draft;
+use crate::resolve::{Cx, Fuel};
 use crate::source::{SourceId, Sources, Span};
 use crate::suggest;
 use crate::unit::Unit;
@@ -48,20 +52,54 @@ impl Scopes {
     }
 }
 
-/// Everything read so far.
-pub(crate) struct Session<'l> {
-    loader: &'l dyn Loader,
+/// What was read, to go on with later.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
     pub sources: Sources,
     pub scopes: Scopes,
+    units: HashMap<PathBuf, Cached>,
+    /// Models that budgets of other specs name, by the text that names them and where it stands.
+    targets: HashMap<(String, SourceId), Arc<Verified<Model>>>,
+}
+
+/// A file that was read before.
+#[derive(Debug)]
+enum Cached {
+    Unit(Arc<Unit>),
+    /// What is wrong with it, to be said again to whoever names it.
+    Problems(Vec<Problem>),
+}
+
+/// Reading: what is known, where more comes from, and what is wrong.
+pub(crate) struct Session<'l> {
+    loader: &'l dyn Loader,
+    pub memory: Memory,
     pub found: Found,
-    /// `None` for files with errors, which have been reported.
-    units: HashMap<PathBuf, Option<Arc<Unit>>>,
 }
 
 impl<'l> Session<'l> {
-    /// A session that goes on where another stopped, with a loader for more files.
-    pub fn new(loader: &'l dyn Loader, sources: Sources, scopes: Scopes) -> Self {
-        Self { loader, sources, scopes, found: Found::default(), units: HashMap::new() }
+    /// A session that goes on where another stopped.
+    pub fn new(loader: &'l dyn Loader, memory: Memory) -> Self {
+        Self { loader, memory, found: Found::default() }
+    }
+
+    /// What resolving reads and reports to.
+    pub fn cx<'s>(&'s mut self, fuel: &'s mut Fuel) -> Cx<'s> {
+        Cx { scopes: &self.memory.scopes, found: &mut self.found, fuel }
+    }
+
+    /// The verified model that a budget rule names.
+    pub fn target(&mut self, text: &str, at: Span) -> Option<Arc<Verified<Model>>> {
+        let key = (text.to_string(), at.source);
+        if let Some(model) = self.memory.targets.get(&key) {
+            return Some(model.clone());
+        }
+        let dir = self.memory.sources.get(at.source).dir.clone();
+        let model = self.model(text, &dir, at)?;
+        let draft = Draft::new(self.ancestry(model)?);
+        let model = Arc::new(self.cx(&mut Fuel::default()).model(&draft)?);
+        self.memory.targets.insert(key, model.clone());
+        Some(model)
     }
 
     /// The unit of a spec path, and the model named behind `#`.
@@ -105,7 +143,7 @@ impl<'l> Session<'l> {
             seen.insert((last.unit.source, last.index));
             let Some(extends) = &last.model().extends else { break };
             let (text, at) = (extends.text.clone(), extends.span);
-            let dir = self.sources.get(last.unit.source).dir.clone();
+            let dir = self.memory.sources.get(last.unit.source).dir.clone();
             let next = self.model(&text, &dir, at)?;
             if seen.contains(&(next.unit.source, next.index)) {
                 self.found.push(ResolveError::ExtendsCycle { chain: circle(&chain, &next), at });
@@ -123,11 +161,25 @@ impl<'l> Session<'l> {
 
     fn unit(&mut self, path: &str, dir: &Path, at: Span) -> Option<Arc<Unit>> {
         let path = normal(&dir.join(path));
-        if let Some(unit) = self.units.get(&path) {
-            return unit.clone();
+        match self.memory.units.get(&path) {
+            Some(Cached::Unit(unit)) => return Some(unit.clone()),
+            Some(Cached::Problems(problems)) => {
+                problems.iter().for_each(|problem| self.found.push(problem.clone()));
+                return None;
+            }
+            None => {}
         }
+        let outer = std::mem::take(&mut self.found);
         let unit = self.read(&path, at);
-        self.units.insert(path, unit.clone());
+        let inner = std::mem::replace(&mut self.found, outer);
+        let cached = match &unit {
+            Some(unit) => Some(Cached::Unit(unit.clone())),
+            // A problem that points at who asked is another one for whoever asks next.
+            None if inner.problems().iter().any(|problem| problem.labels()[0].0 == at) => None,
+            None => Some(Cached::Problems(inner.problems().to_vec())),
+        };
+        self.found.extend(inner);
+        self.memory.units.extend(cached.map(|cached| (path, cached)));
         unit
     }
 
@@ -154,8 +206,8 @@ impl<'l> Session<'l> {
 
     fn parse(&mut self, path: &Path, name: String, text: String) -> Option<Arc<Unit>> {
         let dir = path.parent().unwrap_or(Path::new(""));
-        let source = self.sources.add(name.clone(), text, dir);
-        let text = self.sources.get(source).clone();
+        let source = self.memory.sources.add(name.clone(), text, dir);
+        let text = self.memory.sources.get(source).clone();
         let before = self.found.count();
         let file = parse::file(source, &text.text, &mut self.found)?;
         let start = Span::new(source, 0, 0);
@@ -174,29 +226,29 @@ impl<'l> Session<'l> {
             return None;
         }
         let unit = Arc::new(unit);
-        self.scopes.set(source, &unit);
+        self.memory.scopes.set(source, &unit);
         Some(unit)
     }
 
     fn notation(&mut self, text: &str) -> Option<Arc<Unit>> {
         let key = PathBuf::from(text);
-        if let Some(unit) = self.units.get(&key) {
-            return unit.clone();
+        if let Some(Cached::Unit(unit)) = self.memory.units.get(&key) {
+            return Some(unit.clone());
         }
-        let source = self.sources.add("argument", text, Path::new(""));
-        let unit = match notation::model(source, text) {
+        let source = self.memory.sources.add("argument", text, Path::new(""));
+        match notation::model(source, text) {
             Ok(model) => {
                 let file = File { models: vec![model], ..File::default() };
-                Some(Arc::new(Unit::new(None, text.to_string(), source, file, &mut self.found)))
+                let unit = Arc::new(Unit::new(None, text.to_string(), source, file, &mut self.found));
+                self.memory.units.insert(key, Cached::Unit(unit.clone()));
+                Some(unit)
             }
             Err(why) => {
-                let at = self.sources.whole(source);
+                let at = self.memory.sources.whole(source);
                 self.found.push(ResolveError::BadNotation { text: suggest::shown(text), why, at });
                 None
             }
-        };
-        self.units.insert(key, unit.clone());
-        unit
+        }
     }
 }
 

@@ -103,6 +103,10 @@ impl Sources {
         id
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn get(&self, id: SourceId) -> &Arc<Source> {
         &self.0[id.0 as usize]
     }

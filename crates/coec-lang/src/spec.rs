@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use coec_ir::{Model, Train, Verified};
 
@@ -16,7 +16,7 @@ use crate::resolve::budget::RuleAt;
 use crate::resolve::model::Draft;
 use crate::resolve::train::{Bases, TrainDraft};
 use crate::resolve::{Cx, Fuel};
-use crate::session::{ModelRef, Scopes, Session, unknown_model};
+use crate::session::{Memory, ModelRef, Scopes, Session, unknown_model};
 use crate::source::{Sources, Span};
 use crate::unit::Unit;
 
@@ -39,6 +39,8 @@ pub struct Spec {
     pub(crate) train_draft: TrainDraft,
     pub(crate) sources: Arc<Sources>,
     pub(crate) scopes: Arc<Scopes>,
+    /// What was read for this spec and those loaded with it, so that checking them reads no file twice.
+    pub(crate) memory: Arc<Mutex<Memory>>,
 }
 
 impl Spec {
@@ -77,11 +79,12 @@ impl Spec {
 /// Gives every model of the file, or the one that is named. Anything wrong with them
 /// is reported together.
 pub fn load(spec: &str, sets: &[String], loader: &dyn Loader) -> Result<Vec<Spec>, Diagnostics> {
-    let mut session = Session::new(loader, Sources::default(), Scopes::default());
+    let mut session = Session::new(loader, Memory::default());
     let specs = load_all(&mut session, spec, sets).unwrap_or_default();
-    let Session { sources, scopes, found, .. } = session;
-    let (sources, scopes) = (Arc::new(sources), Arc::new(scopes));
-    let specs = specs.into_iter().map(|spec| spec.finish(&sources, &scopes)).collect();
+    let Session { memory, found, .. } = session;
+    let (sources, scopes) = (Arc::new(memory.sources.clone()), Arc::new(memory.scopes.clone()));
+    let memory = Arc::new(Mutex::new(memory));
+    let specs = specs.into_iter().map(|spec| spec.finish(&sources, &scopes, &memory)).collect();
     finish(Some(specs), found, &sources)
 }
 
@@ -120,7 +123,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn finish(self, sources: &Arc<Sources>, scopes: &Arc<Scopes>) -> Spec {
+    fn finish(self, sources: &Arc<Sources>, scopes: &Arc<Scopes>, memory: &Arc<Mutex<Memory>>) -> Spec {
         let Self { model, rules, train, draft, train_draft } = self;
         let advice = advice::of(&model, &draft, scopes);
         Spec {
@@ -134,24 +137,25 @@ impl Loaded {
             train_draft,
             sources: sources.clone(),
             scopes: scopes.clone(),
+            memory: memory.clone(),
         }
     }
 }
 
 fn load_all(session: &mut Session, spec: &str, sets: &[String]) -> Option<Vec<Loaded>> {
-    let argument = session.sources.add("argument", spec, Path::new(""));
-    let at = session.sources.whole(argument);
+    let argument = session.memory.sources.add("argument", spec, Path::new(""));
+    let at = session.memory.sources.whole(argument);
     let settings: Vec<Option<Setting>> = sets
         .iter()
         .map(|set| {
-            let source = session.sources.add("--set", set.as_str(), Path::new(""));
+            let source = session.memory.sources.add("--set", set.as_str(), Path::new(""));
             parse::setting(source, set, &mut session.found)
         })
         .collect();
     let (unit, index) = session.spec(spec, Path::new(""), at)?;
     let settings: Vec<Setting> = settings.into_iter().flatten().collect();
     for setting in &settings {
-        session.scopes.set(setting.value.span.source, &unit);
+        session.memory.scopes.set(setting.value.span.source, &unit);
     }
     let blocks = Blocks::of(&unit, session);
     let mut fuel = Fuel::default();
@@ -163,7 +167,7 @@ fn load_all(session: &mut Session, spec: &str, sets: &[String]) -> Option<Vec<Lo
     for index in models {
         let model = ModelRef { unit: unit.clone(), index };
         let Some(chain) = session.ancestry(model) else { continue };
-        let mut cx = Cx { scopes: &session.scopes, found: &mut session.found, fuel: &mut fuel };
+        let mut cx = session.cx(&mut fuel);
         specs.extend(blocks.spec(&mut cx, Draft::new(chain), &settings));
     }
     Some(specs)
@@ -205,8 +209,7 @@ impl For {
 impl Blocks {
     fn of(unit: &Unit, session: &mut Session) -> Self {
         let mut fuel = Fuel::default();
-        let Session { scopes, found, .. } = session;
-        let mut cx = Cx { scopes, found, fuel: &mut fuel };
+        let mut cx = session.cx(&mut fuel);
         let mut budgets = Vec::with_capacity(unit.budgets.len());
         let (mut budgets_for, mut trains_for) = (For::default(), For::default());
         for (place, budget) in unit.budgets.iter().enumerate() {

@@ -157,6 +157,32 @@ fn traps() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A file of many models, all compared with models of another large file.
+#[test]
+fn a_file_that_budgets_name_is_read_once() {
+    let lines = |n: usize, line: &dyn Fn(usize) -> String| (0..n).map(line).collect::<String>();
+    let other = lines(20_000, &|i| format!("model m{i} {{ ffn=dense() }} "));
+    let bad = lines(20_000, &|i| format!("model m{i} {{ ffn=dense() }} ")) + "model m0 { ffn=dense() }";
+    let rule = |file: &str, i: usize| format!("params.total == params.total(\"{file}#m{i}\") ");
+    let all = lines(3_000, &|i| format!("model m{i} {{ ffn=dense() }} "));
+    let each = |file: &str| lines(3_000, &|i| format!("budget m{i} {{ {} }} ", rule(file, i)));
+    let files = MapLoader::new()
+        .with("good.coe", format!("{all} {}", each("other.coe")))
+        .with("worse.coe", format!("{all} {}", each("bad.coe")))
+        .with("other.coe", other)
+        .with("bad.coe", bad);
+    let start = Instant::now();
+    for spec in load("good.coe", &[], &files).unwrap() {
+        assert!(!check(&spec, &files).unwrap().is_violated());
+    }
+    for spec in load("worse.coe", &[], &files).unwrap() {
+        let errors = check(&spec, &files).unwrap_err();
+        assert_eq!(errors.iter().next().unwrap().code(), "coec::resolve::duplicate_model");
+    }
+    let limit = if cfg!(debug_assertions) { 60 } else { 4 };
+    assert!(start.elapsed() < Duration::from_secs(limit), "{:?}", start.elapsed());
+}
+
 #[test]
 fn nothing_is_quadratic() {
     for (name, text) in traps() {
