@@ -288,8 +288,7 @@ fn layer_part(model: &Model, layer: &Layer, context: usize) -> Part {
     part
 }
 
-/// Elements kept per token outside the layers: the final stream, its norm before and after the
-/// weight, the log-probabilities.
+/// Elements kept per token outside the layers: the final stream, its norm, the log-probabilities.
 fn kept_outside(model: &Model) -> u128 {
-    3 * model.dim as u128 + model.vocab as u128
+    2 * model.dim as u128 + model.vocab as u128
 }

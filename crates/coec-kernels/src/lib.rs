@@ -18,7 +18,12 @@
 //! | CUDA | composed from Burn's own operations, expert by expert |
 //! | capture | the same matrix products, recorded with their exact sizes |
 //!
-//! Only this crate of the workspace contains `unsafe` code: the calls into `gemm`.
+//! Beside it stand a few operations that Burn composes of many passes over memory: RMSNorm,
+//! causal softmax, the rotary embedding and the AdamW update, fused on the CPU.
+//!
+//! `unsafe` code of the workspace lives here: the calls into `gemm`, and calls of functions
+//! compiled for vector units after asking for them. (The counting allocator of coec-train is the
+//! one exception: a global allocator cannot be written without.)
 
 mod act;
 mod adamw;
@@ -26,9 +31,11 @@ mod autodiff;
 mod backend;
 mod cpu;
 pub mod flops;
+mod fused;
 mod ops;
 
 pub use act::Act;
 pub use adamw::{AdamWStep, adamw};
 pub use backend::ExpertKernels;
+pub use fused::{FusedKernels, Pairs, causal_softmax, rms_norm, rotate};
 pub use ops::{experts, mlp, select_top_k};

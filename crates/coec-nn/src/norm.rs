@@ -15,7 +15,9 @@ pub struct RmsNorm {
 impl RmsNorm {
     /// Normalises the last dimension of `x`.
     pub fn forward<const R: usize>(&self, x: Tensor<R>) -> Tensor<R> {
-        let scale = (x.clone().square().mean_dim(R - 1) + self.eps).sqrt().recip();
-        x * scale * self.weight.val().unsqueeze()
+        let shape = x.shape();
+        let width = shape[R - 1];
+        let rows = x.reshape([shape.num_elements() / width, width]);
+        coec_kernels::rms_norm(rows, self.weight.val(), self.eps).reshape(shape)
     }
 }

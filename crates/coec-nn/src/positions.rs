@@ -1,19 +1,19 @@
-//! What a forward pass knows about positions: rotary tables and the causal mask.
+//! What a forward pass knows about positions: the rotary tables.
 
 use std::f64::consts::TAU;
 
 use burn::backend::DispatchDevice;
-use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use coec_ir::Rope;
+use coec_kernels::Pairs;
 
-/// Rotary tables and the causal mask for `count` positions from `start`, computed once per pass.
+/// Rotary tables for `count` positions from `start`, computed once per pass.
 pub struct Positions {
     start: usize,
     count: usize,
     device: Device,
     dtype: DType,
     tables: Vec<(Rope, usize, Tables)>,
-    mask: Option<Tensor<4>>,
 }
 
 /// cos and sin, each `[T, width/2]`.
@@ -22,18 +22,7 @@ pub type Tables = (Tensor<2>, Tensor<2>);
 impl Positions {
     /// The positions `start..start + count`.
     pub fn new(start: usize, count: usize, device: &Device, dtype: DType) -> Self {
-        // Token t sees keys 0..=start + t. One new token sees everything: no mask.
-        let mask = (count > 1).then(|| {
-            let shape = [count, start + count];
-            let hidden = Tensor::<2, Bool>::tril_mask(shape, start as i64, device);
-            Tensor::<2>::zeros(shape, (device, dtype)).mask_fill(hidden, f64::NEG_INFINITY).unsqueeze()
-        });
-        Self { start, count, device: device.clone(), dtype, tables: Vec::new(), mask }
-    }
-
-    /// Added to the scores: 0 where a token may look, -inf where not. `[1, 1, T, S]`.
-    pub fn mask(&self) -> Option<Tensor<4>> {
-        self.mask.clone()
+        Self { start, count, device: device.clone(), dtype, tables: Vec::new() }
     }
 
     /// The rotary tables of `rope` for a rotated width.
@@ -121,21 +110,10 @@ fn m(scale: f64, factor: f64) -> f64 {
 
 /// Rotates pairs `(i, i + width/2)` of the last dimension of `[B, H, T, width]`.
 pub fn rotate_half_split(x: Tensor<4>, (cos, sin): Tables) -> Tensor<4> {
-    let half = x.dims()[3] / 2;
-    let (cos, sin) = (cos.unsqueeze::<4>(), sin.unsqueeze::<4>());
-    let (a, b) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
-    let first = a.clone() * cos.clone() - b.clone() * sin.clone();
-    let second = b * cos + a * sin;
-    Tensor::cat(vec![first, second], 3)
+    coec_kernels::rotate(x, cos, sin, Pairs::HalfSplit)
 }
 
 /// Rotates neighbours `(2i, 2i + 1)` of the last dimension of `[B, H, T, width]`.
 pub fn rotate_neighbours(x: Tensor<4>, (cos, sin): Tables) -> Tensor<4> {
-    let [b, h, t, width] = x.dims();
-    let (cos, sin) = (cos.reshape([1, 1, t, width / 2, 1]), sin.reshape([1, 1, t, width / 2, 1]));
-    let pairs = x.reshape([b, h, t, width / 2, 2]);
-    let (even, odd) = (pairs.clone().narrow(4, 0, 1), pairs.narrow(4, 1, 1));
-    let first = even.clone() * cos.clone() - odd.clone() * sin.clone();
-    let second = odd * cos + even * sin;
-    Tensor::cat(vec![first, second], 4).reshape([b, h, t, width])
+    coec_kernels::rotate(x, cos, sin, Pairs::Neighbours)
 }

@@ -236,15 +236,14 @@ impl Coe {
         Flops::exact(router + self.product_flops(dim))
     }
 
-    /// Elements kept per token for the backward pass: the stream, what each norm makes before and
-    /// after its weight, each iteration's input, scores, gates, and the first product of every
+    /// Elements kept per token for the backward pass: the stream, every iteration's input and,
+    /// where each is normed, the state before; scores, gates, and the first product of every
     /// expert called.
     pub fn kept(&self, dim: usize) -> u128 {
-        let (d, e) = (dim as u128, self.experts as u128);
-        let norms = if self.norm == ChainNorm::Once { 1 } else { self.iter as u128 };
-        let inputs = d + 2 * norms * d + (self.iter as u128 - 1) * d;
+        let (d, e, c) = (dim as u128, self.experts as u128, self.iter as u128);
+        let inputs = if self.norm == ChainNorm::Once { d + c * d } else { 2 * c * d };
         let gates: u128 = self.k.iter().take(self.routings()).map(|&k| 4 * k as u128).sum();
-        inputs + self.routings() as u128 * e + gates + self.calls() * self.first_product()
+        inputs + self.routings() as u128 * 2 * e + gates + self.calls() * self.first_product()
     }
 
     /// Elements alive at once per token while the backward pass is in the expert product: rows of

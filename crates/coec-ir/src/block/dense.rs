@@ -20,10 +20,10 @@ impl Dense {
         Flops::exact(2 * (self.act.projections() * dim) as u128 * self.hidden as u128)
     }
 
-    /// Elements kept per token for the backward pass: the stream, its norm before and after the
-    /// weight, the first product.
+    /// Elements kept per token for the backward pass: the stream, its norm, the first
+    /// product.
     pub fn kept(&self, dim: usize) -> u128 {
-        3 * dim as u128 + self.first_product()
+        2 * dim as u128 + self.first_product()
     }
 
     /// Elements alive at once per token while the backward pass is in the product.

@@ -74,18 +74,18 @@ impl Mha {
         2 * self.kv_dim() as u128
     }
 
-    /// Elements kept per token for the backward pass: the stream, its norm before and after the
-    /// weight, queries and keys before and after the rotation, values, probabilities, the mix.
+    /// Elements kept per token for the backward pass: the stream and its norm, rotated queries and
+    /// keys, values, probabilities, the mix.
     pub fn kept(&self, dim: usize, context: usize) -> u128 {
-        let (d, q, kv) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128);
+        let (d, q) = (dim as u128, self.q_dim() as u128);
         // Grouped keys and values are repeated for their queries.
-        let seen = if self.heads == self.kv_heads { kv } else { q };
-        3 * d + 3 * q + kv + 2 * seen + 2 * self.heads as u128 * context as u128
+        let seen = if self.heads == self.kv_heads { self.kv_dim() as u128 } else { q };
+        2 * d + 2 * q + 2 * seen + self.heads as u128 * context as u128
     }
 
     /// Elements alive at once per token while the backward pass is in the attention product.
     pub fn transient(&self, context: usize) -> u128 {
-        3 * self.heads as u128 * context as u128
+        2 * self.heads as u128 * context as u128
     }
 
     /// Trained parameters, the norm in front included.

@@ -53,19 +53,19 @@ impl Mla {
         (self.kv_rank + self.rope_dim) as u128
     }
 
-    /// Elements kept per token for the backward pass: the stream, its norm before and after the
-    /// weight, the latents likewise, queries and keys as projected and as multiplied,
-    /// probabilities, the mix.
+    /// Elements kept per token for the backward pass: the stream and its norm, each latent before
+    /// and after its norm, queries and keys as multiplied, the expanded latent that holds the
+    /// values, probabilities, the mix.
     pub fn kept(&self, dim: usize, context: usize) -> u128 {
         let h = self.heads as u128;
         let (qk, nope, v) = (self.head_dim() as u128, self.nope as u128, self.value as u128);
-        let latents = 3 * (self.kv_rank + self.q_rank.unwrap_or(0)) as u128 + 2 * self.rope_dim as u128;
-        3 * dim as u128 + latents + h * (3 * qk + nope + v + v + 2 * context as u128)
+        let latents = 2 * (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
+        2 * dim as u128 + latents + h * (2 * qk + nope + 2 * v + context as u128)
     }
 
     /// Elements alive at once per token while the backward pass is in the attention product.
     pub fn transient(&self, context: usize) -> u128 {
-        3 * self.heads as u128 * context as u128
+        2 * self.heads as u128 * context as u128
     }
 
     /// Trained parameters, the norm in front included.

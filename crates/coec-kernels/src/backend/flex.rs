@@ -22,6 +22,13 @@ impl host::Host for Flex {
         bytemuck::cast_slice(held.bytes())
     }
 
+    fn in_place<T: Real + Element>(tensor: FlexTensor, f: impl FnOnce(&mut [T])) -> FlexTensor {
+        let mut owned = tensor.to_contiguous();
+        drop(tensor); // the other handle, which would make writing copy
+        f(owned.storage_mut());
+        owned
+    }
+
     fn int_data(tensor: IntTensor<Self>) -> TensorData {
         tensor.into_data()
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A CPU backend whose tensors can be read as slices.
-pub(super) trait Host: Backend {
+pub(crate) trait Host: Backend {
     /// A contiguous float tensor.
     type Held;
 
@@ -21,6 +21,8 @@ pub(super) trait Host: Backend {
     fn hold(tensor: FloatTensor<Self>) -> Self::Held;
     /// Its elements in row-major order.
     fn slice<T: Real + Element>(held: &Self::Held) -> &[T];
+    /// The tensor after `f` has worked on its elements, without a copy where nobody else holds it.
+    fn in_place<T: Real + Element>(tensor: FloatTensor<Self>, f: impl FnOnce(&mut [T])) -> FloatTensor<Self>;
     /// The elements of an integer tensor as data.
     fn int_data(tensor: IntTensor<Self>) -> TensorData;
 }
@@ -35,6 +37,7 @@ macro_rules! by_dtype {
         }
     };
 }
+pub(crate) use by_dtype;
 
 pub(super) fn forward<B: Host>(
     x: FloatTensor<B>,

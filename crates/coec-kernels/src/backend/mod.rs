@@ -9,7 +9,7 @@ mod cube;
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
-mod host;
+pub(crate) mod host;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod pieces;

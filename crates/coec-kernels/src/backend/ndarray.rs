@@ -2,7 +2,7 @@
 #![allow(deprecated)] // upstream prefers Flex
 
 use burn::backend::{
-    Element, NdArray,
+    Element, NdArray, TensorMetadata,
     ops::{FloatTensorOps, IntTensorOps},
     tensor::{FloatTensor, IntTensor},
 };
@@ -20,6 +20,14 @@ impl host::Host for NdArray {
 
     fn slice<T: Real + Element>(held: &TensorData) -> &[T] {
         bytemuck::cast_slice(held.as_bytes())
+    }
+
+    fn in_place<T: Real + Element>(tensor: FloatTensor<Self>, f: impl FnOnce(&mut [T])) -> FloatTensor<Self> {
+        let device = tensor.device();
+        let data = Self::hold(tensor);
+        let mut values: Vec<T> = Self::slice::<T>(&data).to_vec();
+        f(&mut values);
+        Self::float_from_data(TensorData::new(values, data.shape().clone()), &device)
     }
 
     fn int_data(tensor: IntTensor<Self>) -> TensorData {

@@ -9,14 +9,21 @@ mod backward;
 mod forward;
 mod matmul;
 mod real;
+mod rms_norm;
+mod rotate;
 mod routing;
 mod select;
+mod simd;
+mod softmax;
 
 pub(crate) use adamw::adamw;
 pub(crate) use backward::backward;
 pub(crate) use forward::forward;
 pub(crate) use real::Real;
+pub(crate) use rms_norm::{rms_norm, rms_norm_backward};
+pub(crate) use rotate::rotate;
 pub(crate) use select::select_top_k;
+pub(crate) use softmax::{causal_softmax, causal_softmax_backward};
 
 use crate::Act;
 

@@ -70,6 +70,6 @@ impl LatentAttention {
         let rotated = rotate_neighbours(q.clone().narrow(3, *nope, *rope_dim), tables);
         let q = Tensor::cat(vec![q.narrow(3, 0, *nope), rotated], 3);
         let scale = ((nope + rope_dim) as f64).powf(-0.5) * softmax_factor(rope);
-        h + project(attend(q, k, v, scale, positions), self.o_proj.val())
+        h + project(attend(q, k, v, scale), self.o_proj.val())
     }
 }

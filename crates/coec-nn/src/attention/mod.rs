@@ -7,7 +7,7 @@ pub use latent::LatentAttention;
 pub use multi_head::MultiHeadAttention;
 
 use burn::module::Module;
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::Tensor;
 
 use crate::{cache::LayerCache, positions::Positions};
 
@@ -48,18 +48,15 @@ fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
     x.reshape([b, t, heads, width / heads]).swap_dims(1, 2)
 }
 
-/// Softmax attention over all keys a token may see.
+/// Softmax attention of the last T of S tokens over all keys each may see.
 ///
 /// # Shapes
 ///
 /// - `q`: `[B, H, T, d]`, `k`: `[B, H, S, d]`, `v`: `[B, H, S, e]`, output: `[B, T, H*e]`
-fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64, positions: &Positions) -> Tensor<3> {
+fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64) -> Tensor<3> {
     let [b, h, t, _] = q.dims();
     let e = v.dims()[3];
-    let scores = (q * scale).matmul(k.swap_dims(2, 3)); // [B, H, T, S]
-    let scores = match positions.mask() {
-        Some(mask) => scores + mask,
-        None => scores,
-    };
-    softmax(scores, 3).matmul(v).swap_dims(1, 2).reshape([b, t, h * e])
+    let scores = q.matmul(k.swap_dims(2, 3)); // [B, H, T, S]
+    let mixed = coec_kernels::causal_softmax(scores, scale).matmul(v); // [B, H, T, e]
+    mixed.swap_dims(1, 2).reshape([b, t, h * e])
 }

@@ -71,7 +71,7 @@ impl MultiHeadAttention {
         let group = heads / kv_heads;
         let (k, v) = (repeat_heads(k, group), repeat_heads(v, group)); // [B, H, S, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
-        h + project(attend(q, k, v, scale, positions), self.o_proj.val())
+        h + project(attend(q, k, v, scale), self.o_proj.val())
     }
 }
 

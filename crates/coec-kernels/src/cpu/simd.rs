@@ -1,0 +1,81 @@
+//! Loops compiled for the vector units of the machine they run on.
+//!
+//! Rust never reorders or contracts floating-point arithmetic, so the wide
+//! versions of a loop give the same bits as the narrow one.
+
+/// Runs `$body`, a call of an `#[inline(always)]` function, compiled for the widest vectors the
+/// machine has.
+macro_rules! widest {
+    ($($name:ident: $type:ty = $value:expr),* ; $T:ident => $body:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
+            fn wide<$T: $crate::cpu::Real>($($name: $type),*) {
+                $body
+            }
+            #[target_feature(enable = "avx2,fma")]
+            fn middle<$T: $crate::cpu::Real>($($name: $type),*) {
+                $body
+            }
+            if std::arch::is_x86_feature_detected!("avx512f")
+                && std::arch::is_x86_feature_detected!("avx512dq")
+                && std::arch::is_x86_feature_detected!("avx512vl")
+                && std::arch::is_x86_feature_detected!("avx512bw")
+                && std::arch::is_x86_feature_detected!("fma")
+            {
+                // SAFETY: the machine has every feature the function is compiled for.
+                return unsafe { wide::<$T>($($value),*) };
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                // SAFETY: as above.
+                return unsafe { middle::<$T>($($value),*) };
+            }
+        }
+        $(let $name = $value;)*
+        $body
+    }};
+}
+pub(super) use widest;
+
+use super::Real;
+
+/// Partial sums kept side by side, so that a sum is vector code with a fixed order.
+const LANES: usize = 16;
+
+/// `sum of f(i)` for `i < n`, in a fixed order.
+#[inline(always)]
+pub(super) fn sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let whole = n / LANES * LANES;
+    let mut i = 0;
+    while i < whole {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += f(i + lane);
+        }
+        i += LANES;
+    }
+    for (lane, i) in (whole..n).enumerate() {
+        lanes[lane] += f(i);
+    }
+    let mut total = T::ZERO;
+    for lane in lanes {
+        total += lane;
+    }
+    total
+}
+
+/// The largest of `values`, ignoring NaN; -inf for none.
+#[inline(always)]
+pub(super) fn max<T: Real>(values: &[T]) -> T {
+    let mut lanes = [T::constant(f64::NEG_INFINITY); LANES];
+    let chunks = values.chunks_exact(LANES);
+    for (&value, lane) in chunks.remainder().iter().zip(&mut lanes) {
+        *lane = if value > *lane { value } else { *lane };
+    }
+    for chunk in chunks {
+        for (&value, lane) in chunk.iter().zip(&mut lanes) {
+            *lane = if value > *lane { value } else { *lane };
+        }
+    }
+    lanes.into_iter().fold(lanes[0], |max, lane| if lane > max { lane } else { max })
+}

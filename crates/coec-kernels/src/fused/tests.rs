@@ -1,0 +1,98 @@
+//! The fused loops against the composed operations and Burn's own tape over them.
+
+use burn::tensor::{DType, Device, Distribution, Tensor};
+
+use super::{Pairs, causal_softmax, composed, rms_norm, rotate};
+
+fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), (device, DType::F64))
+}
+
+fn assert_close<const D: usize>(what: &str, found: Tensor<D>, expected: Tensor<D>) {
+    let error = (found - expected).abs().max().into_scalar::<f64>();
+    assert!(error < 1e-11, "{what}: {error:e}");
+}
+
+/// `fused` and `composed` of the same tensor, and their gradients under the same weights.
+fn compare<const D: usize>(
+    what: &str,
+    x: Tensor<D>,
+    fused: impl Fn(Tensor<D>) -> Tensor<D>,
+    composed: impl Fn(Tensor<D>) -> Tensor<D>,
+) {
+    let weights = Tensor::<D>::random(x.shape(), Distribution::Normal(0.0, 1.0), (&x.device(), DType::F64));
+    let run = |f: &dyn Fn(Tensor<D>) -> Tensor<D>| {
+        let x = Tensor::<D>::from_inner(x.clone()).require_grad();
+        let y = f(x.clone());
+        let grads = (y.clone() * Tensor::from_inner(weights.clone())).sum().backward();
+        (y.inner(), x.grad(&grads).unwrap())
+    };
+    let ((y, dx), (other, other_dx)) = (run(&fused), run(&composed));
+    assert_close(what, y, other);
+    assert_close(&format!("gradient of {what}"), dx, other_dx);
+}
+
+#[test]
+fn causal_softmax_matches_its_composition() {
+    let device = Device::flex();
+    for (queries, keys) in [(70, 70), (3, 21), (1, 5), (1, 1)] {
+        let scores = random([2, 3, queries, keys], &device);
+        compare(
+            "causal_softmax",
+            scores,
+            |s| causal_softmax(s, 0.37),
+            |s| composed::causal_softmax_forward(s, 0.37),
+        );
+    }
+}
+
+#[test]
+fn rotation_matches_its_composition() {
+    let device = Device::flex();
+    for pairs in [Pairs::HalfSplit, Pairs::Neighbours] {
+        let (angles, x) = (random([9, 3], &device), random([2, 4, 9, 6], &device));
+        let (cos, sin) = (angles.clone().cos(), angles.sin());
+        let inner = (Tensor::from_inner(cos.clone()), Tensor::from_inner(sin.clone()));
+        compare(
+            "rotate",
+            x,
+            |x| rotate(x, inner.0.clone(), inner.1.clone(), pairs),
+            |x| composed::rotated(x, inner.0.clone(), inner.1.clone(), pairs, false),
+        );
+    }
+}
+
+#[test]
+fn rms_norm_matches_its_composition() {
+    let device = Device::flex();
+    let (x, weight) = (random([150, 37], &device), random([37], &device));
+    let upstream = random([150, 37], &device);
+    let run = |f: &dyn Fn(Tensor<2>, Tensor<1>) -> Tensor<2>| {
+        let x = Tensor::<2>::from_inner(x.clone()).require_grad();
+        let weight = Tensor::<1>::from_inner(weight.clone()).require_grad();
+        let y = f(x.clone(), weight.clone());
+        let grads = (y.clone() * Tensor::from_inner(upstream.clone())).sum().backward();
+        (y.inner(), x.grad(&grads).unwrap(), weight.grad(&grads).unwrap())
+    };
+    let fused = run(&|x, w| rms_norm(x, w, 1e-5));
+    let composed = run(&|x, w| composed::rms_norm_forward(x, w, 1e-5).0);
+    assert_close("y", fused.0, composed.0);
+    assert_close("x", fused.1, composed.1.clone());
+    assert_close("weight", fused.2, composed.2.clone());
+    // The backward passes of the backends that compose them.
+    let (_, scales) = composed::rms_norm_forward(x.clone(), weight.clone(), 1e-5);
+    let (dx, dw) = composed::rms_norm_backward(upstream, x, weight, scales);
+    assert_close("composed x", dx, composed.1);
+    assert_close("composed weight", dw, composed.2);
+}
+
+#[test]
+fn composed_backward_passes_are_gradients() {
+    let device = Device::flex();
+    let (scores, upstream) = (random([1, 2, 6, 6], &device), random([1, 2, 6, 6], &device));
+    let tracked = Tensor::<4>::from_inner(scores.clone()).require_grad();
+    let probs = composed::causal_softmax_forward(tracked.clone(), 0.5);
+    let grads = (probs.clone() * Tensor::from_inner(upstream.clone())).sum().backward();
+    let by_hand = composed::causal_softmax_backward(upstream, probs.inner(), 0.5);
+    assert_close("scores", by_hand, tracked.grad(&grads).unwrap());
+}
