@@ -1,11 +1,23 @@
 //! Activations on rows of the first product, and their derivatives.
 
-use super::Real;
+use super::{Real, simd::widest};
 use crate::Act;
+
+/// `h = act(pre)` row by row: `pre` is rows of `[G*F]`, `h` rows of `[F]`, `width` is F.
+pub(super) fn activate_rows<T: Real>(act: Act, pre: &[T], h: &mut [T], width: usize) {
+    widest!(act: Act, pre: &[T], h: &mut [T], width: usize; T => activate_rows_inline(act, pre, h, width))
+}
+
+#[inline(always)]
+fn activate_rows_inline<T: Real>(act: Act, pre: &[T], h: &mut [T], width: usize) {
+    for (h, pre) in h.chunks_exact_mut(width).zip(pre.chunks_exact(act.inputs() * width)) {
+        activate(act, pre, h);
+    }
+}
 
 /// `h = act(pre)` for one row: `pre` is `[G*F]`, `h` is `[F]`.
 #[inline(always)]
-pub(super) fn activate<T: Real>(act: Act, pre: &[T], h: &mut [T]) {
+fn activate<T: Real>(act: Act, pre: &[T], h: &mut [T]) {
     match act {
         Act::Swiglu => {
             let (gate, up) = pre.split_at(h.len());
@@ -32,9 +44,15 @@ pub(super) fn activate<T: Real>(act: Act, pre: &[T], h: &mut [T]) {
     }
 }
 
+/// The backward pass of a row, see [`differentiate`], compiled for wide vectors.
+pub(super) fn differentiate_row<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
+    widest!(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T];
+        T => differentiate(act, pre, h_grad, h, pre_grad))
+}
+
 /// For one row: `h = act(pre)` and `pre_grad = d act/d pre * h_grad`.
 #[inline(always)]
-pub(super) fn differentiate<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
+fn differentiate<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
     let f = h.len();
     match act {
         Act::Swiglu => {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     BLOCK, Inputs, Real,
-    activation::differentiate,
+    activation::differentiate_row,
     matmul::{View, matmul},
     routing::{Routing, split},
 };
@@ -26,7 +26,7 @@ pub(crate) struct Gradients<T> {
     pub w_out: Vec<T>,
 }
 
-/// The gradients of [`forward`](super::forward), given its first product and the output's gradient `[N, D]`.
+/// The gradients of [`forward()`](super::forward()), given its first product and the output's gradient `[N, D]`.
 pub(crate) fn backward<T: Real>(inputs: Inputs<'_, T>, hidden: &[T], output_grad: &[T]) -> Gradients<T> {
     let (d, f, wide) = (inputs.sizes.dim, inputs.sizes.hidden, inputs.wide());
     let routing = Routing::new(inputs.indices, inputs.sizes);
@@ -56,7 +56,7 @@ pub(crate) fn backward<T: Real>(inputs: Inputs<'_, T>, hidden: &[T], output_grad
                 let pre = &hidden[(block.start + row) * wide..][..wide];
                 let t = &mut t[row * f..][..f];
                 let pre_grad = &mut hidden_grad[row * wide..][..wide];
-                differentiate(inputs.act, pre, t, &mut h, pre_grad);
+                differentiate_row(inputs.act, pre, t, &mut h, pre_grad);
                 // Without the gate so far; the derivative is linear in what flows back.
                 for value in pre_grad.iter_mut() {
                     *value = *value * gate;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{
     Inputs, Real,
-    activation::activate,
+    activation::activate_rows,
     matmul::{View, matmul},
     routing::{Routing, split},
 };
@@ -25,9 +25,7 @@ pub(crate) fn forward<T: Real>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
             flops::count(block.len, (wide + f) * d, 1);
             matmul(pre, x, View::new(inputs.w_in_of(block.expert), wide, d).transposed());
             let mut h = vec![T::ZERO; block.len * f];
-            for (h, pre) in h.chunks_exact_mut(f).zip(pre.chunks_exact(wide)) {
-                activate(inputs.act, pre, h);
-            }
+            activate_rows(inputs.act, pre, &mut h, f);
             let w_out = View::new(inputs.w_out_of(block.expert), d, f);
             matmul(out, View::new(&h, block.len, f), w_out.transposed());
         },

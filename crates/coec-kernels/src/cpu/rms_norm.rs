@@ -22,7 +22,7 @@ pub(crate) fn rms_norm<T: Real>(x: &[T], w: &[T], eps: f64) -> (Vec<T>, Vec<T>) 
 }
 
 fn rows<T: Real>(x: &[T], w: &[T], eps: T, y: &mut [T], scales: &mut [T]) {
-    widest!(x: &[T] = x, w: &[T] = w, eps: T = eps, y: &mut [T] = y, scales: &mut [T] = scales;
+    widest!(x: &[T], w: &[T], eps: T, y: &mut [T], scales: &mut [T];
         T => rows_inline(x, w, eps, y, scales))
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn rms_norm_backward<T: Real>(dy: &[T], x: &[T], w: &[T], scales: &[T
 }
 
 fn rows_backward<T: Real>(dy: &[T], x: &[T], w: &[T], scales: &[T], dx: &mut [T], dw: &mut [T]) {
-    widest!(dy: &[T] = dy, x: &[T] = x, w: &[T] = w, scales: &[T] = scales, dx: &mut [T] = dx, dw: &mut [T] = dw;
+    widest!(dy: &[T], x: &[T], w: &[T], scales: &[T], dx: &mut [T], dw: &mut [T];
         T => rows_backward_inline(dy, x, w, scales, dx, dw))
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn rotate<T: Real>(x: &mut [T], cos: &[T], sin: &[T], width: usize, p
 }
 
 fn head<T: Real>(x: &mut [T], cos: &[T], sin: &[T], width: usize, pairs: Pairs, sign: T) {
-    widest!(x: &mut [T] = x, cos: &[T] = cos, sin: &[T] = sin, width: usize = width, pairs: Pairs = pairs, sign: T = sign;
+    widest!(x: &mut [T], cos: &[T], sin: &[T], width: usize, pairs: Pairs, sign: T;
         T => head_inline(x, cos, sin, width, pairs, sign))
 }
 

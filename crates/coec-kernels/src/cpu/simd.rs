@@ -3,10 +3,10 @@
 //! Rust never reorders or contracts floating-point arithmetic, so the wide
 //! versions of a loop give the same bits as the narrow one.
 
-/// Runs `$body`, a call of an `#[inline(always)]` function, compiled for the widest vectors the
-/// machine has.
+/// Runs `$body`, a call of an `#[inline(always)]` function with these variables, compiled for the
+/// widest vectors the machine has.
 macro_rules! widest {
-    ($($name:ident: $type:ty = $value:expr),* ; $T:ident => $body:expr) => {{
+    ($($name:ident: $type:ty),* ; $T:ident => $body:expr) => {{
         #[cfg(target_arch = "x86_64")]
         {
             #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
@@ -24,14 +24,13 @@ macro_rules! widest {
                 && std::arch::is_x86_feature_detected!("fma")
             {
                 // SAFETY: the machine has every feature the function is compiled for.
-                return unsafe { wide::<$T>($($value),*) };
+                return unsafe { wide::<$T>($($name),*) };
             }
             if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
                 // SAFETY: as above.
-                return unsafe { middle::<$T>($($value),*) };
+                return unsafe { middle::<$T>($($name),*) };
             }
         }
-        $(let $name = $value;)*
         $body
     }};
 }

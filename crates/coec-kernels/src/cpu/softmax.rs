@@ -21,7 +21,7 @@ pub(crate) fn causal_softmax<T: Real>(scores: &mut [T], queries: usize, keys: us
 }
 
 fn rows<T: Real>(scores: &mut [T], first: usize, queries: usize, keys: usize, scale: T) {
-    widest!(scores: &mut [T] = scores, first: usize = first, queries: usize = queries, keys: usize = keys, scale: T = scale;
+    widest!(scores: &mut [T], first: usize, queries: usize, keys: usize, scale: T;
         T => rows_inline(scores, first, queries, keys, scale))
 }
 
@@ -57,8 +57,8 @@ pub(crate) fn causal_softmax_backward<T: Real>(
 }
 
 fn rows_backward<T: Real>(grad: &mut [T], probs: &[T], first: usize, queries: usize, keys: usize, scale: T) {
-    widest!(grad: &mut [T] = grad, probs: &[T] = probs, first: usize = first, queries: usize = queries,
-        keys: usize = keys, scale: T = scale;
+    widest!(grad: &mut [T], probs: &[T], first: usize, queries: usize,
+        keys: usize, scale: T;
         T => rows_backward_inline(grad, probs, first, queries, keys, scale))
 }
 

@@ -13,6 +13,8 @@ use burn::module::Module;
 use coec_ir::Act;
 
 /// Either kind of feed-forward sublayer.
+// One a layer: nothing is gained by a box.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum Ffn {
     /// A chain of experts.
