@@ -67,7 +67,8 @@ pub enum Target {
     },
 }
 
-/// What a figure is computed for. A field left out takes the default of [`Conditions::or`].
+/// What a figure is computed for. A field left out takes the default that
+/// [`Setting::of`](crate::cost::Setting::of) gives it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Conditions {
     /// Tokens per sequence; the model's context when left out.
