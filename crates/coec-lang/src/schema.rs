@@ -322,6 +322,9 @@ pub static EVALS: &[Block] = &[positional(
     &[field("every", Count, Default::Count(100)), field("batches", Count, Default::Count(4))],
 )];
 
+/// The backends that a measured rule may be for, as `--backend` names them.
+pub static BACKENDS: &[&str] = &["cpu", "ndarray", "cuda"];
+
 /// The conditions of a budget rule.
 pub static CONDITIONS: &[&str] = &["context", "batch", "precision", "backend"];
 

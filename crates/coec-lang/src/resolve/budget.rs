@@ -8,7 +8,7 @@ use coec_ir::{
 use super::Cx;
 use crate::ast::{self, Name, Number, Value, ValueKind};
 use crate::error::{ResolveError, VerifyError};
-use crate::schema::CONDITIONS;
+use crate::schema::{BACKENDS, CONDITIONS};
 use crate::source::Span;
 use crate::suggest;
 
@@ -160,9 +160,15 @@ impl Cx<'_> {
             return None;
         }
         match &value.kind {
-            ValueKind::Word(word) if word.args.is_none() => Some(word.name.text.clone()),
+            ValueKind::Word(word) if word.args.is_none() => {
+                let known = BACKENDS.contains(&word.name.text.as_str());
+                if !known {
+                    self.unknown_word("backend", BACKENDS.to_vec(), &word.name);
+                }
+                known.then(|| word.name.text.clone())
+            }
             _ => {
-                self.wrong_kind("backend", "the name of a backend, such as `flex` or `cuda`", value);
+                self.wrong_kind("backend", "the name of a backend, such as `cpu` or `cuda`", value);
                 None
             }
         }
