@@ -164,7 +164,8 @@ fn a_file_that_budgets_name_is_read_once() {
     // A debug build is ten times slower, and quadratic work shows at a tenth of the size too.
     let scale = if cfg!(debug_assertions) { 10 } else { 1 };
     let other = lines(20_000 / scale, &|i| format!("model m{i} {{ ffn=dense() }} "));
-    let bad = lines(20_000 / scale, &|i| format!("model m{i} {{ ffn=dense() }} ")) + "model m0 { ffn=dense() }";
+    let bad =
+        lines(20_000 / scale, &|i| format!("model m{i} {{ ffn=dense() }} ")) + "model m0 { ffn=dense() }";
     let rule = |file: &str, i: usize| format!("params.total == params.total(\"{file}#m{i}\") ");
     let all = lines(3_000 / scale, &|i| format!("model m{i} {{ ffn=dense() }} "));
     let each = |file: &str| lines(3_000 / scale, &|i| format!("budget m{i} {{ {} }} ", rule(file, i)));

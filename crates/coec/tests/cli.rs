@@ -360,3 +360,21 @@ fn an_interrupted_run_is_saved_and_resumed() {
     assert!(model("cut") == model("whole"), "the resumed run is the uninterrupted one, bit for bit");
     shell.fails(&["train", "--resume", "--out", "cut"], 2, "coec::train::resume");
 }
+
+/// A batch in two parts, their gradients added up, is the batch.
+#[test]
+fn accumulated_gradients_are_those_of_the_whole_batch() {
+    let shell = Shell::new();
+    // Balance losses of a part are not the half of the batch's; without them the two must agree.
+    shell.write("tiny.coe", TINY.replace(", balance=seq_aux(alpha=0.01)", ""));
+    let norms = |parts: &str| -> Vec<f64> {
+        let set = format!("train.accumulate={parts}");
+        shell.ok(&["train", "tiny.coe", "--out", parts, "--set", &set, "--json"]);
+        let metrics = fs::read_to_string(shell.path().join(parts).join("metrics.jsonl")).unwrap();
+        let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.flat_map(|line| [line["loss"].as_f64().unwrap(), line["grad_norm"].as_f64().unwrap()]).collect()
+    };
+    for (whole, parts) in norms("1").into_iter().zip(norms("2")) {
+        assert!((whole - parts).abs() / whole < 1e-4, "{whole} in one part, {parts} in two");
+    }
+}
