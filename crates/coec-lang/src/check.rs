@@ -101,6 +101,10 @@ impl Verdict {
     }
 }
 
+/// Rules of one load for which a value that would meet them is searched: each costs some hundred
+/// counts of the model, and nobody reads more.
+const MOST_SEARCHED: usize = 50;
+
 /// Judges every rule of a spec. Fails where another spec that a rule names is in error.
 pub fn check(spec: &Spec, loader: &dyn Loader) -> Result<Report, Diagnostics> {
     // A check that did not come to its end has left nothing behind that could be half done.
@@ -124,7 +128,14 @@ pub fn check(spec: &Spec, loader: &dyn Loader) -> Result<Report, Diagnostics> {
         };
         match readings(rule, costs.of(&spec.model, setting), other.as_ref()) {
             Some(readings) => {
-                let fixes = |too_high| search.fixes(rule, other.as_ref(), too_high);
+                let searched = &mut session.memory.searched;
+                let fixes = |too_high| {
+                    *searched += 1;
+                    match *searched <= MOST_SEARCHED {
+                        true => search.fixes(rule, other.as_ref(), too_high),
+                        false => Vec::new(),
+                    }
+                };
                 verdicts.push(judge(spec, rule, readings, fixes));
             }
             None => layers_differ(rule, &mut session.found),

@@ -55,6 +55,8 @@ impl Scopes {
 /// What was read, to go on with later.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
+    /// Rules for which a value that would meet them was searched; see `check`.
+    pub searched: usize,
     pub sources: Sources,
     pub scopes: Scopes,
     units: HashMap<PathBuf, Cached>,

@@ -1,7 +1,7 @@
 //! The texts a load has read, and places in them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
@@ -29,19 +29,70 @@ pub(crate) struct Source {
     /// What messages call it: a path, `--set`, `argument`.
     pub name: String,
     pub text: Box<str>,
+    marks: OnceLock<Marks>,
     /// Where relative paths in it start.
     pub dir: PathBuf,
 }
 
+/// Bytes between two marks of an index.
+const MARK: usize = 1 << 10;
+
+/// How many lines and characters begin before each [`MARK`]th byte, so that a place is found
+/// without reading the text from its start: a file may ask for tens of thousands.
+#[derive(Debug)]
+struct Marks(Vec<(u32, u32)>);
+
+impl Marks {
+    fn of(text: &str) -> Self {
+        let (mut lines, mut characters) = (0, 0);
+        let mut marks = vec![(0, 0)];
+        for chunk in text.as_bytes().chunks(MARK) {
+            lines += count(chunk, |b| b == b'\n');
+            characters += count(chunk, begins_character);
+            marks.push((lines as u32, characters as u32));
+        }
+        Self(marks)
+    }
+}
+
+fn count(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().filter(|&&b| wanted(b)).count()
+}
+
+/// A character begins at every byte that is no continuation byte.
+fn begins_character(byte: u8) -> bool {
+    byte & 0xC0 != 0x80
+}
+
 impl Source {
+    pub fn new(name: impl Into<String>, text: impl Into<Box<str>>, dir: &Path) -> Self {
+        let text = text.into();
+        Self { name: name.into(), marks: OnceLock::new(), text, dir: dir.to_path_buf() }
+    }
+
+    /// Lines and characters that begin before a byte.
+    fn before(&self, offset: usize) -> (usize, usize) {
+        let marks = &self.marks.get_or_init(|| Marks::of(&self.text)).0;
+        let (lines, characters) = marks[offset / MARK];
+        let rest = &self.text.as_bytes()[offset / MARK * MARK..offset];
+        (lines as usize + count(rest, |b| b == b'\n'), characters as usize + count(rest, begins_character))
+    }
+
     /// Line and column of a byte, both from 1; columns count characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-        let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-        // A character starts at every byte that is no continuation byte.
-        let column = before[start..].iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
-        (line, column)
+        let offset = offset.min(self.text.len());
+        let (line, character) = self.before(offset);
+        if line == 0 {
+            return (1, character + 1);
+        }
+        // The last mark with fewer lines begins the stretch in which this line starts.
+        let marks = &self.marks.get_or_init(|| Marks::of(&self.text)).0;
+        let mark = marks.partition_point(|&(lines, _)| (lines as usize) < line) - 1;
+        let stretch = &self.text.as_bytes()[mark * MARK..offset];
+        let skip = line - marks[mark].0 as usize;
+        let breaks = stretch.iter().enumerate().filter(|&(_, &b)| b == b'\n');
+        let start = breaks.map(|(i, _)| mark * MARK + i + 1).nth(skip - 1).unwrap_or(0);
+        (line + 1, character - self.before(start).1 + 1)
     }
 }
 
@@ -99,7 +150,7 @@ pub(crate) struct Sources(Vec<Arc<Source>>);
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Box<str>>, dir: &Path) -> SourceId {
         let id = SourceId(self.0.len() as u32);
-        self.0.push(Arc::new(Source { name: name.into(), text: text.into(), dir: dir.to_path_buf() }));
+        self.0.push(Arc::new(Source::new(name, text, dir)));
         id
     }
 
@@ -123,10 +174,28 @@ mod tests {
 
     #[test]
     fn columns_count_characters() {
-        let source = Source { name: "a".into(), text: "é = 1\nüb".into(), dir: PathBuf::new() };
+        let source = Source::new("a", "é = 1\nüb", Path::new(""));
         assert_eq!(source.line_column(0), (1, 1));
         assert_eq!(source.line_column(3), (1, 3));
         assert_eq!(source.line_column(9), (2, 2));
         assert_eq!(source.line_column(99), (2, 3));
+    }
+}
+
+#[cfg(test)]
+mod places {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_are_those_of_a_plain_count() {
+        let long = "x\u{e9}".repeat(3000);
+        let text = format!("a\u{e9}b\n\n{long}\nend {long}\n\n\n{}", "line\n".repeat(900));
+        let source = Source::new("a", text.as_str(), Path::new(""));
+        for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
+            let before = &text[..offset];
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+            assert_eq!(source.line_column(offset), (line, column), "byte {offset}");
+        }
     }
 }

@@ -12,13 +12,24 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use coec_train::peak::CountingAllocator;
+use failure::Failure;
 
 /// Counts bytes, for `measured.memory` on backends that report no pool.
 #[global_allocator]
 static MEMORY: CountingAllocator = CountingAllocator::new();
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and the version are no errors, and people read clap's own words best.
+        Err(error) if error.exit_code() == 0 || !std::env::args().any(|arg| arg == "--json") => error.exit(),
+        Err(error) => {
+            let message = error.to_string();
+            let failure = Failure::input("coec::cli::arguments", message.trim(), "see `coec --help`");
+            render::failure(&failure, true);
+            return ExitCode::from(failure.exit_code());
+        }
+    };
     let json = cli.command.json();
     match commands::run(cli.command) {
         Ok(done) => ExitCode::from(done.exit_code()),

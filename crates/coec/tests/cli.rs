@@ -321,6 +321,17 @@ fn missing_backends_are_a_sentence_not_a_panic() {
 }
 
 #[test]
+fn wrong_arguments_are_json_where_json_is_asked_for() {
+    let shell = Shell::new();
+    let output = shell.coec(&["cost", "MoE(8/64)", "--context", "0", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["errors"][0]["code"], "coec::cli::arguments");
+    assert_eq!(shell.coec(&["cost"]).status.code(), Some(2));
+    assert!(shell.ok(&["--help"]).contains("Examples"));
+}
+
+#[test]
 fn a_new_spec_is_ready_to_use() {
     let shell = Shell::new();
     shell.ok(&["new", "mine"]);

@@ -54,8 +54,11 @@ pub fn run(args: &CheckArgs) -> Result<Done, Failure> {
 
 /// Prints advice, violations, and one line of summary.
 pub fn show(spec: &Spec, report: &Report) {
-    for diagnostic in spec.advice.iter().chain(report.diagnostics()) {
-        render::diagnostic(diagnostic);
+    let found: Vec<_> = spec.advice.iter().chain(report.diagnostics()).collect();
+    let shown = found.len().min(render::remaining());
+    found[..shown].iter().for_each(|diagnostic| render::diagnostic(diagnostic));
+    if shown < found.len() {
+        render::line(&format!("{}: {} more reports are not shown", spec.model.name, found.len() - shown));
     }
     let count = |outcome| report.verdicts.iter().filter(|v| v.outcome == outcome).count();
     let (holds, violated) = (count(Outcome::Holds), count(Outcome::Violated));

@@ -5,6 +5,7 @@ pub mod number;
 pub mod table;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use coec_lang::{Diagnostic, Diagnostics};
 use miette::{GraphicalReportHandler, GraphicalTheme};
@@ -47,8 +48,17 @@ pub fn diagnostics(errors: &Diagnostics) {
     }
 }
 
+/// Diagnostics printed so far.
+static PRINTED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many more diagnostics a command prints: nobody reads thousands, and drawing takes time.
+pub fn remaining() -> usize {
+    Diagnostics::MOST.saturating_sub(PRINTED.load(Relaxed))
+}
+
 /// Prints one diagnostic.
 pub fn diagnostic(diagnostic: &Diagnostic) {
+    PRINTED.fetch_add(1, Relaxed);
     print(diagnostic);
 }
 
