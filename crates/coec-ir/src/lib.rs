@@ -33,7 +33,7 @@
 //! g_i = p[i] for i in top              never the biased score
 //! g   = g / (sum g + 1e-20)            if renorm
 //! g   = g * scale
-//! y   = sum_i g_i E_i(u) + sum_j Shared_j(u)
+//! y   = sum_i g_i E_i(u) + sum_j Shared_j(u)      shared experts times sigmoid(w . u) if shared_gate=sigmoid
 //! ```
 //!
 //! How `y` re-enters the chain and the stream is the [`Wiring`] of the block,
@@ -79,7 +79,7 @@ mod walk;
 pub use balance::Balance;
 pub use block::{
     Act, Attention, Carry, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Mha, Mla, Output, QkNorm,
-    Residual, Rope, Router, Score, SharedAt, Wiring,
+    Residual, Rope, Router, Score, SharedAt, SharedGate, Wiring,
 };
 pub use budget::{Comparison, Conditions, Rule, Target};
 pub use figure::{Figure, Unit};
@@ -87,7 +87,10 @@ pub use model::{Layer, Model, Rms, Stack, Tokens};
 pub use params::{Init, Param, Tensors};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use train::{AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train};
-pub use verify::{Bounds, Field, Place, Verified, Violation, ViolationKind, bounds, verify, verify_train};
+pub use verify::{
+    Bounds, Field, Place, Verified, Violation, ViolationKind, bounds, verify, verify_attention, verify_ffn,
+    verify_train,
+};
 pub use walk::{Sink, Site, walk};
 
 /// The version of every JSON document this workspace writes.

@@ -146,7 +146,7 @@ fn coe(b: &Coe) -> String {
     };
     format!(
         "coe(iter={}, k={k}, experts={}, shared={}, hidden={}, act={}, residual={}, gate={}, norm={}, \
-         shared_at={}, router={router}, balance={balance})",
+         shared_at={}, shared_gate={}, router={router}, balance={balance})",
         b.iter,
         b.experts,
         b.shared,
@@ -155,7 +155,8 @@ fn coe(b: &Coe) -> String {
         b.residual.word(),
         b.gate.word(),
         b.norm.word(),
-        b.shared_at.word()
+        b.shared_at.word(),
+        b.shared_gate.word()
     )
 }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use crate::{
     Amount, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Mha, Mla, Model, Residual,
-    Rope, ScheduleShape, Tokenizer, Train,
+    Rope, ScheduleShape, SharedGate, Tokenizer, Train,
 };
 
 /// A value that [`verify`] accepted. Nothing else makes one.
@@ -140,6 +140,8 @@ pub enum ViolationKind {
         /// Its word.
         word: &'static str,
     },
+    /// A gate for shared experts where there are none.
+    SharedGateNeedsShared,
     /// A tokenizer with more tokens than the model has.
     VocabTooSmall {
         /// Tokens of the tokenizer.
@@ -165,6 +167,36 @@ pub enum ViolationKind {
     InconsistentStack,
 }
 
+impl Violation {
+    /// The fields of its block that it was judged by, as dotted paths. Where one of them has no
+    /// value, because of an earlier error, the judgement means nothing.
+    pub fn reads(&self) -> &[&'static str] {
+        match &self.kind {
+            // A ramp of YaRN ends below where it begins.
+            ViolationKind::OutOfRange { .. } if self.field.path == "rope.beta_slow" => {
+                &["rope.beta_slow", "rope.beta_fast"]
+            }
+            ViolationKind::KExceedsExperts { .. } => &["k", "experts"],
+            ViolationKind::KListLength { .. } => &["k", "iter"],
+            ViolationKind::KListFrozen => &["k", "gate"],
+            ViolationKind::ResidualNeedsNormOnce { .. } => &["residual", "norm"],
+            ViolationKind::KvHeadsDivideHeads { .. } => &["heads", "kv_heads"],
+            ViolationKind::GroupsDivideExperts { .. } => &["experts", "router.groups"],
+            ViolationKind::KeepExceedsGroups { .. } => &["router.groups", "router.keep"],
+            ViolationKind::KExceedsKept { .. } => &["k", "experts", "router.groups", "router.keep"],
+            ViolationKind::Top2NeedsTwo => &["experts", "router.groups", "router.group_score"],
+            ViolationKind::SharedGateNeedsShared => &["shared", "shared_gate"],
+            ViolationKind::AccumulateDividesBatch { .. } => &["accumulate", "batch"],
+            ViolationKind::OutOfRange { .. }
+            | ViolationKind::RotaryWidthOdd { .. }
+            | ViolationKind::DuplicateBalance { .. }
+            | ViolationKind::VocabTooSmall { .. }
+            | ViolationKind::TrainContextExceedsModel { .. }
+            | ViolationKind::InconsistentStack => std::slice::from_ref(&self.field.path),
+        }
+    }
+}
+
 impl ViolationKind {
     /// The code of every kind, in the order of the variants.
     pub const CODES: &[&str] = &[
@@ -180,6 +212,7 @@ impl ViolationKind {
         "coec::verify::k_exceeds_kept",
         "coec::verify::top2_needs_two",
         "coec::verify::duplicate_balance",
+        "coec::verify::shared_gate_needs_shared",
         "coec::verify::vocab_too_small",
         "coec::verify::train_context_exceeds_model",
         "coec::verify::accumulate_divides_batch",
@@ -201,6 +234,7 @@ impl ViolationKind {
             Self::KExceedsKept { .. } => "coec::verify::k_exceeds_kept",
             Self::Top2NeedsTwo => "coec::verify::top2_needs_two",
             Self::DuplicateBalance { .. } => "coec::verify::duplicate_balance",
+            Self::SharedGateNeedsShared => "coec::verify::shared_gate_needs_shared",
             Self::VocabTooSmall { .. } => "coec::verify::vocab_too_small",
             Self::TrainContextExceedsModel { .. } => "coec::verify::train_context_exceeds_model",
             Self::AccumulateDividesBatch { .. } => "coec::verify::accumulate_divides_batch",
@@ -235,6 +269,7 @@ impl ViolationKind {
             }
             Self::Top2NeedsTwo => "group_score=top2 needs at least two experts a group".into(),
             Self::DuplicateBalance { word } => format!("`{word}` is given twice"),
+            Self::SharedGateNeedsShared => "there are no shared experts to gate".into(),
             Self::VocabTooSmall { tokens, vocab } => {
                 format!("a tokenizer of {tokens} tokens does not fit a vocabulary of {vocab}")
             }
@@ -265,6 +300,7 @@ impl ViolationKind {
             Self::KExceedsKept { eligible, .. } => format!("at most {eligible}"),
             Self::Top2NeedsTwo => "groups of one expert".into(),
             Self::DuplicateBalance { .. } => "given twice".into(),
+            Self::SharedGateNeedsShared => "needs shared experts".into(),
             Self::VocabTooSmall { vocab, .. } => format!("at most {vocab}"),
             Self::TrainContextExceedsModel { model, .. } => format!("at most {model}"),
             Self::AccumulateDividesBatch { batch, .. } => format!("must divide {batch}"),
@@ -304,6 +340,7 @@ impl ViolationKind {
             Self::KExceedsKept { .. } => "raise `keep`, lower `groups`, or lower `k`".into(),
             Self::Top2NeedsTwo => "use group_score=max, or fewer groups".into(),
             Self::DuplicateBalance { .. } => "keep one of them".into(),
+            Self::SharedGateNeedsShared => "give `shared` at least 1, or leave `shared_gate` out".into(),
             Self::VocabTooSmall { tokens, .. } => {
                 format!("raise the model's `vocab` to at least {tokens}, or use a smaller tokenizer")
             }
@@ -375,7 +412,7 @@ pub mod bounds {
 
 /// Checks `model`, returning it as verified or everything that is wrong with it.
 pub fn verify(model: Model) -> Result<Verified<Model>, Vec<Violation>> {
-    let mut check = Check { place: Place::Model, found: Vec::new() };
+    let mut check = Check::at(Place::Model);
     check.int("vocab", model.vocab, bounds::VOCAB);
     check.int("context", model.context, bounds::CONTEXT);
     check.int("dim", model.dim, bounds::DIM);
@@ -385,28 +422,42 @@ pub fn verify(model: Model) -> Result<Verified<Model>, Vec<Violation>> {
         check.push("layers", ViolationKind::InconsistentStack);
         return Err(check.found);
     }
+    let mut found = check.found;
     for (kind, layer) in model.layers.kinds().iter().enumerate() {
-        check.place = Place::Attention(kind);
-        match &layer.attention {
-            Attention::Mha(mha) => check.mha(mha),
-            Attention::Mla(mla) => check.mla(mla),
-        }
-        check.place = Place::Ffn(kind);
-        match &layer.ffn {
-            Ffn::Coe(coe) => check.coe(coe),
-            Ffn::Dense(dense) => check.dense(dense),
-        }
+        found.extend(verify_attention(&layer.attention, Place::Attention(kind)));
+        found.extend(verify_ffn(&layer.ffn, Place::Ffn(kind)));
     }
-    if check.found.is_empty() { Ok(Verified(model)) } else { Err(check.found) }
+    if found.is_empty() { Ok(Verified(model)) } else { Err(found) }
 }
 
-/// Checks a training block against the model it trains.
-pub fn verify_train(train: &Train, model: &Model) -> Vec<Violation> {
-    let mut check = Check { place: Place::Train, found: Vec::new() };
+/// Everything wrong with an attention block by itself; `place` is what the violations name.
+pub fn verify_attention(attention: &Attention, place: Place) -> Vec<Violation> {
+    let mut check = Check::at(place);
+    match attention {
+        Attention::Mha(mha) => check.mha(mha),
+        Attention::Mla(mla) => check.mla(mla),
+    }
+    check.found
+}
+
+/// Everything wrong with a feed-forward block by itself; `place` is what the violations name.
+pub fn verify_ffn(ffn: &Ffn, place: Place) -> Vec<Violation> {
+    let mut check = Check::at(place);
+    match ffn {
+        Ffn::Coe(coe) => check.coe(coe),
+        Ffn::Dense(dense) => check.dense(dense),
+    }
+    check.found
+}
+
+/// Checks a training block against the model it trains: its vocabulary and its context, as far
+/// as they are known.
+pub fn verify_train(train: &Train, vocab: Option<usize>, context: Option<usize>) -> Vec<Violation> {
+    let mut check = Check::at(Place::Train);
     check.int("steps", train.steps, bounds::STEPS);
-    check.int("batch", train.batch, bounds::BATCH);
-    check.int("context", train.context, bounds::CONTEXT);
-    check.int("accumulate", train.accumulate, bounds::BATCH);
+    let batch = check.int("batch", train.batch, bounds::BATCH);
+    let inside = check.int("context", train.context, bounds::CONTEXT);
+    let accumulate = check.int("accumulate", train.accumulate, bounds::BATCH);
     check.real("optimizer.lr", train.optimizer.lr, bounds::LR);
     check.real("optimizer.betas", train.optimizer.betas[0], bounds::BETA);
     check.real("optimizer.betas", train.optimizer.betas[1], bounds::BETA);
@@ -419,28 +470,26 @@ pub fn verify_train(train: &Train, model: &Model) -> Vec<Violation> {
     }
     check.int("eval.every", train.eval.every, bounds::STEPS);
     check.int("eval.batches", train.eval.batches, bounds::STEPS);
-    if !check.found.is_empty() {
-        return check.found;
+    if let Some(model) = context.filter(|&model| inside && train.context > model) {
+        check.push("context", ViolationKind::TrainContextExceedsModel { train: train.context, model });
     }
-    if train.context > model.context {
-        let kind = ViolationKind::TrainContextExceedsModel { train: train.context, model: model.context };
-        check.push("context", kind);
-    }
-    if !train.batch.is_multiple_of(train.accumulate) {
+    if batch && accumulate && !train.batch.is_multiple_of(train.accumulate) {
         let kind = ViolationKind::AccumulateDividesBatch { accumulate: train.accumulate, batch: train.batch };
         check.push("accumulate", kind);
     }
-    let tokens = match &train.tokenizer {
+    let tokens = match train.tokenizer {
         Tokenizer::Bytes => Some(256),
-        Tokenizer::Bpe { vocab } => Some(*vocab),
+        // The 256 bytes and the separator are always there.
+        Tokenizer::Bpe { vocab } => {
+            let bounds = Bounds { min: 257.0, max: bounds::VOCAB.max };
+            check.int("tokenizer.vocab", vocab, bounds).then_some(vocab)
+        }
         Tokenizer::File { .. } => None,
     };
-    if let Some(tokens) = tokens.filter(|&tokens| tokens > model.vocab) {
-        check.push("tokenizer", ViolationKind::VocabTooSmall { tokens, vocab: model.vocab });
-    }
-    if let Tokenizer::Bpe { vocab } = train.tokenizer {
-        // The 256 bytes and the separator are always there.
-        check.int("tokenizer.vocab", vocab, Bounds { min: 257.0, max: bounds::VOCAB.max });
+    if let (Some(tokens), Some(vocab)) = (tokens, vocab)
+        && tokens > vocab
+    {
+        check.push("tokenizer", ViolationKind::VocabTooSmall { tokens, vocab });
     }
     check.found
 }
@@ -451,6 +500,10 @@ struct Check {
 }
 
 impl Check {
+    fn at(place: Place) -> Self {
+        Self { place, found: Vec::new() }
+    }
+
     fn push(&mut self, path: &'static str, kind: ViolationKind) {
         self.found.push(Violation { field: Field { place: self.place, path }, kind });
     }
@@ -543,6 +596,9 @@ impl Check {
         if coe.norm != ChainNorm::Once && matches!(coe.residual, Residual::Both | Residual::Delta) {
             let kind = ViolationKind::ResidualNeedsNormOnce { residual: coe.residual, norm: coe.norm };
             self.push("residual", kind);
+        }
+        if coe.shared == 0 && coe.shared_gate != SharedGate::None {
+            self.push("shared_gate", ViolationKind::SharedGateNeedsShared);
         }
         for (i, balance) in coe.balance.iter().enumerate() {
             match *balance {

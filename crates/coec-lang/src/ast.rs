@@ -10,6 +10,8 @@ pub(crate) struct File {
     pub trains: Vec<Train>,
     pub lets: Vec<Let>,
     pub blocks: Vec<Block>,
+    /// Whether there are items that could not be read at all, whose names nobody knows.
+    pub broken: bool,
 }
 
 /// `model name extends "path" { fields }`.
@@ -19,6 +21,8 @@ pub(crate) struct Model {
     pub name: Name,
     pub extends: Option<Text>,
     pub fields: Vec<Field>,
+    /// Whether some of it could not be read.
+    pub broken: bool,
 }
 
 /// `budget name { rules }`.
@@ -35,6 +39,8 @@ pub(crate) struct Train {
     pub at: Span,
     pub name: Option<Name>,
     pub fields: Vec<Field>,
+    /// Whether some of it could not be read.
+    pub broken: bool,
 }
 
 /// `let name = value`.
@@ -107,6 +113,8 @@ pub(crate) enum ValueKind {
     Text(String),
     List(Vec<Value>),
     Word(Word),
+    /// Nothing that can be told; what is wrong with it has been said.
+    Unknown,
 }
 
 /// `name` or `name(args)`.
@@ -157,6 +165,7 @@ impl Value {
             ValueKind::Number(text) => format!("the number `{}`", crate::suggest::shown(text)),
             ValueKind::Text(_) => "a string".into(),
             ValueKind::List(_) => "a list".into(),
+            ValueKind::Unknown => "an unknown value".into(),
             ValueKind::Word(word) if word.args.is_some() => {
                 format!("the block `{}(...)`", crate::suggest::shown(&word.name.text))
             }
@@ -167,7 +176,7 @@ impl Value {
     /// How many values there are in it, itself included.
     pub fn size(&self) -> usize {
         1 + match &self.kind {
-            ValueKind::Number(_) | ValueKind::Text(_) => 0,
+            ValueKind::Number(_) | ValueKind::Text(_) | ValueKind::Unknown => 0,
             ValueKind::List(values) => values.iter().map(Value::size).sum(),
             ValueKind::Word(word) => word.args.iter().flatten().map(|arg| arg.value.size()).sum(),
         }

@@ -159,7 +159,7 @@ impl<'s> Search<'s> {
         let (mut found, mut fuel) = (Found::default(), Fuel::default());
         let mut cx = Cx { scopes: &self.spec.scopes, found: &mut found, fuel: &mut fuel };
         cx.set(&set, &mut draft, &mut train);
-        cx.model(&draft)
+        cx.model(&draft).model
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) fn model(source: SourceId, text: &str) -> Result<Model, &'static str>
         value: Value { kind: ValueKind::Word(coe), span: whole },
     };
     Ok(Model {
+        broken: false,
         doc: format!("{text} as the paper counts: {experts} routed + 1 shared."),
         name: Name { text: name, span: whole },
         extends: None,

@@ -7,11 +7,13 @@ use crate::source::{SourceId, Span};
 /// Brackets that may stand inside each other.
 pub(crate) const MAX_NESTING: usize = 64;
 
-/// What the pass finds in a text it accepts.
+/// What the pass finds.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     /// `///` comments, in order, without the marks: where each begins, and its text.
     docs: Vec<(usize, String)>,
+    /// Up to where every bracket has its partner: all of a text without errors.
+    pub complete: usize,
 }
 
 impl Scan {
@@ -24,68 +26,149 @@ impl Scan {
     }
 }
 
-/// Passes over `text` once.
-pub(crate) fn scan(source: SourceId, text: &str) -> Result<Scan, ParseError> {
+/// Passes over `text` once, up to the first error.
+pub(crate) fn scan(source: SourceId, text: &str) -> (Scan, Option<ParseError>) {
     let bytes = text.as_bytes();
     let span = |start, end| Span::new(source, start, end);
-    let mut scan = Scan { docs: Vec::new() };
+    let mut scan = Scan::default();
     let mut open: Vec<usize> = Vec::new();
     let mut i = 0;
     while i < bytes.len() {
-        let rest = &text.as_bytes()[i..];
         match bytes[i] {
-            b'/' if rest.starts_with(b"//") => {
-                let end = rest.iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| i + n);
-                let line = &text[i..end];
-                if let Some(doc) = line.strip_prefix("///").filter(|doc| !doc.starts_with('/')) {
-                    let doc = doc.strip_prefix(' ').unwrap_or(doc);
-                    scan.docs.push((i, doc.strip_suffix('\r').unwrap_or(doc).to_string()));
-                }
-                i = end;
-                continue;
-            }
-            b'/' if rest.starts_with(b"/*") => match text[i + 2..].find("*/") {
-                Some(n) => {
-                    i += n + 4;
+            b'/' | b'"' => match skipped(bytes, i) {
+                Skipped::Nothing => {}
+                Skipped::Until(end) => {
+                    let doc = text[i..end].strip_prefix("///").filter(|doc| !doc.starts_with('/'));
+                    if let Some(doc) = doc {
+                        let doc = doc.strip_prefix(' ').unwrap_or(doc);
+                        scan.docs.push((i, doc.strip_suffix('\r').unwrap_or(doc).to_string()));
+                    }
+                    i = end;
                     continue;
                 }
-                None => return Err(ParseError::UnterminatedComment { at: span(i, i + 2) }),
+                Skipped::Endless if bytes[i] == b'"' => {
+                    return (scan, Some(ParseError::UnterminatedString { at: span(i, i + 1) }));
+                }
+                Skipped::Endless => {
+                    return (scan, Some(ParseError::UnterminatedComment { at: span(i, i + 2) }));
+                }
             },
-            b'"' => {
-                i = match end_of_string(bytes, i) {
-                    Some(end) => end,
-                    None => return Err(ParseError::UnterminatedString { at: span(i, i + 1) }),
-                };
-                continue;
-            }
             b'(' | b'[' | b'{' => {
                 open.push(i);
                 if open.len() > MAX_NESTING {
-                    return Err(ParseError::NestedTooDeep { at: span(i, i + 1), limit: MAX_NESTING });
+                    let error = ParseError::NestedTooDeep { at: span(i, i + 1), limit: MAX_NESTING };
+                    return (scan, Some(error));
                 }
             }
             close @ (b')' | b']' | b'}') => {
                 let opened = open.pop();
                 if opened.map(|at| closing(bytes[at])) != Some(close) {
-                    return Err(ParseError::UnmatchedBracket {
+                    let error = ParseError::UnmatchedBracket {
                         bracket: close as char,
                         at: span(i, i + 1),
                         expected: opened.map(|at| (closing(bytes[at]) as char, span(at, at + 1))),
-                    });
+                    };
+                    return (scan, Some(error));
+                }
+                if open.is_empty() {
+                    scan.complete = i + 1;
                 }
             }
             _ => {}
         }
         i += 1;
     }
-    match open.last() {
-        Some(&at) => Err(ParseError::UnclosedBracket {
-            bracket: bytes[at] as char,
-            expected: closing(bytes[at]) as char,
-            at: span(at, at + 1),
-        }),
-        None => Ok(scan),
+    let unclosed = open.last().map(|&at| ParseError::UnclosedBracket {
+        bracket: bytes[at] as char,
+        expected: closing(bytes[at]) as char,
+        at: span(at, at + 1),
+    });
+    if unclosed.is_none() {
+        scan.complete = text.len();
     }
+    (scan, unclosed)
+}
+
+/// What a comment or a string is to a reader of brackets and words.
+enum Skipped {
+    /// There is none here.
+    Nothing,
+    /// It ends before this offset.
+    Until(usize),
+    /// It does not end.
+    Endless,
+}
+
+/// The comment or string that begins at `i`.
+fn skipped(bytes: &[u8], i: usize) -> Skipped {
+    let rest = &bytes[i..];
+    let until = |end: Option<usize>| end.map_or(Skipped::Endless, Skipped::Until);
+    if rest.starts_with(b"//") {
+        Skipped::Until(rest.iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| i + n))
+    } else if rest.starts_with(b"/*") {
+        until(rest[2..].windows(2).position(|pair| pair == b"*/").map(|n| i + n + 4))
+    } else if rest.starts_with(b"\"") {
+        until(end_of_string(bytes, i))
+    } else {
+        Skipped::Nothing
+    }
+}
+
+/// The first byte of every word and every mark from `start` on, strings, comments
+/// and anything that is not ASCII left out.
+pub(crate) fn lexemes(text: &str, start: usize) -> impl Iterator<Item = (usize, u8)> + '_ {
+    let bytes = text.as_bytes();
+    let mut i = start;
+    std::iter::from_fn(move || {
+        loop {
+            let byte = *bytes.get(i)?;
+            match skipped(bytes, i) {
+                Skipped::Until(end) => i = end,
+                Skipped::Endless => return None,
+                Skipped::Nothing if is_word(byte) => {
+                    let at = i;
+                    i += bytes[i..].iter().position(|&b| !is_word(b)).unwrap_or(bytes.len() - i);
+                    return Some((at, byte));
+                }
+                Skipped::Nothing => {
+                    i += 1;
+                    if byte.is_ascii() && !byte.is_ascii_whitespace() {
+                        return Some((i - 1, byte));
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Whether a byte may stand in a word.
+pub(crate) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// The word that begins at `at`; empty if none does.
+pub(crate) fn word_at(text: &str, at: usize) -> &str {
+    let rest = &text[at..];
+    let end = rest.bytes().position(|b| !is_word(b)).unwrap_or(rest.len());
+    if rest.starts_with(|c: char| c.is_ascii_digit()) { "" } else { &rest[..end] }
+}
+
+/// The offset behind the white space and comments that begin at `at`.
+pub(crate) fn behind_blanks(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut i = at;
+    while i < bytes.len() {
+        if let (b'/', Skipped::Until(end)) = (bytes[i], skipped(bytes, i)) {
+            i = end;
+        } else if bytes[i].is_ascii_whitespace() {
+            i += 1;
+        } else if text[i..].starts_with('\u{FEFF}') {
+            i += '\u{FEFF}'.len_utf8();
+        } else {
+            break;
+        }
+    }
+    i
 }
 
 fn closing(open: u8) -> u8 {
@@ -114,7 +197,7 @@ mod tests {
     use super::*;
 
     fn code(text: &str) -> Option<&'static str> {
-        scan(SourceId(0), text).err().map(|error| error.code())
+        scan(SourceId(0), text).1.map(|error| error.code())
     }
 
     #[test]
@@ -142,8 +225,25 @@ mod tests {
     }
 
     #[test]
+    fn whole_items_are_told_from_the_rest() {
+        let complete = |text: &str| scan(SourceId(0), text).0.complete;
+        assert_eq!(complete("a {} b { ( } c {}"), 4);
+        assert_eq!(complete("a {} b { \"x"), 4);
+        assert_eq!(complete("a {} b"), 6);
+        assert_eq!(complete("]"), 0);
+    }
+
+    #[test]
+    fn lexemes_are_words_and_marks() {
+        let bytes: Vec<u8> = lexemes("ab = \"x y\" // c\n(d /* e */)", 0).map(|(_, byte)| byte).collect();
+        assert_eq!(bytes, b"a=(d)");
+        assert_eq!(behind_blanks(" // a\n /* b */ c", 0), 15);
+        assert_eq!((word_at("ab c", 0), word_at("1a", 0), word_at("=", 0)), ("ab", "", ""));
+    }
+
+    #[test]
     fn docs_are_kept_with_their_place() {
-        let scan = scan(SourceId(0), "/// a\n///\n///  b\r\n//// no\n// no\nmodel /// c").unwrap();
+        let scan = scan(SourceId(0), "/// a\n///\n///  b\r\n//// no\n// no\nmodel /// c").0;
         assert_eq!(scan.doc(0, 30), "a\n\n b");
         assert_eq!(scan.doc(30, 99), "c");
     }

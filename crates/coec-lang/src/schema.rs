@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use coec_ir::{Act, ChainNorm, Gate, GroupScore, Precision, QkNorm, Residual, SharedAt};
+use coec_ir::{Act, ChainNorm, Gate, GroupScore, Precision, QkNorm, Residual, SharedAt, SharedGate};
 
 /// A block: `word(fields)`, or `model` and `train` with braces.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ macro_rules! words {
         })*
     };
 }
-words!(Act, ChainNorm, Gate, GroupScore, Precision, QkNorm, Residual, SharedAt);
+words!(Act, ChainNorm, Gate, GroupScore, Precision, QkNorm, Residual, SharedAt, SharedGate);
 
 /// Every word of an enum.
 pub(crate) fn words<T: Words>() -> Vec<&'static str> {
@@ -212,6 +212,7 @@ pub static FFNS: &[Block] = &[
             field("gate", Kind::Word(words::<Gate>), Default::Word("independent")),
             field("norm", Kind::Word(words::<ChainNorm>), Default::Word("once")),
             field("shared_at", Kind::Word(words::<SharedAt>), Default::Word("each")),
+            field("shared_gate", Kind::Word(words::<SharedGate>), Default::Word("none")),
             field("router", Kind::Block(ROUTERS), Default::Word("softmax")),
             field("balance", Kind::Blocks(BALANCES), Default::Word("none")),
         ],
@@ -225,6 +226,7 @@ pub static FFNS: &[Block] = &[
             field("hidden", Count, HIDDEN),
             field("act", Kind::Word(words::<Act>), ACT),
             field("shared_at", Kind::Word(words::<SharedAt>), Default::Word("each")),
+            field("shared_gate", Kind::Word(words::<SharedGate>), Default::Word("none")),
             field("router", Kind::Block(ROUTERS), Default::Word("softmax")),
             field("balance", Kind::Blocks(BALANCES), Default::Word("none")),
         ],

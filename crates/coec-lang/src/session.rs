@@ -66,10 +66,11 @@ pub(crate) struct Memory {
 
 /// A file that was read before.
 #[derive(Debug)]
-enum Cached {
-    Unit(Arc<Unit>),
+struct Cached {
+    /// What could be read of it.
+    unit: Option<Arc<Unit>>,
     /// What is wrong with it, to be said again to whoever names it.
-    Problems(Vec<Problem>),
+    problems: Vec<Problem>,
 }
 
 /// Reading: what is known, where more comes from, and what is wrong.
@@ -98,8 +99,12 @@ impl<'l> Session<'l> {
         }
         let dir = self.memory.sources.get(at.source).dir.clone();
         let model = self.model(text, &dir, at)?;
-        let draft = Draft::new(self.ancestry(model)?);
-        let model = Arc::new(self.cx(&mut Fuel::default()).model(&draft)?);
+        let chain = self.ancestry(model)?;
+        if !chain.iter().all(|model| model.unit.sound) {
+            return None;
+        }
+        let draft = Draft::new(chain);
+        let model = Arc::new(self.cx(&mut Fuel::default()).model(&draft).model?);
         self.memory.targets.insert(key, model.clone());
         Some(model)
     }
@@ -116,6 +121,8 @@ impl<'l> Session<'l> {
         let Some(name) = name else { return Some((unit, None)) };
         match unit.model(name) {
             Some(index) => Some((unit, Some(index))),
+            // It may be one of those that could not be read.
+            None if unit.broken => None,
             None => {
                 self.found.push(unknown_model(&unit, name, at));
                 None
@@ -129,6 +136,8 @@ impl<'l> Session<'l> {
         match index {
             Some(index) => Some(ModelRef { unit, index }),
             None if unit.models.len() == 1 => Some(ModelRef { unit, index: 0 }),
+            // Which models there are is not known.
+            None if unit.broken || unit.models.is_empty() => None,
             None => {
                 let names = unit.models.iter().map(|model| model.name.text.clone()).collect();
                 self.found.push(ResolveError::SeveralModels { path: unit.name.clone(), names, at });
@@ -163,25 +172,19 @@ impl<'l> Session<'l> {
 
     fn unit(&mut self, path: &str, dir: &Path, at: Span) -> Option<Arc<Unit>> {
         let path = normal(&dir.join(path));
-        match self.memory.units.get(&path) {
-            Some(Cached::Unit(unit)) => return Some(unit.clone()),
-            Some(Cached::Problems(problems)) => {
-                problems.iter().for_each(|problem| self.found.push(problem.clone()));
-                return None;
-            }
-            None => {}
+        if let Some(cached) = self.memory.units.get(&path) {
+            cached.problems.iter().for_each(|problem| self.found.push(problem.clone()));
+            return cached.unit.clone();
         }
         let outer = std::mem::take(&mut self.found);
         let unit = self.read(&path, at);
         let inner = std::mem::replace(&mut self.found, outer);
-        let cached = match &unit {
-            Some(unit) => Some(Cached::Unit(unit.clone())),
-            // A problem that points at who asked is another one for whoever asks next.
-            None if inner.problems().iter().any(|problem| problem.labels()[0].0 == at) => None,
-            None => Some(Cached::Problems(inner.problems().to_vec())),
-        };
+        // A problem that points at who asked is another one for whoever asks next.
+        if unit.is_some() || inner.problems().iter().all(|problem| problem.labels()[0].0 != at) {
+            let cached = Cached { unit: unit.clone(), problems: inner.problems().to_vec() };
+            self.memory.units.insert(path, cached);
+        }
         self.found.extend(inner);
-        self.memory.units.extend(cached.map(|cached| (path, cached)));
         unit
     }
 
@@ -211,22 +214,23 @@ impl<'l> Session<'l> {
         let source = self.memory.sources.add(name.clone(), text, dir);
         let text = self.memory.sources.get(source).clone();
         let before = self.found.count();
-        let file = parse::file(source, &text.text, &mut self.found)?;
+        let file = parse::file(source, &text.text, &mut self.found);
         let start = Span::new(source, 0, 0);
         let nothing = file.models.is_empty() && file.blocks.is_empty();
-        if nothing && file.budgets.is_empty() && file.trains.is_empty() && file.lets.is_empty() {
+        if nothing
+            && file.budgets.is_empty()
+            && file.trains.is_empty()
+            && file.lets.is_empty()
+            && !file.broken
+        {
             self.found.push(ReadError::Empty { path: name, at: start });
             return None;
         }
-        let unit = Unit::new(Some(path.to_path_buf()), name.clone(), source, file, &mut self.found);
-        if self.found.count() > before {
-            // Clashing names would only make errors that follow from them.
-            return None;
+        if nothing && !file.broken {
+            self.found.push(ResolveError::NoModel { path: name.clone(), at: start });
         }
-        if nothing {
-            self.found.push(ResolveError::NoModel { path: name, at: start });
-            return None;
-        }
+        let mut unit = Unit::new(Some(path.to_path_buf()), name, source, file, &mut self.found);
+        unit.sound = self.found.count() == before;
         let unit = Arc::new(unit);
         self.memory.scopes.set(source, &unit);
         Some(unit)
@@ -234,15 +238,15 @@ impl<'l> Session<'l> {
 
     fn notation(&mut self, text: &str) -> Option<Arc<Unit>> {
         let key = PathBuf::from(text);
-        if let Some(Cached::Unit(unit)) = self.memory.units.get(&key) {
-            return Some(unit.clone());
+        if let Some(cached) = self.memory.units.get(&key) {
+            return cached.unit.clone();
         }
         let source = self.memory.sources.add("argument", text, Path::new(""));
         match notation::model(source, text) {
             Ok(model) => {
                 let file = File { models: vec![model], ..File::default() };
                 let unit = Arc::new(Unit::new(None, text.to_string(), source, file, &mut self.found));
-                self.memory.units.insert(key, Cached::Unit(unit.clone()));
+                self.memory.units.insert(key, Cached { unit: Some(unit.clone()), problems: Vec::new() });
                 Some(unit)
             }
             Err(why) => {

@@ -13,7 +13,7 @@ use crate::error::ResolveError;
 use crate::loader::Loader;
 use crate::parse;
 use crate::resolve::budget::RuleAt;
-use crate::resolve::model::Draft;
+use crate::resolve::model::{Draft, Resolved};
 use crate::resolve::train::{Bases, TrainDraft};
 use crate::resolve::{Cx, Fuel};
 use crate::session::{Memory, ModelRef, Scopes, Session, unknown_model};
@@ -53,7 +53,7 @@ impl Spec {
         }
         let (mut found, mut fuel) = (Found::default(), Fuel::default());
         let mut cx = Cx { scopes: &self.scopes, found: &mut found, fuel: &mut fuel };
-        let train = cx.train(&self.train_draft, Some(&self.model));
+        let train = cx.train(&self.train_draft, Some(self.model.vocab), Some(self.model.context));
         finish(train, found, &self.sources)
     }
 
@@ -230,8 +230,8 @@ impl Blocks {
         for setting in settings {
             cx.set(setting, &mut draft, &mut train_draft);
         }
-        let model = cx.model(&draft);
-        let train = train_draft.is_explicit().then(|| cx.train(&train_draft, model.as_deref()));
+        let Resolved { model, vocab, context } = cx.model(&draft);
+        let train = train_draft.is_explicit().then(|| cx.train(&train_draft, vocab, context));
         let model = model?;
         let places = self.budgets_for.model(cx, &name, draft.at())?;
         let mut rules = Vec::new();
@@ -267,7 +267,7 @@ impl Blocks {
 impl Cx<'_> {
     /// Reports a budget or training block for a model there is none of.
     fn model_exists(&mut self, unit: &Unit, name: Option<&Name>) {
-        if let Some(name) = name.filter(|name| unit.model(&name.text).is_none()) {
+        if let Some(name) = name.filter(|name| !unit.broken && unit.model(&name.text).is_none()) {
             self.found.push(unknown_model(unit, &name.text, name.span));
         }
     }

@@ -1,6 +1,6 @@
 //! One file, read and indexed by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::ast::{Budget, File, Model, Name, Train, Value, ValueKind};
@@ -23,6 +23,12 @@ pub(crate) struct Unit {
     pub trains: Vec<Train>,
     lets: Vec<Binding>,
     lets_by_name: HashMap<String, usize>,
+    /// Words of the language that a let took for its name.
+    shadowed: HashSet<String>,
+    /// Whether there are items that could not be read at all, whose names nobody knows.
+    pub broken: bool,
+    /// Whether nothing is wrong with the shape and the names of the file.
+    pub sound: bool,
 }
 
 #[derive(Debug)]
@@ -38,13 +44,14 @@ struct Binding {
 impl Unit {
     /// Indexes a file, reporting names that clash.
     pub fn new(path: Option<PathBuf>, name: String, source: SourceId, file: File, found: &mut Found) -> Self {
-        let File { mut models, budgets, trains, lets, blocks } = file;
-        let alone = models.is_empty() && budgets.is_empty() && trains.is_empty() && lets.is_empty();
+        let File { mut models, budgets, trains, lets, blocks, broken } = file;
+        let alone =
+            !broken && models.is_empty() && budgets.is_empty() && trains.is_empty() && lets.is_empty();
         let several = blocks.len() > 1;
         for block in blocks {
             if alone && !several {
                 models.push(bare_model(&name, block));
-            } else if let ValueKind::Word(word) = &block.value.kind {
+            } else if !broken && let ValueKind::Word(word) = &block.value.kind {
                 found.push(ParseError::BlockNotAlone { word: word.name.text.clone(), at: word.name.span });
             }
         }
@@ -58,6 +65,9 @@ impl Unit {
             trains,
             lets: Vec::with_capacity(lets.len()),
             lets_by_name: HashMap::new(),
+            shadowed: HashSet::new(),
+            broken,
+            sound: true,
         };
         for (i, model) in unit.models.iter().enumerate() {
             let name = &model.name;
@@ -96,9 +106,15 @@ impl Unit {
         self.lets.iter().map(|binding| binding.name.text.as_str())
     }
 
+    /// Whether a name may be that of a let which errors left without a value.
+    pub fn may_be_lost(&self, name: &str) -> bool {
+        self.shadowed.contains(name) || self.broken && !schema::is_word(name)
+    }
+
     fn add_let(&mut self, binding: crate::ast::Let, found: &mut Found) {
         let crate::ast::Let { name, value } = binding;
         if schema::is_word(&name.text) {
+            self.shadowed.insert(name.text.clone());
             found.push(ResolveError::LetShadowsWord { name: name.text, at: name.span });
             return;
         }
@@ -142,16 +158,16 @@ impl Unit {
                     }
                     State::Open => {
                         found.push(self.circle(&path, used));
-                        broken.push(node);
+                        broken.push(used);
                     }
                     State::Done => {}
                 }
             }
         }
-        // A let in a circle has no value: its name is forgotten, and uses of it are not followed.
+        // A let in a circle has no value.
         for node in broken {
             self.lets[node].target = node;
-            self.lets[node].value.kind = ValueKind::List(Vec::new());
+            self.lets[node].value.kind = ValueKind::Unknown;
         }
     }
 
@@ -179,7 +195,7 @@ impl Unit {
     /// The lets used in a value.
     fn names_in(&self, value: &Value) -> Vec<usize> {
         match &value.kind {
-            ValueKind::Number(_) | ValueKind::Text(_) => Vec::new(),
+            ValueKind::Number(_) | ValueKind::Text(_) | ValueKind::Unknown => Vec::new(),
             ValueKind::List(values) => values.iter().flat_map(|value| self.names_in(value)).collect(),
             ValueKind::Word(word) => match &word.args {
                 None => self.lets_by_name.get(&word.name.text).copied().into_iter().collect(),
@@ -204,7 +220,8 @@ fn bare_model(file: &str, block: crate::ast::Block) -> Model {
         index: None,
         value: block.value,
     };
-    Model { doc: block.doc, name: Name { text: stem(file), span: at }, extends: None, fields: vec![field] }
+    let name = Name { text: stem(file), span: at };
+    Model { doc: block.doc, name, extends: None, fields: vec![field], broken: false }
 }
 
 /// A file's name without folders and extension, as an identifier.

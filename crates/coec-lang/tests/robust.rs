@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use coec_ir::cost::{Cost, Setting};
 use coec_ir::{
     Act, Attention, Balance, ChainNorm, Coe, Conditions, Dense, Ffn, Gate, GroupScore, Groups, Layer, Mha,
-    Mla, Model, QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, Stack, Tokens,
+    Mla, Model, QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, SharedGate, Stack, Tokens,
 };
 use coec_lang::{Diagnostics, MapLoader, Spec, check, load, load_one};
 use proptest::prelude::*;
@@ -145,6 +145,12 @@ fn traps() -> Vec<(&'static str, String)> {
             ),
         ),
         ("long names", format!("model {} {{ {} = 1 }}", "a".repeat(400_000), "b".repeat(400_000))),
+        ("wrong fields", format!("model a {{ {} }}", "dim : 8 ffn = ".repeat(60_000))),
+        ("wrong rules", format!("budget {{ {} }}", "params.total < 8 \n".repeat(50_000))),
+        ("wrong rules in a line", format!("budget {{ {} }}", "params.total < 8 ".repeat(50_000))),
+        ("wrong items", "model ( ) let x ".repeat(60_000)),
+        ("wrong models", "model a { dim } ".repeat(60_000)),
+        ("one wrong field among many", format!("model a {{ dim : {} }}", "ffn = 1 ".repeat(100_000))),
         ("trains", format!("model a {{ ffn=dense() }} {}", "train { } ".repeat(80_000))),
         (
             "extended",
@@ -199,14 +205,14 @@ fn nothing_is_quadratic() {
     }
 }
 
-/// The promised times. Others may be using the machine, so the best of a few runs counts.
+/// Ten times the text takes about ten times as long, and not a hundred times. How long exactly
+/// is for the benchmark `front_end` to say: here caches, and whoever else uses the machine, have room.
 #[test]
-#[cfg_attr(debug_assertions, ignore = "a promise about release builds")]
 fn time_grows_with_the_text() {
-    let best = |text: &str| (0..5).map(|_| through_the_whole_front_end(text)).min().unwrap_or_default();
-    let (small, large) = (best(&many_models(100 << 10)), best(&many_models((1 << 20) - 400)));
-    assert!(large < Duration::from_millis(500), "1 MiB took {large:?}");
-    assert!(large < 12 * small, "100 KiB took {small:?}, 1 MiB {large:?}");
+    let (small, large) = (many_models(100 << 10), many_models((1 << 20) - 400));
+    let runs = || (0..3).map(|_| (through_the_whole_front_end(&small), through_the_whole_front_end(&large)));
+    let (small, large) = runs().fold((Duration::MAX, Duration::MAX), |(a, b), (c, d)| (a.min(c), b.min(d)));
+    assert!(large < 40 * small, "100 KiB took {small:?}, 1 MiB {large:?}");
 }
 
 fn attention(dim: usize) -> impl Strategy<Value = Attention> {
@@ -252,10 +258,11 @@ fn ffn() -> impl Strategy<Value = Ffn> {
     let groups = proptest::option::of((1usize..3, select(&[GroupScore::Max, GroupScore::Top2])));
     let router = (select(&[Score::Softmax, Score::Sigmoid]), any::<bool>(), 0.0..10.0, groups);
     let shape = (1usize..5, 1usize..4, 0usize..3, 1usize..2048, select(&Act::ALL));
-    let words = (select(Residual::ALL), select(Gate::ALL), select(ChainNorm::ALL), select(SharedAt::ALL));
+    let at = (select(SharedAt::ALL), select(SharedGate::ALL));
+    let words = (select(Residual::ALL), select(Gate::ALL), select(ChainNorm::ALL), at);
     let coe =
         (shape, words, router, balance, any::<bool>()).prop_map(|(shape, words, router, balance, list)| {
-            let ((iter, k, shared, hidden, act), (residual, gate, norm, shared_at)) = (shape, words);
+            let ((iter, k, shared, hidden, act), (residual, gate, norm, at)) = (shape, words);
             let (score, renorm, scale, groups) = router;
             let once = matches!(residual, Residual::Both | Residual::Delta);
             let k = if list && gate != Gate::Frozen {
@@ -273,7 +280,8 @@ fn ffn() -> impl Strategy<Value = Ffn> {
                 residual,
                 gate,
                 norm: if once { ChainNorm::Once } else { norm },
-                shared_at,
+                shared_at: at.0,
+                shared_gate: if shared > 0 { at.1 } else { SharedGate::None },
                 router: Router {
                     score,
                     renorm,

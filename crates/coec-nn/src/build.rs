@@ -150,7 +150,8 @@ impl Sink for Build {
             w_out: make.stacked([block.experts, model.dim, block.hidden], w_out),
         };
         let shared = (block.shared > 0).then(|| make.mlp(&mut params, block.act));
-        self.push(Ffn::Chain(Chain { config: block.clone(), norms, routers, experts, shared }))
+        let shared_gate = block.gates_shared().then(|| make.one(params.next()));
+        self.push(Ffn::Chain(Chain { config: block.clone(), norms, routers, experts, shared, shared_gate }))
     }
 
     fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), BuildError> {

@@ -290,7 +290,11 @@ fn chain(block: &Chain, h: &mut [Vec<Row>]) -> Vec<Tensor<1>> {
                     y = y + expert(*e, u.clone()) * gate.clone();
                 }
                 if let Some(shared) = block.shared.as_ref().filter(|_| config.runs_shared(c)) {
-                    y = y + mlp(shared, u);
+                    let mut shared = mlp(shared, u.clone());
+                    if let Some(gate) = &block.shared_gate {
+                        shared = shared / ((-apply(&gate.val(), u)).exp() + 1.0);
+                    }
+                    y = y + shared;
                 }
                 z = match config.residual {
                     Residual::Inner | Residual::Both | Residual::Delta => z + y,

@@ -237,7 +237,7 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), stop: &AtomicBool) -> Res
     let measured = (timed_tokens > 0).then(|| {
         let throughput = timed_tokens as f64 / seconds;
         let experts = coec_kernels::flops::performed() - performed - eval_flops;
-        let others = 3.0 * (figure(model, setting, Figure::FlopsExecuted) - product_flops(model, setting));
+        let others = 3.0 * (figure(model, setting, Figure::FlopsExecuted) - product_flops(model));
         Measured {
             flops: experts as f64 / (stepped * tokens_per_step) as f64 + others,
             memory,
@@ -310,10 +310,9 @@ fn figure(model: &Verified<Model>, setting: Setting, figure: Figure) -> f64 {
 }
 
 /// FLOPs a token of the expert products, which the kernels count themselves.
-fn product_flops(model: &Verified<Model>, setting: Setting) -> f64 {
-    let cost = Cost::of(model, setting);
-    let kinds = model.layers.counted().zip(&cost.kinds);
-    kinds.map(|((layer, count), _)| (count as u128 * layer.ffn.product_flops(model.dim)) as f64).sum()
+fn product_flops(model: &Verified<Model>) -> f64 {
+    let kinds = model.layers.counted();
+    kinds.map(|(layer, count)| (count as u128 * layer.ffn.product_flops(model.dim)) as f64).sum()
 }
 
 fn peak_memory(job: &Job<'_>) -> u64 {

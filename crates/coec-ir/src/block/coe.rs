@@ -7,7 +7,7 @@ use super::{Act, Router};
 use crate::{
     Balance, Init, Param,
     cost::{Flops, binomial},
-    params::{mlp, router},
+    params::{linear, mlp, router},
 };
 
 /// A pool of experts used in `iter` sequential iterations.
@@ -33,6 +33,8 @@ pub struct Coe {
     pub norm: ChainNorm,
     /// In which iterations the shared experts run.
     pub shared_at: SharedAt,
+    /// What weighs their output.
+    pub shared_gate: SharedGate,
     /// From logits to experts and weights.
     pub router: Router,
     /// Balance terms; empty for none.
@@ -91,6 +93,16 @@ pub enum SharedAt {
     First,
     /// In the last only.
     Last,
+}
+
+/// What weighs the output of the shared experts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedGate {
+    /// Nothing: they are added as they are.
+    None,
+    /// `sigmoid(w . u_t)`, one `w` for all iterations (Qwen2-MoE).
+    Sigmoid,
 }
 
 /// What one iteration carries to the next.
@@ -179,6 +191,11 @@ impl Coe {
         (0..self.iter).filter(|&t| self.runs_shared(t)).count()
     }
 
+    /// Whether the output of the shared experts is weighed.
+    pub fn gates_shared(&self) -> bool {
+        self.shared > 0 && self.shared_gate == SharedGate::Sigmoid
+    }
+
     /// Whether a selection bias acts, and so whether each router carries one.
     pub fn has_bias(&self) -> bool {
         self.balance.iter().any(|b| matches!(b, Balance::Bias { .. }))
@@ -212,12 +229,13 @@ impl Coe {
         (self.act.projections() * dim) as u128 * self.hidden as u128
     }
 
-    /// Trained parameters: norms, routers, routed and shared experts.
+    /// Trained parameters: norms, routers, routed and shared experts, the gate of the shared ones.
     pub fn param_count(&self, dim: usize) -> u128 {
         let (d, e) = (dim as u128, self.experts as u128);
         self.norms() as u128 * d
             + self.routers() as u128 * e * d
             + (e + self.shared as u128) * self.expert_params(dim)
+            + if self.gates_shared() { d } else { 0 }
     }
 
     /// Parameters of the routed experts that a token cannot have used.
@@ -233,17 +251,19 @@ impl Coe {
     /// FLOPs per token of the whole chain.
     pub fn flops(&self, dim: usize) -> Flops {
         let router = 2 * (dim * self.experts) as u128 * self.routings() as u128;
-        Flops::exact(router + self.product_flops(dim))
+        let shared_gate = if self.gates_shared() { 2 * (dim * self.shared_runs()) as u128 } else { 0 };
+        Flops::exact(router + shared_gate + self.product_flops(dim))
     }
 
     /// Elements kept per token for the backward pass: the stream, every iteration's input and,
-    /// where each is normed, the state before; scores, gates, and the first product of every
-    /// expert called.
+    /// where each is normed, the state before; scores, gates, the first product of every expert
+    /// called, and, where it is weighed, the output of the shared ones.
     pub fn kept(&self, dim: usize) -> u128 {
         let (d, e, c) = (dim as u128, self.experts as u128, self.iter as u128);
         let inputs = if self.norm == ChainNorm::Once { d + c * d } else { 2 * c * d };
         let gates: u128 = self.k.iter().take(self.routings()).map(|&k| 4 * k as u128).sum();
-        inputs + self.routings() as u128 * 2 * e + gates + self.calls() * self.first_product()
+        let weighed = if self.gates_shared() { self.shared_runs() as u128 * (d + 1) } else { 0 };
+        inputs + self.routings() as u128 * 2 * e + gates + weighed + self.calls() * self.first_product()
     }
 
     /// Elements alive at once per token while the backward pass is in the expert product: rows of
@@ -274,6 +294,9 @@ impl Coe {
         }
         if self.shared > 0 {
             params.extend(mlp(&format!("{prefix}.shared_experts"), self.act, dim, self.shared * self.hidden));
+        }
+        if self.gates_shared() {
+            params.push(linear(format!("{prefix}.shared_expert_gate.weight"), 1, dim));
         }
         params
     }
@@ -327,3 +350,4 @@ words!(Residual { Inner => "inner", Outer => "outer", Both => "both", Delta => "
 words!(Gate { Independent => "independent", Tied => "tied", Frozen => "frozen" });
 words!(ChainNorm { Once => "once", Each => "each", Tied => "tied" });
 words!(SharedAt { Each => "each", First => "first", Last => "last" });
+words!(SharedGate { None => "none", Sigmoid => "sigmoid" });

@@ -9,7 +9,7 @@ mod rope;
 mod router;
 
 pub use act::Act;
-pub use coe::{Carry, ChainNorm, Coe, Gate, Output, Residual, SharedAt, Wiring};
+pub use coe::{Carry, ChainNorm, Coe, Gate, Output, Residual, SharedAt, SharedGate, Wiring};
 pub use dense::Dense;
 pub use mha::{Mha, QkNorm};
 pub use mla::Mla;

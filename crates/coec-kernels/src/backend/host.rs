@@ -148,3 +148,49 @@ fn sizes(x: &Shape, indices: &Shape, w_out: &Shape) -> Sizes {
 fn indices_u32<B: Host>(indices: IntTensor<B>) -> Vec<u32> {
     B::int_data(indices).iter::<i64>().map(|index| index as u32).collect()
 }
+
+/// Implements the expert kernels of a CPU backend with those on slices.
+macro_rules! kernels_on_slices {
+    ($backend:ty) => {
+        const _: () = {
+            use burn::backend::tensor::{FloatTensor, IntTensor};
+            use $crate::{
+                Act, ExpertKernels,
+                backend::{Forward, host},
+            };
+
+            impl ExpertKernels for $backend {
+                fn experts_forward(
+                    x: FloatTensor<Self>,
+                    indices: IntTensor<Self>,
+                    gates: FloatTensor<Self>,
+                    w_in: FloatTensor<Self>,
+                    w_out: FloatTensor<Self>,
+                    act: Act,
+                ) -> Forward<Self> {
+                    host::forward::<Self>(x, indices, gates, w_in, w_out, act)
+                }
+
+                fn experts_backward(
+                    output_grad: FloatTensor<Self>,
+                    x: FloatTensor<Self>,
+                    indices: IntTensor<Self>,
+                    gates: FloatTensor<Self>,
+                    w_in: FloatTensor<Self>,
+                    w_out: FloatTensor<Self>,
+                    hidden: FloatTensor<Self>,
+                    act: Act,
+                ) -> [FloatTensor<Self>; 4] {
+                    host::backward::<Self>(output_grad, x, indices, gates, w_in, w_out, hidden, act)
+                }
+
+                fn select_top_k(scores: FloatTensor<Self>, k: usize) -> IntTensor<Self> {
+                    host::select_top_k::<Self>(scores, k)
+                }
+            }
+
+            $crate::backend::expert_ops_without_tape!($backend);
+        };
+    };
+}
+pub(crate) use kernels_on_slices;

@@ -8,8 +8,8 @@ use burn::backend::{
 };
 use burn::tensor::{TensorData, read_sync};
 
-use super::{ExpertKernels, Forward, expert_ops_without_tape, host};
-use crate::{Act, cpu::Real};
+use super::host;
+use crate::cpu::Real;
 
 impl host::Host for NdArray {
     type Held = TensorData;
@@ -35,34 +35,4 @@ impl host::Host for NdArray {
     }
 }
 
-impl ExpertKernels for NdArray {
-    fn experts_forward(
-        x: FloatTensor<Self>,
-        indices: IntTensor<Self>,
-        gates: FloatTensor<Self>,
-        w_in: FloatTensor<Self>,
-        w_out: FloatTensor<Self>,
-        act: Act,
-    ) -> Forward<Self> {
-        host::forward::<Self>(x, indices, gates, w_in, w_out, act)
-    }
-
-    fn experts_backward(
-        output_grad: FloatTensor<Self>,
-        x: FloatTensor<Self>,
-        indices: IntTensor<Self>,
-        gates: FloatTensor<Self>,
-        w_in: FloatTensor<Self>,
-        w_out: FloatTensor<Self>,
-        hidden: FloatTensor<Self>,
-        act: Act,
-    ) -> [FloatTensor<Self>; 4] {
-        host::backward::<Self>(output_grad, x, indices, gates, w_in, w_out, hidden, act)
-    }
-
-    fn select_top_k(scores: FloatTensor<Self>, k: usize) -> IntTensor<Self> {
-        host::select_top_k::<Self>(scores, k)
-    }
-}
-
-expert_ops_without_tape!(NdArray);
+host::kernels_on_slices!(NdArray);

@@ -1,68 +1,60 @@
 //! `ffn`, `router`, `balance`.
 
 use coec_ir::{
-    Balance, ChainNorm, Coe, Dense, Ffn, Field, Gate, Groups, Place, Residual, Router, Score, Violation,
-    ViolationKind, bounds,
+    Act, Balance, ChainNorm, Coe, Dense, Ffn, Field, Gate, GroupScore, Groups, Place, Residual, Router,
+    Score, SharedAt, SharedGate, Violation, ViolationKind, bounds, verify_ffn,
 };
 
+use super::gaps::Gaps;
 use super::value::Counts;
 use super::{Call, Cx};
 use crate::error::{ResolveError, VerifyError};
+use crate::schema::FFN;
 
 impl Cx<'_> {
-    /// A feed-forward block.
+    /// A feed-forward block, with nothing wrong in it.
     pub fn ffn(&mut self, call: &Call) -> Option<Ffn> {
-        match call.block.word {
-            "coe" => self.coe(call).map(Ffn::Coe),
-            "moe" => self.moe(call).map(Ffn::Coe),
-            _ => self.dense(call).map(Ffn::Dense),
-        }
+        let mut gaps = Gaps::default();
+        let ffn = match call.block.word {
+            "dense" => Ffn::Dense(self.dense(call, &mut gaps)),
+            _ => Ffn::Coe(self.coe(call, &mut gaps)),
+        };
+        let violations = verify_ffn(&ffn, Place::Ffn(0));
+        self.accept(call, FFN, violations, &gaps).then_some(ffn)
     }
 
-    fn coe(&mut self, call: &Call) -> Option<Coe> {
-        let iter = self.count(call, "iter");
-        let residual = self.word(call, "residual");
-        let gate = self.word(call, "gate");
-        let norm = self.word(call, "norm");
-        self.chain(call, iter, residual, gate, norm)
+    fn dense(&mut self, call: &Call, gaps: &mut Gaps) -> Dense {
+        let (hidden, act) = (self.count(call, "hidden"), self.word(call, "act"));
+        Dense { hidden: gaps.or("hidden", hidden, 1), act: gaps.or("act", act, Act::Swiglu) }
     }
 
-    /// `moe` is the chain of one iteration in the ordinary pre-norm block.
-    fn moe(&mut self, call: &Call) -> Option<Coe> {
-        self.chain(call, Some(1), Some(Residual::Outer), Some(Gate::Independent), Some(ChainNorm::Once))
-    }
-
-    fn chain(
-        &mut self,
-        call: &Call,
-        iter: Option<usize>,
-        residual: Option<Residual>,
-        gate: Option<Gate>,
-        norm: Option<ChainNorm>,
-    ) -> Option<Coe> {
-        let k = self.counts(call, "k");
-        let experts = self.count(call, "experts");
-        let shared = self.count(call, "shared");
-        let hidden = self.count(call, "hidden");
-        let act = self.word(call, "act");
-        let shared_at = self.word(call, "shared_at");
-        let router = self.router(call);
-        let balance = self.balance(call);
-        let (iter, gate) = (iter?, gate?);
-        Some(Coe {
+    fn coe(&mut self, call: &Call, gaps: &mut Gaps) -> Coe {
+        let (iter, residual, gate, norm) = match call.block.word {
+            // `moe` is the chain of one iteration in the ordinary pre-norm block.
+            "moe" => (1, Residual::Outer, Gate::Independent, ChainNorm::Once),
+            _ => (
+                gaps.or("iter", self.count(call, "iter"), 1),
+                gaps.or("residual", self.word(call, "residual"), Residual::Inner),
+                gaps.or("gate", self.word(call, "gate"), Gate::Independent),
+                gaps.or("norm", self.word(call, "norm"), ChainNorm::Once),
+            ),
+        };
+        let k = gaps.or("k", self.counts(call, "k"), Counts::One(1));
+        Coe {
             iter,
-            k: self.k(k?, iter, gate),
-            experts: experts?,
-            shared: shared?,
-            hidden: hidden?,
-            act: act?,
-            residual: residual?,
+            k: self.k(k, iter, gate),
+            experts: gaps.or("experts", self.count(call, "experts"), 1),
+            shared: gaps.or("shared", self.count(call, "shared"), 0),
+            shared_gate: gaps.or("shared_gate", self.word(call, "shared_gate"), SharedGate::None),
+            hidden: gaps.or("hidden", self.count(call, "hidden"), 1),
+            act: gaps.or("act", self.word(call, "act"), Act::Swiglu),
+            residual,
             gate,
-            norm: norm?,
-            shared_at: shared_at?,
-            router: router?,
-            balance: balance?,
-        })
+            norm,
+            shared_at: gaps.or("shared_at", self.word(call, "shared_at"), SharedAt::Each),
+            router: self.router(call, gaps),
+            balance: gaps.or("balance", self.balance(call), Vec::new()),
+        }
     }
 
     /// One k for each iteration.
@@ -83,36 +75,39 @@ impl Cx<'_> {
         }
     }
 
-    fn dense(&mut self, call: &Call) -> Option<Dense> {
-        let hidden = self.count(call, "hidden");
-        let act = self.word(call, "act");
-        Some(Dense { hidden: hidden?, act: act? })
-    }
-
-    fn router(&mut self, outer: &Call) -> Option<Router> {
-        let call = self.block(outer, "router")?;
-        let score = Score::ALL.iter().copied().find(|score| score.word() == call.block.word);
-        let renorm = self.flag(&call, "renorm");
-        let scale = self.real(&call, "scale");
-        let groups = self.count_if_given(&call, "groups");
-        let keep = self.count_if_given(&call, "keep");
-        let group_score = self.word(&call, "group_score");
-        let groups = match (groups?, keep?) {
-            (None, None) if call.given("group_score").is_some() => {
-                return self.groups_need("group_score", "groups", &call);
-            }
-            (None, None) => None,
-            (Some(_), None) => return self.groups_need("groups", "keep", &call),
-            (None, Some(_)) => return self.groups_need("keep", "groups", &call),
-            (Some(groups), Some(keep)) => Some(Groups { groups, keep, score: group_score? }),
+    fn router(&mut self, outer: &Call, gaps: &mut Gaps) -> Router {
+        let Some(call) = self.block(outer, "router") else {
+            let none = Router { score: Score::Softmax, renorm: false, scale: 1.0, groups: None };
+            return gaps.or("router", None, none);
         };
-        Some(Router { score: score?, renorm: renorm?, scale: scale?, groups })
+        let score = Score::ALL.iter().copied().find(|score| score.word() == call.block.word);
+        Router {
+            score: gaps.or("router", score, Score::Softmax),
+            renorm: gaps.or("router.renorm", self.flag(&call, "renorm"), false),
+            scale: gaps.or("router.scale", self.real(&call, "scale"), 1.0),
+            groups: self.groups(&call, gaps),
+        }
     }
 
-    fn groups_need(&mut self, given: &'static str, missing: &'static str, call: &Call) -> Option<Router> {
-        let at = call.given(given).map_or(call.at, |value| value.span);
-        self.found.push(ResolveError::GroupsNeedKeep { given, missing, at });
-        None
+    fn groups(&mut self, call: &Call, gaps: &mut Gaps) -> Option<Groups> {
+        let groups = self.count_if_given(call, "groups");
+        let keep = self.count_if_given(call, "keep");
+        let score = gaps.or("router.group_score", self.word(call, "group_score"), GroupScore::Max);
+        let lone = match (groups, keep) {
+            (Some(None), Some(None)) if call.given("group_score").is_none() => return None,
+            (Some(None), Some(None)) => Some(("group_score", "groups")),
+            (Some(Some(_)), Some(None)) => Some(("groups", "keep")),
+            (Some(None), Some(Some(_))) => Some(("keep", "groups")),
+            _ => None,
+        };
+        if let Some((given, missing)) = lone {
+            let at = call.given(given).map_or(call.at, |value| value.span);
+            self.found.push(ResolveError::GroupsNeedKeep { given, missing, at });
+        }
+        // One group of which one is kept is no restriction.
+        let groups = gaps.or("router.groups", groups.flatten(), 1);
+        let keep = gaps.or("router.keep", keep.flatten(), 1);
+        Some(Groups { groups, keep, score })
     }
 
     fn balance(&mut self, outer: &Call) -> Option<Vec<Balance>> {

@@ -3,13 +3,14 @@
 pub(crate) mod attention;
 pub(crate) mod budget;
 pub(crate) mod ffn;
+pub(crate) mod gaps;
 pub(crate) mod locate;
 pub(crate) mod model;
 pub(crate) mod sets;
 pub(crate) mod train;
 pub(crate) mod value;
 
-use crate::ast::{Arg, Value, ValueKind};
+use crate::ast::{Arg, Name, Value, ValueKind};
 use crate::diagnostic::Found;
 use crate::error::ResolveError;
 use crate::schema::{self, Block, Default, Field};
@@ -76,18 +77,22 @@ pub(crate) struct Call<'v> {
     pub args: Vec<Option<&'v Value>>,
     /// Defaults of numbers that differ from the block's own.
     pub preset: &'static [(&'static str, f64)],
+    /// Fields that were given in a way nobody can read, misspelt for instance: they have neither
+    /// a value nor their default.
+    pub lost: Vec<usize>,
 }
 
 impl<'v> Call<'v> {
     /// A block without arguments: every field takes its default.
     pub fn bare(block: &'static Block, at: Span) -> Self {
-        Self { block, at, args: vec![None; block.fields.len()], preset: &[] }
+        Self { block, at, args: vec![None; block.fields.len()], preset: &[], lost: Vec::new() }
     }
 
-    /// A field with what it was given.
+    /// A field with what it was given; `None` if it is lost.
     pub fn field(&self, name: &str) -> Option<(&'static Field, Option<&'v Value>)> {
         let position = self.block.position(name)?;
-        Some((&self.block.fields[position], self.args[position]))
+        let lost = self.args[position].is_none() && self.lost.contains(&position);
+        (!lost).then(|| (&self.block.fields[position], self.args[position]))
     }
 
     /// What a field was given.
@@ -109,18 +114,24 @@ impl Cx<'_> {
 }
 
 impl<'a> Cx<'a> {
-    /// The value a name stands for, or the value itself.
+    /// The value a name stands for, or the value itself; `None` if it is not known.
     pub fn follow<'v>(&mut self, value: &'v Value) -> Option<&'v Value>
     where
         'a: 'v,
     {
-        match self.scopes.binding(value) {
+        let value = match self.scopes.binding(value) {
             Some((target, size)) => {
                 self.spend(size, value.span)?;
-                Some(target)
+                target
             }
-            None => Some(value),
-        }
+            None => value,
+        };
+        let lost = match &value.kind {
+            ValueKind::Unknown => true,
+            ValueKind::Word(word) => word.args.is_none() && self.scopes.may_be_lost(&word.name),
+            _ => false,
+        };
+        (!lost).then_some(value)
     }
 
     /// One of `blocks`, its arguments sorted to its fields.
@@ -164,7 +175,7 @@ impl<'a> Cx<'a> {
                 Some(key) => match block.position(&key.text) {
                     Some(position) => position,
                     None => {
-                        self.unknown_field(block, &key.text, key.span, None);
+                        call.lost.extend(self.unknown_field(block, &key.text, key.span, None));
                         continue;
                     }
                 },
@@ -181,8 +192,11 @@ impl<'a> Cx<'a> {
     /// Reports fields without a default that were left out.
     pub fn check_required(&mut self, call: &Call) {
         let missing: Vec<_> = std::iter::zip(call.block.fields, &call.args)
-            .filter(|(field, arg)| field.default == Default::Required && arg.is_none())
-            .map(|(field, _)| field.name.to_string())
+            .enumerate()
+            .filter(|(i, (field, arg))| {
+                field.default == Default::Required && arg.is_none() && !call.lost.contains(i)
+            })
+            .map(|(_, (field, _))| field.name.to_string())
             .collect();
         if !missing.is_empty() {
             self.found.push(ResolveError::MissingField {
@@ -194,10 +208,19 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Reports a field that `block` has not.
-    pub fn unknown_field(&mut self, block: &'static Block, name: &str, at: Span, note: Option<String>) {
+    /// Reports a field that `block` has not; the place of the one that was probably meant.
+    pub fn unknown_field(
+        &mut self,
+        block: &'static Block,
+        name: &str,
+        at: Span,
+        note: Option<String>,
+    ) -> Option<usize> {
+        let suggestion = suggest::nearest(name, block.fields.iter().map(|field| field.name));
+        let meant = suggestion.and_then(|name| block.position(name));
         if self.found.is_full() {
-            return self.found.omit();
+            self.found.omit();
+            return meant;
         }
         let candidates: Vec<String> = block.fields.iter().map(|field| field.name.to_string()).collect();
         let elsewhere = matches!(name, "iter" | "residual" | "gate" | "norm") && block.word == "moe";
@@ -207,11 +230,12 @@ impl<'a> Cx<'a> {
         self.found.push(ResolveError::UnknownField {
             name: suggest::shown(name),
             owner: owner(block),
-            suggestion: suggest::nearest(name, candidates.iter().map(String::as_str)).map(str::to_string),
+            suggestion: suggestion.map(str::to_string),
             candidates,
             note,
             at,
         });
+        meant
     }
 
     fn too_many(&mut self, block: &'static Block, at: Span) {
@@ -225,6 +249,11 @@ impl<'a> Cx<'a> {
 }
 
 impl Scopes {
+    /// Whether a name may be that of a let which errors left without a value.
+    fn may_be_lost(&self, name: &Name) -> bool {
+        self.of(name.span.source).is_some_and(|unit| unit.may_be_lost(&name.text))
+    }
+
     /// The value that a bare name stands for, with its size, if it is the name of a `let`.
     pub fn binding(&self, value: &Value) -> Option<(&Value, usize)> {
         match &value.kind {

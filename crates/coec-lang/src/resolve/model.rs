@@ -1,7 +1,8 @@
 //! `model`: the fields of a model and those it extends, put together.
 
 use coec_ir::{
-    Attention, Ffn, Layer, Model, Place, Rms, Stack, Tokens, Verified, Violation, ViolationKind, bounds,
+    Attention, Bounds, Ffn, Layer, Model, Place, Rms, Stack, Tokens, Verified, Violation, ViolationKind,
+    bounds,
 };
 
 use super::locate::{Located, locate};
@@ -52,6 +53,17 @@ impl Draft {
     }
 }
 
+/// What became of a draft.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    /// The model, if nothing is wrong with it.
+    pub model: Option<Verified<Model>>,
+    /// Its vocabulary, if that is known.
+    pub vocab: Option<usize>,
+    /// Its context, if that is known.
+    pub context: Option<usize>,
+}
+
 /// `ffn[...] = ...`, with how near to the model itself it stands.
 struct Override<'v> {
     level: usize,
@@ -62,14 +74,21 @@ struct Override<'v> {
 type Choice = Vec<Option<usize>>;
 
 impl<'a> Cx<'a> {
-    /// The model of a draft, verified.
-    pub fn model<'v>(&mut self, draft: &'v Draft) -> Option<Verified<Model>>
+    /// The model of a draft, as far as it has a meaning.
+    pub fn model<'v>(&mut self, draft: &'v Draft) -> Resolved
+    where
+        'a: 'v,
+    {
+        self.resolve(draft).unwrap_or_default()
+    }
+
+    fn resolve<'v>(&mut self, draft: &'v Draft) -> Option<Resolved>
     where
         'a: 'v,
     {
         let before = self.found.count();
         let mut args: Vec<Option<&'v Value>> = vec![None; MODEL.fields.len()];
-        let (mut attentions, mut ffns) = (Vec::new(), Vec::new());
+        let (mut attentions, mut ffns, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for (level, model) in draft.chain.iter().enumerate() {
             let fields = &model.model().fields;
             if level + 1 < draft.chain.len() {
@@ -77,21 +96,25 @@ impl<'a> Cx<'a> {
                 let overrides = fields.iter().filter(|field| field.index.is_some()).count();
                 self.spend(fields.len() + 8 * overrides, draft.at())?;
             }
-            self.fields(level, fields, &mut args, &mut attentions, &mut ffns);
+            self.fields(level, fields, &mut args, &mut attentions, &mut ffns, &mut lost);
+        }
+        let broken = draft.chain.iter().any(|model| model.model().broken);
+        if broken {
+            // Any field may be in the text that could not be read.
+            lost.extend(0..MODEL.fields.len());
         }
         draft.edits.apply(&mut args);
-        let call = self.braces(&MODEL, draft.at(), args);
+        let call = self.braces(&MODEL, draft.at(), args, lost);
 
-        let vocab = self.count(&call, "vocab");
-        let context = self.count(&call, "context");
-        let dim = self.count(&call, "dim");
-        let layers = self.layers(&call);
-        let norm = self.block(&call, "norm").and_then(|rms| self.real(&rms, "eps"));
+        let vocab = self.within(&call, "vocab", bounds::VOCAB);
+        let context = self.within(&call, "context", bounds::CONTEXT);
+        let dim = self.within(&call, "dim", bounds::DIM);
+        let layers = self.within(&call, "layers", bounds::LAYERS);
+        let eps = self.eps(&call);
         let embedding = self.block(&call, "embedding").and_then(|tokens| self.flag(&tokens, "tied"));
         let attention = self.block(&call, ATTENTION).and_then(|call| self.attention(&call, dim));
         let ffn = self.block(&call, FFN).and_then(|call| self.ffn(&call));
 
-        let layers_at = call.given("layers").map(|value| value.span);
         let mut special_attentions: Vec<Option<Attention>> = Vec::with_capacity(attentions.len());
         for o in &attentions {
             let call = self.bind(ATTENTION, schema::ATTENTIONS, &o.field.value);
@@ -102,14 +125,15 @@ impl<'a> Cx<'a> {
             let call = self.bind(FFN, schema::FFNS, &o.field.value);
             special_ffns.push(call.and_then(|call| self.ffn(&call)));
         }
-        let layers = layers?;
+        let known = Resolved { model: None, vocab, context };
+        let Some(layers) = layers else { return Some(known) };
+        let layers_at = call.given("layers").map(|value| value.span);
         let attention_of = self.choose(&attentions, layers, layers_at);
         let ffn_of = self.choose(&ffns, layers, layers_at);
-        let (attention, ffn) = (attention?, ffn?);
-        if self.found.count() > before {
-            return None;
+        if broken || self.found.count() > before {
+            return Some(known);
         }
-
+        let (attention, ffn) = (attention?, ffn?);
         let mut kinds: Vec<Layer> = Vec::new();
         let mut seen = std::collections::HashMap::new();
         let mut order = Vec::with_capacity(layers);
@@ -128,35 +152,25 @@ impl<'a> Cx<'a> {
             vocab: vocab?,
             context: context?,
             dim: dim?,
-            norm: Rms { eps: norm? },
+            norm: Rms { eps: eps? },
             embedding: Tokens { tied: embedding? },
             layers: Stack::from_layers(order.iter().map(|&kind| &kinds[kind])),
         };
-        // Where the blocks of each kind of layer come from.
-        let mut origins: Vec<Option<usize>> = vec![None; model.layers.kinds().len()];
-        for (layer, &kind) in model.layers.order().iter().enumerate() {
-            origins[kind].get_or_insert(layer);
-        }
-        let violations = match coec_ir::verify(model) {
-            Ok(model) => return Some(model),
-            Err(violations) => violations,
-        };
-        for violation in violations {
-            let origin = |kind: usize, choice: &Choice, overrides: &[Override<'v>], base: &str| {
-                let layer = origins.get(kind).copied().flatten();
-                match layer.and_then(|layer| choice[layer]) {
-                    Some(i) => Some(&overrides[i].field.value),
-                    None => call.given(base),
+        match coec_ir::verify(model) {
+            Ok(model) => Some(Resolved { model: Some(model), ..known }),
+            // Every part was verified by itself above, so that none of these is new.
+            Err(violations) => {
+                for violation in violations {
+                    let prefix = match violation.field.place {
+                        Place::Attention(_) => ATTENTION,
+                        Place::Ffn(_) => FFN,
+                        Place::Model | Place::Train => "",
+                    };
+                    self.violation(violation, prefix, &call);
                 }
-            };
-            let (prefix, value) = match violation.field.place {
-                Place::Attention(kind) => (ATTENTION, origin(kind, &attention_of, &attentions, ATTENTION)),
-                Place::Ffn(kind) => (FFN, origin(kind, &ffn_of, &ffns, FFN)),
-                Place::Model | Place::Train => ("", None),
-            };
-            self.violation(violation, prefix, value, &call);
+                Some(known)
+            }
         }
-        None
     }
 
     /// Sorts the fields of one model to those of the language.
@@ -167,6 +181,7 @@ impl<'a> Cx<'a> {
         args: &mut [Option<&'v Value>],
         attentions: &mut Vec<Override<'v>>,
         ffns: &mut Vec<Override<'v>>,
+        lost: &mut Vec<usize>,
     ) {
         let mut first: Vec<Option<Span>> = vec![None; args.len()];
         for field in fields {
@@ -179,7 +194,7 @@ impl<'a> Cx<'a> {
                         None => format!("did you mean `{home}`?"),
                     },
                 });
-                self.unknown_field(&MODEL, &name.text, name.span, note);
+                lost.extend(self.unknown_field(&MODEL, &name.text, name.span, note));
                 continue;
             };
             match &field.index {
@@ -203,17 +218,25 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// The number of layers, if a stack of so many can be made.
-    fn layers(&mut self, call: &Call) -> Option<usize> {
-        let layers = self.count(call, "layers")?;
-        let (value, bounds) = (layers as f64, bounds::LAYERS);
-        if (bounds.min..=bounds.max).contains(&value) {
-            return Some(layers);
+    /// A whole number of the model itself, inside its bounds.
+    fn within(&mut self, call: &Call, path: &'static str, bounds: Bounds) -> Option<usize> {
+        let n = self.count(call, path)?;
+        self.inside(call, path, n as f64, bounds).then_some(n)
+    }
+
+    fn eps(&mut self, call: &Call) -> Option<f64> {
+        let rms = self.block(call, "norm")?;
+        let eps = self.real(&rms, "eps")?;
+        self.inside(call, "norm.eps", eps, bounds::EPS).then_some(eps)
+    }
+
+    fn inside(&mut self, call: &Call, path: &'static str, value: f64, bounds: Bounds) -> bool {
+        let inside = (bounds.min..=bounds.max).contains(&value);
+        if !inside {
+            let field = coec_ir::Field { place: Place::Model, path };
+            self.violation(Violation { field, kind: ViolationKind::OutOfRange { value, bounds } }, "", call);
         }
-        let field = coec_ir::Field { place: Place::Model, path: "layers" };
-        let violation = Violation { field, kind: ViolationKind::OutOfRange { value, bounds } };
-        self.violation(violation, "", None, call);
-        None
+        inside
     }
 
     /// Which override each layer has. Nearer models win; within one model two are an error.
@@ -280,19 +303,15 @@ impl<'a> Cx<'a> {
         self.count_of("layer", &value)
     }
 
-    /// Reports a violation where the text says it: in the block `value`, or in a field of `call`.
-    pub fn violation(&mut self, violation: Violation, prefix: &str, value: Option<&Value>, call: &Call) {
+    /// Reports a violation of the block `call`, where the text says it.
+    pub fn violation(&mut self, violation: Violation, prefix: &str, call: &Call) {
         let path: Vec<&str> = violation.field.path.split('.').collect();
-        let missing = Located { at: call.at, defaulted: true };
-        let located = if prefix == ATTENTION || prefix == FFN {
-            value.map_or(missing, |value| locate(self.scopes, value, &path, &violation))
-        } else {
-            let value = path.first().and_then(|name| call.given(name));
-            value.map_or(missing, |value| locate(self.scopes, value, &path[1..], &violation))
+        let Located { at, defaulted } = match path.first().and_then(|name| call.given(name)) {
+            Some(value) => locate(self.scopes, value, &path[1..], &violation),
+            None => Located { at: call.at, defaulted: true },
         };
         let dot = if prefix.is_empty() { "" } else { "." };
         let field = format!("{prefix}{dot}{}", violation.field.path);
-        let Located { at, defaulted } = located;
         self.found.push(VerifyError { violation, field, at, defaulted });
     }
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use coec_ir::{
-    Act, AdamW, Attention, Data, Dense, Eval, Ffn, Layer, Mla, Model, Rms, Rope, Schedule, ScheduleShape,
-    Stack, Tokenizer, Tokens, Train, bounds, verify_train,
+    AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train, verify_train,
 };
 
+use super::gaps::Gaps;
 use super::{Call, Cx, Edits};
 use crate::ast::{Field, Value};
 use crate::error::ResolveError;
@@ -47,6 +47,11 @@ impl TrainDraft {
         self.block.is_some() || !self.edits.is_empty()
     }
 
+    /// Whether some of the block could not be read.
+    fn is_broken(&self) -> bool {
+        self.block.as_ref().is_some_and(|(unit, index)| unit.trains[*index].broken)
+    }
+
     fn fields(&self) -> &[Field] {
         self.block.as_ref().map_or(&[], |(unit, index)| &unit.trains[*index].fields)
     }
@@ -70,33 +75,20 @@ impl TrainDraft {
     }
 }
 
-/// A model that every training block fits.
-fn any_model() -> Model {
-    let dense = Ffn::Dense(Dense { hidden: 1, act: Act::Swiglu });
-    let rope = Rope::Rope { theta: 1.0 };
-    let mla = Mla { heads: 1, kv_rank: 1, q_rank: None, nope: 1, rope_dim: 2, value: 1, rope };
-    let layer = Layer { attention: Attention::Mla(mla), ffn: dense };
-    Model {
-        name: String::new(),
-        doc: String::new(),
-        vocab: bounds::VOCAB.max as usize,
-        context: bounds::CONTEXT.max as usize,
-        dim: 1,
-        norm: Rms { eps: 1.0 },
-        embedding: Tokens { tied: true },
-        layers: Stack::repeat(layer, 1),
-    }
-}
-
 impl<'a> Cx<'a> {
-    /// The training block of a draft, verified against the model it trains. Without
-    /// one, because the model has errors of its own, what can be checked still is.
-    pub fn train<'v>(&mut self, draft: &'v TrainDraft, model: Option<&Model>) -> Option<Train>
+    /// The training block of a draft, verified against the vocabulary and the context of the model
+    /// it trains, as far as errors in the model leave them known.
+    pub fn train<'v>(
+        &mut self,
+        draft: &'v TrainDraft,
+        vocab: Option<usize>,
+        context: Option<usize>,
+    ) -> Option<Train>
     where
         'a: 'v,
     {
-        let before = self.found.count();
         let mut args: Vec<Option<&'v Value>> = vec![None; TRAIN.fields.len()];
+        let mut lost = Vec::new();
         let mut first: Vec<Option<Span>> = vec![None; TRAIN.fields.len()];
         self.spend(draft.fields().len(), draft.at)?;
         for field in draft.fields() {
@@ -105,7 +97,7 @@ impl<'a> Cx<'a> {
                 let note = schema::MODEL
                     .position(&name.text)
                     .map(|_| format!("`{}` stands in `model NAME {{ }}`", name.text));
-                self.unknown_field(&TRAIN, &name.text, name.span, note);
+                lost.extend(self.unknown_field(&TRAIN, &name.text, name.span, note));
                 continue;
             };
             if let Some(index) = &field.index {
@@ -118,52 +110,29 @@ impl<'a> Cx<'a> {
             }
             args[position] = Some(&field.value);
         }
+        if draft.is_broken() {
+            // Any field may be in the text that could not be read.
+            lost.extend(0..TRAIN.fields.len());
+        }
         draft.edits.apply(&mut args);
-        let call = self.braces(&TRAIN, draft.at, args);
-
-        let data = self.data(&call);
-        let tokenizer = self.tokenizer(&call);
-        let steps = self.count(&call, "steps");
-        let batch = self.count(&call, "batch");
-        let context = self.count_if_given(&call, "context");
-        let accumulate = self.count(&call, "accumulate");
-        let optimizer = self.optimizer(&call);
-        let schedule = self.schedule(&call);
-        let precision = self.word(&call, "precision");
-        let seed = self.count(&call, "seed");
-        let eval = self.eval(&call);
-        if self.found.count() > before {
-            return None;
-        }
-        let any;
-        let model = match model {
-            Some(model) => model,
-            None => {
-                any = any_model();
-                &any
-            }
-        };
+        let call = self.braces(&TRAIN, draft.at, args, lost);
+        let mut gaps = Gaps::default();
+        let own_context = self.count_if_given(&call, "context").and_then(|given| given.or(context));
         let train = Train {
-            data: data?,
-            tokenizer: tokenizer?,
-            steps: steps?,
-            batch: batch?,
-            context: context?.unwrap_or(model.context),
-            accumulate: accumulate?,
-            optimizer: optimizer?,
-            schedule: schedule?,
-            precision: precision?,
-            seed: seed? as u64,
-            eval: eval?,
+            data: gaps.or("data", self.data(&call), Data::Builtin { name: String::new() }),
+            tokenizer: gaps.or("tokenizer", self.tokenizer(&call), Tokenizer::Bytes),
+            steps: gaps.or("steps", self.count(&call, "steps"), 1),
+            batch: gaps.or("batch", self.count(&call, "batch"), 1),
+            context: gaps.or("context", own_context, 1),
+            accumulate: gaps.or("accumulate", self.count(&call, "accumulate"), 1),
+            optimizer: self.optimizer(&call, &mut gaps),
+            schedule: self.schedule(&call, &mut gaps),
+            precision: gaps.or("precision", self.word(&call, "precision"), Precision::F32),
+            seed: gaps.or("seed", self.count(&call, "seed"), 0) as u64,
+            eval: gaps.or("eval", self.eval(&call), Eval { every: 1, batches: 1 }),
         };
-        let violations = verify_train(&train, model);
-        if violations.is_empty() {
-            return Some(train);
-        }
-        for violation in violations {
-            self.violation(violation, TRAIN.word, None, &call);
-        }
-        None
+        let violations = verify_train(&train, vocab, context);
+        (self.accept(&call, TRAIN.word, violations, &gaps) && !draft.is_broken()).then_some(train)
     }
 
     fn data(&mut self, outer: &Call) -> Option<Data> {
@@ -202,26 +171,35 @@ impl<'a> Cx<'a> {
         })
     }
 
-    fn optimizer(&mut self, outer: &Call) -> Option<AdamW> {
-        let call = self.block(outer, "optimizer")?;
-        let lr = self.real(&call, "lr");
-        let betas = self.pair(&call, "betas");
-        let eps = self.real(&call, "eps");
-        let weight_decay = self.real(&call, "weight_decay");
-        let clip = self.real(&call, "clip");
-        Some(AdamW { lr: lr?, betas: betas?, eps: eps?, weight_decay: weight_decay?, clip: clip? })
+    fn optimizer(&mut self, outer: &Call, gaps: &mut Gaps) -> AdamW {
+        let Some(call) = self.block(outer, "optimizer") else {
+            let none = AdamW { lr: 0.0, betas: [0.0; 2], eps: 1.0, weight_decay: 0.0, clip: 0.0 };
+            return gaps.or("optimizer", None, none);
+        };
+        AdamW {
+            lr: gaps.or("optimizer.lr", self.real(&call, "lr"), 0.0),
+            betas: gaps.or("optimizer.betas", self.pair(&call, "betas"), [0.0; 2]),
+            eps: gaps.or("optimizer.eps", self.real(&call, "eps"), 1.0),
+            weight_decay: gaps.or("optimizer.weight_decay", self.real(&call, "weight_decay"), 0.0),
+            clip: gaps.or("optimizer.clip", self.real(&call, "clip"), 0.0),
+        }
     }
 
-    fn schedule(&mut self, outer: &Call) -> Option<Schedule> {
-        let call = self.block(outer, "schedule")?;
-        let warmup = self.amount(&call, "warmup");
-        let shape = match call.block.word {
-            "constant" => Some(ScheduleShape::Constant),
-            "linear" => Some(ScheduleShape::Linear),
-            "wsd" => self.amount(&call, "decay").map(|decay| ScheduleShape::Wsd { decay }),
-            _ => Some(ScheduleShape::Cosine),
+    fn schedule(&mut self, outer: &Call, gaps: &mut Gaps) -> Schedule {
+        let none = Amount::Steps(0);
+        let Some(call) = self.block(outer, "schedule") else {
+            return gaps.or("schedule", None, Schedule { shape: ScheduleShape::Constant, warmup: none });
         };
-        Some(Schedule { shape: shape?, warmup: warmup? })
+        let warmup = gaps.or("schedule.warmup", self.amount(&call, "warmup"), none);
+        let shape = match call.block.word {
+            "constant" => ScheduleShape::Constant,
+            "linear" => ScheduleShape::Linear,
+            "wsd" => {
+                ScheduleShape::Wsd { decay: gaps.or("schedule.decay", self.amount(&call, "decay"), none) }
+            }
+            _ => ScheduleShape::Cosine,
+        };
+        Schedule { shape, warmup }
     }
 
     fn eval(&mut self, outer: &Call) -> Option<Eval> {

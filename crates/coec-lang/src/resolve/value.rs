@@ -30,15 +30,15 @@ impl<'a> Cx<'a> {
 
     /// A field that may be left out altogether.
     pub fn count_if_given(&mut self, call: &Call, name: &str) -> Option<Option<usize>> {
-        match call.given(name) {
-            Some(value) => self.count_of(name, value).map(Some),
-            None => Some(None),
+        match call.field(name)? {
+            (_, Some(value)) => self.count_of(name, value).map(Some),
+            (_, None) => Some(None),
         }
     }
 
     /// A field that holds a whole number or `none`.
     pub fn optional_count(&mut self, call: &Call, name: &str) -> Option<Option<usize>> {
-        let Some(value) = call.given(name) else { return Some(None) };
+        let Some(value) = call.field(name)?.1 else { return Some(None) };
         let value = self.follow(value)?;
         if is_word(value, "none") { Some(None) } else { self.count_of(name, value).map(Some) }
     }
@@ -344,8 +344,14 @@ impl<'a> Cx<'a> {
     }
 
     /// The call of a block that stands in braces, from the values of its fields.
-    pub fn braces<'v>(&mut self, block: &'static Block, at: Span, args: Vec<Option<&'v Value>>) -> Call<'v> {
-        let call = Call { block, at, args, preset: &[] };
+    pub fn braces<'v>(
+        &mut self,
+        block: &'static Block,
+        at: Span,
+        args: Vec<Option<&'v Value>>,
+        lost: Vec<usize>,
+    ) -> Call<'v> {
+        let call = Call { block, at, args, preset: &[], lost };
         self.check_required(&call);
         call
     }

@@ -1,7 +1,7 @@
 //! The Chain-of-Experts sublayer: score, route, dispatch, combine, C times.
 
-use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, activation};
 use coec_ir::{Carry, Coe, Gate, Output};
 
 use super::{
@@ -23,6 +23,8 @@ pub struct Chain {
     pub experts: Experts,
     /// The shared experts as one MLP of width S*F.
     pub shared: Option<Mlp>,
+    /// What weighs them, `[1, D]`.
+    pub shared_gate: Option<Param<Tensor<2>>>,
 }
 
 /// Which experts an iteration selected, and how often.
@@ -74,8 +76,10 @@ impl Chain {
                 }
             };
             let mut y = self.experts.forward(u.clone(), routing.indices.clone(), routing.gates.clone());
-            if let Some(shared) = self.shared.as_ref().filter(|_| config.runs_shared(iteration)) {
-                y = y + shared.forward(u);
+            if config.runs_shared(iteration)
+                && let Some(shared) = self.shared(u)
+            {
+                y = y + shared;
             }
             if wiring.output == Output::StreamPlusChange {
                 // Summed rather than taken as a difference: exact for one iteration.
@@ -99,6 +103,15 @@ impl Chain {
             },
         };
         (out.reshape([b, t, d]), observed)
+    }
+
+    /// The output of the shared experts for u `[N, D]`, weighed where they have a gate.
+    fn shared(&self, u: Tensor<2>) -> Option<Tensor<2>> {
+        let y = self.shared.as_ref()?.forward(u.clone()); // [N, D]
+        Some(match &self.shared_gate {
+            Some(gate) => y * activation::sigmoid(u.matmul(gate.val().transpose())), // [N, D] * [N, 1]
+            None => y,
+        })
     }
 }
 

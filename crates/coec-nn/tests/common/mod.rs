@@ -19,6 +19,7 @@ pub fn coe() -> Coe {
         gate: Gate::Independent,
         norm: ChainNorm::Once,
         shared_at: SharedAt::Each,
+        shared_gate: SharedGate::None,
         router: Router { score: Score::Softmax, renorm: false, scale: 1.0, groups: None },
         balance: vec![],
     }

@@ -14,7 +14,7 @@ use crate::{
 pub fn run(args: &CheckArgs) -> Result<Done, Failure> {
     let mut done = Done::Well;
     let mut documents = Vec::new();
-    let mut failed: Option<coec_lang::Diagnostics> = None;
+    let mut failed = false;
     for path in &args.spec.specs {
         // A wrong spec does not keep the others from being checked.
         let checked = load(path, &args.spec.set.sets, &Disk).and_then(|specs| {
@@ -35,21 +35,18 @@ pub fn run(args: &CheckArgs) -> Result<Done, Failure> {
             }
             Err(errors) if args.spec.json.json => {
                 documents.push(json!({ "spec": path, "errors": json_of(&errors) }));
-                failed = Some(errors);
+                failed = true;
             }
             Err(errors) => {
                 render::diagnostics(&errors);
-                failed = Some(errors);
+                failed = true;
             }
         }
     }
     if args.spec.json.json {
         print_json(&json!({ "schema": coec_ir::SCHEMA, "specs": documents }));
     }
-    match failed {
-        Some(_) => Err(Failure::Shown),
-        None => Ok(done),
-    }
+    if failed { Err(Failure::Shown) } else { Ok(done) }
 }
 
 /// Prints advice, violations, and one line of summary.

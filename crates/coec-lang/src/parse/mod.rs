@@ -1,0 +1,98 @@
+//! Text to syntax tree.
+
+mod build;
+mod recover;
+mod syntax;
+
+use pest::Parser;
+use pest::iterators::{Pair, Pairs};
+
+use self::build::{Builder, pieces};
+use self::syntax::syntax_error;
+use crate::ast::{Block, File, Name, Setting};
+use crate::diagnostic::Found;
+use crate::scan::scan;
+use crate::source::{SourceId, Span};
+
+#[derive(pest_derive::Parser)]
+#[grammar = "../../../grammar/coe.pest"]
+struct Grammar;
+
+type Piece<'i> = Pair<'i, Rule>;
+
+/// Reads a file. What has no readable shape is reported and left out.
+pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
+    let mut file = File::default();
+    let (scan, error) = scan(source, text);
+    if let Some(error) = error {
+        found.push(error);
+        file.broken = true;
+    }
+    // Behind an unmatched bracket nobody can tell what is inside what.
+    let text = &text[..scan.complete];
+    let (mut start, mut doc_from) = (0, 0);
+    loop {
+        let pair = match parse(Rule::next, text, start) {
+            Ok(pairs) => pairs,
+            Err(error) => {
+                let at = syntax::place(start, &error);
+                found.push(syntax_error(Rule::next, source, text, start, &error));
+                if found.is_full() {
+                    file.broken = true;
+                    return file;
+                }
+                let item = recover::item(source, text, start, at, found, &mut file);
+                if let Some(model) = item.model {
+                    let doc = scan.doc(doc_from, model.name.span.start as usize);
+                    file.models.push(crate::ast::Model { doc, ..model });
+                }
+                (start, doc_from) = (item.end, item.end);
+                continue;
+            }
+        };
+        let Some(pair) = pair.flat_map(pieces).next() else { return file };
+        if pair.as_rule() == Rule::EOI {
+            return file;
+        }
+        let mut builder = Builder::new(source, start, found);
+        let span = builder.span(&pair);
+        let doc = scan.doc(doc_from, span.start as usize);
+        doc_from = span.end as usize;
+        start += pair.as_span().end();
+        match pair.as_rule() {
+            Rule::model => file.models.extend(builder.model(pair, doc)),
+            Rule::budget => file.budgets.extend(builder.budget(pair)),
+            Rule::train => file.trains.extend(builder.train(pair)),
+            Rule::binding => file.lets.extend(builder.binding(pair)),
+            _ => file.blocks.extend(builder.value(pair).map(|value| Block { doc, value })),
+        }
+    }
+}
+
+/// Reads a `--set` argument.
+pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option<Setting> {
+    if let (_, Some(error)) = scan(source, text) {
+        found.push(error);
+        return None;
+    }
+    let mut pairs = parse(Rule::setting, text, 0)
+        .map_err(|error| found.push(syntax_error(Rule::setting, source, text, 0, &error)))
+        .ok()?;
+    let mut builder = Builder::new(source, 0, found);
+    let mut inner = pieces(pairs.next()?);
+    let whole = inner.next()?;
+    let mut start = whole.as_span().start();
+    let mut path = Vec::new();
+    for part in whole.as_str().split('.') {
+        let span = Span::new(source, start, start + part.len());
+        path.push(Name { text: part.to_string(), span });
+        start += part.len() + 1;
+    }
+    let value = builder.value(inner.next()?)?;
+    Some(Setting { path, value })
+}
+
+/// Parses what begins at `start`.
+fn parse(rule: Rule, text: &str, start: usize) -> Result<Pairs<'_, Rule>, Box<pest::error::Error<Rule>>> {
+    Grammar::parse(rule, &text[start..]).map_err(Box::new)
+}

@@ -1,0 +1,165 @@
+"""Writes the goldens: `python make_goldens.py [chains] [families] [published]`, all when left out."""
+
+import shutil
+import sys
+import zlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+import chains
+import published_chain
+import reference
+import spec as language
+
+GOLDENS = Path(__file__).parent / "goldens"
+BATCH, LENGTH = 2, 7
+# Scores closer than this could be ordered differently by single precision.
+MARGIN = 1e-3
+# What single precision may lose here, as a share of a tensor's largest value: a golden that
+# it cannot come near would test the order of sums and not the model.
+ROUNDING = 1e-5
+
+
+def random_weights(spec, draw):
+    """Weights under which every mechanism matters: norms off 1, scores apart, biases off 0."""
+    weights = {}
+    for name, shape in {**reference.parameters(spec), **reference.state(spec)}.items():
+        noise = torch.randn(shape, generator=draw, dtype=torch.float64)
+        if "norm" in name:
+            value = 1 + 0.2 * noise
+        elif name.endswith("e_score_correction_bias"):
+            value = 0.2 * noise
+        elif name.endswith("bias"):
+            value = 0.5 * noise
+        elif ".mlp.gate." in name:
+            value = 0.7 * noise
+        elif "embed_tokens" in name or "shared_expert_gate" in name:
+            value = noise
+        else:
+            value = 1.2 * noise / shape[-1] ** 0.5
+        weights[name] = value.float()
+    return weights
+
+
+def random_tokens(vocab, draw):
+    tokens = torch.randint(vocab, (BATCH, LENGTH), generator=draw)
+    return tokens, torch.randint(vocab, (BATCH, LENGTH), generator=draw)
+
+
+def single(tensors):
+    """What is stored: single precision, whole numbers as they are."""
+    return {name: (value.float() if value.is_floating_point() else value).contiguous() for name, value in tensors.items()}
+
+
+def clear(entry, spec, dtype=torch.float32):
+    """Weights, tokens, targets and result of the first seed under which an entry shows what it is for:
+    no choice is narrow, and each change it names changes the result."""
+
+    def attempt(draw):
+        weights, (tokens, targets) = random_weights(spec, draw), random_tokens(spec.vocab, draw)
+        trained = reference.parameters(spec)
+        weights = {name: value.to(dtype) if name in trained else value for name, value in weights.items()}
+        flat = getattr(entry, "flat_router", False)
+        if flat:
+            weights = {name: value * 0 if ".mlp.gate." in name else value for name, value in weights.items()}
+        result, margin = reference.run(spec, weights, tokens, targets)
+        if margin < MARGIN and not flat:
+            return None
+        rounded, _ = reference.run(spec, weights, tokens, targets, torch.float32)
+        if max(errors(rounded, result).values()) > ROUNDING:
+            return None
+        for old, new in entry.unlike:
+            if old not in entry.text:
+                raise ValueError(f"{entry.name}: {old} is not in the spec")
+            # A changed spec may ask for fewer tensors, never for others.
+            other, _ = reference.run(language.read(entry.text.replace(old, new)), weights, tokens, targets)
+            change = max((other[key] - result[key]).abs().max() for key in ("logits", "aux_loss"))
+            if change < MARGIN:
+                return None
+        return weights, tokens, targets, result
+
+    for number in range(200):
+        found = attempt(torch.Generator().manual_seed(zlib.crc32(entry.name.encode()) + number))
+        if found is not None:
+            return found
+    raise RuntimeError(f"{entry.name}: no seed shows it")
+
+
+def chain(entry):
+    weights, tokens, targets, result = clear(entry, language.read(entry.text))
+    stored = {f"weight.{name}": value for name, value in weights.items()}
+    stored |= {"tokens": tokens, "targets": targets, **result}
+    (GOLDENS / "chains" / f"{entry.name}.coe").write_text(entry.text)
+    save_file(single(stored), GOLDENS / "chains" / f"{entry.name}.safetensors")
+
+
+def published(entry):
+    weights, tokens, targets, result = clear(entry, language.read(entry.text))
+    folder = fresh(GOLDENS / "families" / "coe_deepseekv2" / entry.name)
+    published_chain.save(entry, weights, folder)
+    (folder / "model.coe").write_text(entry.text)
+    save_file(single({"tokens": tokens, "targets": targets, **result}), folder / "golden.safetensors")
+
+
+def family(entry):
+    """One model of `transformers`; returns how far the reference is from it."""
+    import families
+
+    spec, folder = language.read(entry.text), GOLDENS / "families" / entry.name
+    weights, tokens, targets, _ = clear(entry, spec, entry.dtype)
+    families.save(entry, weights, fresh(folder))
+    theirs = families.run(folder, tokens, targets)
+    ours, _ = reference.run(spec, families.stored(folder), tokens, targets)
+    (folder / "model.coe").write_text(entry.text)
+    save_file(single({"tokens": tokens, "targets": targets, **theirs}), folder / "golden.safetensors")
+    return compare(ours, theirs)
+
+
+def errors(found, wanted):
+    """The largest difference in each tensor, relative to its largest value."""
+    return {key: ((found[key] - value).abs().max() / value.abs().max().clamp(min=1e-12)).item()
+            for key, value in wanted.items()}
+
+
+def compare(ours, theirs):
+    """The worst errors of the logits and of the gradients."""
+    del ours["aux_loss"]
+    assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
+    worst = errors(ours, theirs)
+    return worst["logits"], max(error for key, error in worst.items() if key.startswith("grad."))
+
+
+def fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def main(parts):
+    torch.set_num_threads(1)
+    if not parts or "chains" in parts:
+        fresh(GOLDENS / "chains")
+        entries = chains.entries()
+        for entry in entries:
+            chain(entry)
+        print(f"{len(entries)} chains")
+    if not parts or "families" in parts:
+        import families
+
+        print(f"{'family':<24}{'logits':>12}{'gradients':>12}")
+        for entry in families.all_families():
+            logits, grads = family(entry)
+            print(f"{entry.name:<24}{logits:12.1e}{grads:12.1e}")
+            if max(logits, grads) > 1e-9:
+                raise SystemExit(f"{entry.name}: the reference and transformers disagree")
+    if not parts or "published" in parts:
+        variants = list(published_chain.all_variants())
+        for entry in variants:
+            published(entry)
+        print(f"{len(variants)} variants of the published chain")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

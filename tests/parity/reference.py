@@ -1,0 +1,339 @@
+"""What a .coe model computes, in PyTorch and double precision, from the definition alone.
+
+Slow and plain on purpose: one function for each sentence of the definition, experts in a
+loop over the whole pool, no caching, no fusing. Weights are a dict from a tensor's name
+to its value; `parameters` and `state` list the names and shapes a spec asks for.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+GATED = {"swiglu": F.silu, "geglu": F.gelu}
+PLAIN = {"gelu": F.gelu, "relu2": lambda x: F.relu(x).square()}
+
+
+# ---- names and shapes ---------------------------------------------------------------
+
+
+def per_iteration(stem, tail, count):
+    """The names of what each iteration has one of: numbered only where there are several."""
+    return [f"{stem}.{tail}"] if count == 1 else [f"{stem}.{t}.{tail}" for t in range(count)]
+
+
+def routers(ffn):
+    return ffn.iter if ffn.gate == "independent" else 1
+
+
+def norms(ffn):
+    return ffn.iter if ffn.word == "coe" and ffn.norm == "each" else 1
+
+
+def balances(ffn):
+    """The balance terms by word, with their one number."""
+    terms = ffn.balance if isinstance(ffn.balance, list) else [ffn.balance]
+    return {term.word: next(iter(term.values.values())) for term in terms if term != "none"}
+
+
+def mlp_shapes(stem, dim, hidden, act):
+    shapes = {f"{stem}.up_proj.weight": (hidden, dim), f"{stem}.down_proj.weight": (dim, hidden)}
+    if act in GATED:
+        shapes[f"{stem}.gate_proj.weight"] = (hidden, dim)
+    return shapes
+
+
+def attention_shapes(stem, dim, attention):
+    a, shapes = attention, {}
+    if a.word == "mha":
+        widths = {"q": a.heads * a.head_dim, "k": a.kv_heads * a.head_dim, "v": a.kv_heads * a.head_dim}
+        for part, width in widths.items():
+            shapes[f"{stem}.{part}_proj.weight"] = (width, dim)
+            if a.bias:
+                shapes[f"{stem}.{part}_proj.bias"] = (width,)
+        for part in "qk":
+            if a.qk_norm != "none":
+                shapes[f"{stem}.{part}_norm.weight"] = (a.head_dim if a.qk_norm == "head" else widths[part],)
+        shapes[f"{stem}.o_proj.weight"] = (dim, widths["q"])
+        return shapes
+    width = a.heads * (a.nope + a.rope_dim)
+    if a.q_rank == "none":
+        shapes[f"{stem}.q_proj.weight"] = (width, dim)
+    else:
+        shapes[f"{stem}.q_a_proj.weight"] = (a.q_rank, dim)
+        shapes[f"{stem}.q_a_layernorm.weight"] = (a.q_rank,)
+        shapes[f"{stem}.q_b_proj.weight"] = (width, a.q_rank)
+    shapes[f"{stem}.kv_a_proj_with_mqa.weight"] = (a.kv_rank + a.rope_dim, dim)
+    shapes[f"{stem}.kv_a_layernorm.weight"] = (a.kv_rank,)
+    shapes[f"{stem}.kv_b_proj.weight"] = (a.heads * (a.nope + a.value), a.kv_rank)
+    shapes[f"{stem}.o_proj.weight"] = (dim, a.heads * a.value)
+    return shapes
+
+
+def ffn_shapes(stem, dim, ffn):
+    if ffn.word == "dense":
+        return mlp_shapes(stem, dim, ffn.hidden, ffn.act)
+    shapes = {name: (ffn.experts, dim) for name in per_iteration(f"{stem}.gate", "weight", routers(ffn))}
+    for expert in range(ffn.experts):
+        shapes |= mlp_shapes(f"{stem}.experts.{expert}", dim, ffn.hidden, ffn.act)
+    if ffn.shared:
+        # S shared experts side by side are one MLP of S times the width.
+        shapes |= mlp_shapes(f"{stem}.shared_experts", dim, ffn.shared * ffn.hidden, ffn.act)
+        if ffn.shared_gate == "sigmoid":
+            shapes[f"{stem}.shared_expert_gate.weight"] = (1, dim)
+    return shapes
+
+
+def parameters(spec):
+    """Every trained tensor: name to shape."""
+    shapes = {"model.embed_tokens.weight": (spec.vocab, spec.dim), "model.norm.weight": (spec.dim,)}
+    if not spec.tied:
+        shapes["lm_head.weight"] = (spec.vocab, spec.dim)
+    for number, layer in enumerate(spec.layers):
+        stem = f"model.layers.{number}"
+        shapes[f"{stem}.input_layernorm.weight"] = (spec.dim,)
+        for name in per_iteration(f"{stem}.post_attention_layernorm", "weight", norms(layer.ffn)):
+            shapes[name] = (spec.dim,)
+        shapes |= attention_shapes(f"{stem}.self_attn", spec.dim, layer.attention)
+        shapes |= ffn_shapes(f"{stem}.mlp", spec.dim, layer.ffn)
+    return shapes
+
+
+def state(spec):
+    """Every tensor that is kept but not trained by gradient: the selection biases."""
+    shapes = {}
+    for number, layer in enumerate(spec.layers):
+        if layer.ffn.word == "coe" and "bias" in balances(layer.ffn):
+            stem = f"model.layers.{number}.mlp.gate"
+            for name in per_iteration(stem, "e_score_correction_bias", routers(layer.ffn)):
+                shapes[name] = (layer.ffn.experts,)
+    return shapes
+
+
+# ---- the forward pass ---------------------------------------------------------------
+
+
+def rms_norm(x, weight, eps):
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
+
+
+def yarn_magnitude(factor, scale):
+    return 0.1 * scale * math.log(factor) + 1.0
+
+
+def rotation(rope, width, x):
+    """cos and sin [T, width / 2] of every position and pair, and the factor on the softmax scale."""
+    turns = 1.0 / rope.theta ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
+    magnitude = softmax_factor = 1.0
+    if rope.word == "yarn":
+
+        def dimension(rotations):
+            """Where on the scale of dimensions one turns this often over the original context."""
+            return width * math.log(rope.original / (rotations * 2 * math.pi)) / (2 * math.log(rope.theta))
+
+        low = max(math.floor(dimension(rope.beta_fast)), 0)
+        high = min(math.ceil(dimension(rope.beta_slow)), width - 1)
+        span = high - low if high != low else 0.001
+        slowed = ((torch.arange(width // 2, dtype=torch.float64) - low) / span).clamp(0, 1)
+        turns = turns * (1 - slowed) + turns / rope.factor * slowed
+        all_dim = yarn_magnitude(rope.factor, rope.mscale_all_dim)
+        magnitude = yarn_magnitude(rope.factor, rope.mscale) / all_dim
+        softmax_factor = all_dim**2
+    angles = torch.outer(torch.arange(x.shape[1], dtype=torch.float64), turns)
+    return (angles.cos() * magnitude).to(x.dtype), (angles.sin() * magnitude).to(x.dtype), softmax_factor
+
+
+def rotate_halves(x, cos, sin):
+    """Rotates the pairs (i, i + d/2) of the last axis; positions are the axis before."""
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+
+
+def rotate_neighbours(x, cos, sin):
+    """Rotates the pairs (2i, 2i+1)."""
+    a, b = x[..., 0::2], x[..., 1::2]
+    return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2)
+
+
+def split_heads(x, heads):
+    """[B, T, heads * d] to [B, heads, T, d]."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def attend(q, k, v, scale):
+    """Causal attention, heads put side by side again."""
+    length = q.shape[-2]
+    scores = q @ k.transpose(-1, -2) * scale
+    ahead = torch.ones(length, length, dtype=torch.bool).triu(1)
+    weights = scores.masked_fill(ahead, -math.inf).softmax(-1)
+    return (weights @ v).transpose(1, 2).flatten(2)
+
+
+def mha(w, stem, a, x, eps):
+    def project(part):
+        bias = w[f"{stem}.{part}_proj.bias"] if a.bias else None
+        return F.linear(x, w[f"{stem}.{part}_proj.weight"], bias)
+
+    q, k, v = project("q"), project("k"), project("v")
+    if a.qk_norm == "full":
+        q, k = (rms_norm(y, w[f"{stem}.{part}_norm.weight"], eps) for part, y in (("q", q), ("k", k)))
+    q, k, v = split_heads(q, a.heads), split_heads(k, a.kv_heads), split_heads(v, a.kv_heads)
+    if a.qk_norm == "head":
+        q, k = (rms_norm(y, w[f"{stem}.{part}_norm.weight"], eps) for part, y in (("q", q), ("k", k)))
+    cos, sin, factor = rotation(a.rope, a.head_dim, x)
+    q, k = rotate_halves(q, cos, sin), rotate_halves(k, cos, sin)
+    # Query head j reads key-value head j / (heads / kv_heads).
+    k, v = (y.repeat_interleave(a.heads // a.kv_heads, 1) for y in (k, v))
+    return attend(q, k, v, a.head_dim**-0.5 * factor) @ w[f"{stem}.o_proj.weight"].T
+
+
+def mla(w, stem, a, x, eps):
+    if a.q_rank == "none":
+        q = x @ w[f"{stem}.q_proj.weight"].T
+    else:
+        latent = rms_norm(x @ w[f"{stem}.q_a_proj.weight"].T, w[f"{stem}.q_a_layernorm.weight"], eps)
+        q = latent @ w[f"{stem}.q_b_proj.weight"].T
+    q_still, q_turning = split_heads(q, a.heads).split([a.nope, a.rope_dim], -1)
+    latent, k_turning = (x @ w[f"{stem}.kv_a_proj_with_mqa.weight"].T).split([a.kv_rank, a.rope_dim], -1)
+    latent = rms_norm(latent, w[f"{stem}.kv_a_layernorm.weight"], eps)
+    kv = split_heads(latent @ w[f"{stem}.kv_b_proj.weight"].T, a.heads)
+    k_still, v = kv.split([a.nope, a.value], -1)
+    cos, sin, factor = rotation(a.rope, a.rope_dim, x)
+    # One rotary key for all heads.
+    k_turning = rotate_neighbours(k_turning.unsqueeze(1), cos, sin).expand(-1, a.heads, -1, -1)
+    q = torch.cat([q_still, rotate_neighbours(q_turning, cos, sin)], -1)
+    k = torch.cat([k_still, k_turning], -1)
+    return attend(q, k, v, (a.nope + a.rope_dim) ** -0.5 * factor) @ w[f"{stem}.o_proj.weight"].T
+
+
+def mlp(w, stem, act, x):
+    up = x @ w[f"{stem}.up_proj.weight"].T
+    inner = GATED[act](x @ w[f"{stem}.gate_proj.weight"].T) * up if act in GATED else PLAIN[act](up)
+    return inner @ w[f"{stem}.down_proj.weight"].T
+
+
+class Model:
+    """One pass keeps its balance losses in `aux`, and the narrowest choice it made in `margin`."""
+
+    def __init__(self, spec, weights):
+        self.spec, self.w = spec, weights
+
+    def forward(self, tokens):
+        """Logits [B, T, V]."""
+        spec, w = self.spec, self.w
+        h = w["model.embed_tokens.weight"][tokens]
+        self.aux, self.margin = h.new_zeros(()), math.inf
+        for number, layer in enumerate(spec.layers):
+            stem = f"model.layers.{number}"
+            attention = mha if layer.attention.word == "mha" else mla
+            x = rms_norm(h, w[f"{stem}.input_layernorm.weight"], spec.eps)
+            h = h + attention(w, f"{stem}.self_attn", layer.attention, x, spec.eps)
+            h = self.dense(stem, layer.ffn, h) if layer.ffn.word == "dense" else self.chain(stem, layer.ffn, h)
+        head = w["model.embed_tokens.weight" if spec.tied else "lm_head.weight"]
+        return rms_norm(h, w["model.norm.weight"], spec.eps) @ head.T
+
+    def dense(self, stem, ffn, h):
+        x = rms_norm(h, self.w[f"{stem}.post_attention_layernorm.weight"], self.spec.eps)
+        return h + mlp(self.w, f"{stem}.mlp", ffn.act, x)
+
+    def chain(self, stem, ffn, h):
+        """The chain of experts: how the stream enters, passes the iterations, and leaves."""
+        names = per_iteration(f"{stem}.post_attention_layernorm", "weight", norms(ffn))
+
+        def norm(t, x):
+            return rms_norm(x, self.w[names[t if len(names) > 1 else 0]], self.spec.eps)
+
+        once = ffn.norm == "once"
+        start = norm(0, h) if once else h
+        state, frozen = start, None
+        for t in range(ffn.iter):
+            u = state if once else norm(t, state)
+            if frozen is None or ffn.gate != "frozen":
+                frozen = self.route(stem, ffn, t, u)
+            y = self.experts(stem, ffn, t, u, frozen)
+            if ffn.residual in ("inner", "both", "delta"):
+                state = state + y
+            elif ffn.residual == "init":
+                state = start + y
+            else:
+                state = y
+        if ffn.residual in ("outer", "both"):
+            return h + state
+        return h + (state - start) if ffn.residual == "delta" else state
+
+    def route(self, stem, ffn, t, u):
+        """The weight of every expert for every token [B, T, E], zero where it is not selected."""
+        router, count = ffn.router, routers(ffn)
+        own = t if count > 1 else 0
+        logits = u @ self.w[per_iteration(f"{stem}.mlp.gate", "weight", count)[own]].T
+        scores = logits.softmax(-1) if router.word == "softmax" else logits.sigmoid()
+        ranked = scores
+        if "bias" in balances(ffn):
+            ranked = scores + self.w[per_iteration(f"{stem}.mlp.gate", "e_score_correction_bias", count)[own]]
+        if router.groups:
+            ranked = self.keep_groups(router, ranked)
+        k = ffn.k[t] if isinstance(ffn.k, list) else ffn.k
+        selected = self.largest(ranked, k)
+        weights = scores * selected
+        if router.renorm:
+            weights = weights / (weights.sum(-1, keepdim=True) + 1e-20)
+        self.balance(ffn, k, logits, scores, selected)
+        return weights * router.scale
+
+    def keep_groups(self, router, ranked):
+        """The scores with those of the dropped groups put out of reach."""
+        grouped = ranked.unflatten(-1, (router.groups, -1))
+        best = grouped.sort(-1, descending=True).values
+        score = best[..., 0] if router.group_score == "max" else best[..., :2].sum(-1)
+        kept = self.largest(score, router.keep).bool()
+        return grouped.masked_fill(~kept.unsqueeze(-1), -math.inf).flatten(-2)
+
+    def largest(self, values, k):
+        """1 at the k largest of the last axis, 0 elsewhere; a stable sort gives ties to the lower index."""
+        values = values.detach()
+        ordered, index = values.sort(dim=-1, descending=True, stable=True)
+        if k < values.shape[-1]:
+            self.margin = min(self.margin, (ordered[..., k - 1] - ordered[..., k]).min().item())
+        return torch.zeros_like(values).scatter(-1, index[..., :k], 1.0)
+
+    def balance(self, ffn, k, logits, scores, selected):
+        tokens, share = scores.shape[1], scores
+        if ffn.router.word == "sigmoid":
+            share = scores / scores.sum(-1, keepdim=True)
+        for term, alpha in balances(ffn).items():
+            if term == "seq_aux":
+                load = selected.sum(1) * ffn.experts / (k * tokens)
+                self.aux = self.aux + alpha * (load * share.mean(1)).sum(-1).mean()
+            elif term == "switch_aux":
+                load = selected.mean((0, 1)) * ffn.experts / k
+                self.aux = self.aux + alpha * (load * share.mean((0, 1))).sum()
+            elif term == "z_loss":
+                self.aux = self.aux + alpha * logits.logsumexp(-1).square().mean()
+
+    def experts(self, stem, ffn, t, u, weights):
+        w, y = self.w, torch.zeros_like(u)
+        for expert in range(ffn.experts):
+            y = y + weights[..., expert, None] * mlp(w, f"{stem}.mlp.experts.{expert}", ffn.act, u)
+        runs = {"each": True, "first": t == 0, "last": t == ffn.iter - 1}[ffn.shared_at]
+        if ffn.shared and runs:
+            shared = mlp(w, f"{stem}.mlp.shared_experts", ffn.act, u)
+            if ffn.shared_gate == "sigmoid":
+                shared = shared * (u @ w[f"{stem}.mlp.shared_expert_gate.weight"].T).sigmoid()
+            y = y + shared
+        return y
+
+
+def run(spec, weights, tokens, targets, dtype=torch.float64):
+    """Everything a golden holds, computed from weights of any precision, and the narrowest choice made."""
+    w = {name: weights[name].to(dtype, copy=True).requires_grad_() for name in parameters(spec)}
+    w |= {name: weights[name].to(dtype) for name in state(spec)}
+    model = Model(spec, w)
+    logits = model.forward(tokens)
+    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    (loss + model.aux).backward()
+    result = {"logits": logits.detach(), "loss": loss.detach().reshape(1), "aux_loss": model.aux.detach().reshape(1)}
+    for name in parameters(spec):
+        # An expert no token chose has no gradient in PyTorch; here that is the zero it means.
+        grad = w[name].grad
+        result[f"grad.{name}"] = torch.zeros_like(w[name]).detach() if grad is None else grad
+    return result, model.margin
