@@ -30,28 +30,33 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
     }
     // Behind an unmatched bracket nobody can tell what is inside what.
     let text = &text[..scan.complete];
-    let (mut start, mut doc_from) = (0, 0);
+    let (mut start, mut doc_from, mut careful) = (0, 0, false);
     loop {
-        let pair = match parse(Rule::next, text, start) {
+        let end = if careful { recover::end_of_item(text, start) } else { text.len() };
+        let pair = match parse(Rule::next, &text[..end], start) {
             Ok(pairs) => pairs,
             Err(error) => {
-                let at = syntax::place(start, &error);
-                found.push(syntax_error(Rule::next, source, text, start, &error));
+                careful = true;
+                let (before, mut model) = (found.count(), None);
+                let read = recover::item(source, text, start, found, &mut file, &mut model);
+                if found.count() == before {
+                    found.push(syntax_error(Rule::next, source, text, start, &error));
+                }
+                file.broken |= read.is_none() || found.is_full();
                 if found.is_full() {
-                    file.broken = true;
                     return file;
                 }
-                let item = recover::item(source, text, start, at, found, &mut file);
-                if let Some(model) = item.model {
+                let end = read.unwrap_or_else(|| recover::end_of_item(text, start));
+                if let Some(model) = model {
                     let doc = scan.doc(doc_from, model.name.span.start as usize);
                     file.models.push(crate::ast::Model { doc, ..model });
                 }
-                (start, doc_from) = (item.end, item.end);
+                (start, doc_from) = (end, end);
                 continue;
             }
         };
         let Some(pair) = pair.flat_map(pieces).next() else { return file };
-        if pair.as_rule() == Rule::EOI {
+        if pair.as_rule() == Rule::EOI && end == text.len() {
             return file;
         }
         let mut builder = Builder::new(source, start, found);
@@ -64,6 +69,7 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
             Rule::budget => file.budgets.extend(builder.budget(pair)),
             Rule::train => file.trains.extend(builder.train(pair)),
             Rule::binding => file.lets.extend(builder.binding(pair)),
+            Rule::EOI => {}
             _ => file.blocks.extend(builder.value(pair).map(|value| Block { doc, value })),
         }
     }

@@ -1,59 +1,50 @@
 //! Going on behind a syntax error, so that all errors of a file are reported together.
 //!
-//! Brackets are known to match here, so the end of an item in braces is certain. Inside it, reading
-//! goes on where a field or a rule of a budget plainly begins; between items, where one of the
-//! words does that items begin with. What lies between is left out, and the item marked as broken.
+//! Brackets are known to match here, so the end of an item in braces is certain. It is cut where
+//! its fields or rules plainly begin, and so is what follows where items do. Each piece is read by
+//! itself: what has an error is left out, and the item marked as broken. The pieces also keep the
+//! parser from describing the same long line once for every error in it.
+
+use std::ops::Range;
 
 use super::build::{Builder, pieces};
-use super::syntax::{place, syntax_error};
-use super::{Rule, parse};
+use super::syntax::syntax_error;
+use super::{Piece, Rule, parse};
 use crate::ast::{Budget, Field, File, Model, Train};
 use crate::diagnostic::Found;
 use crate::scan::{behind_blanks, lexemes, word_at};
 use crate::source::SourceId;
 
-/// What could be read of an item.
-pub(super) struct Item {
-    /// The item, if it is a model, still without its doc comment.
-    pub model: Option<Model>,
-    /// Where it ends.
-    pub end: usize,
+/// Where the item that begins at `start` ends at the latest: in front of the next word that
+/// begins one.
+pub(super) fn end_of_item(text: &str, start: usize) -> usize {
+    let first = behind_blanks(text, start);
+    let is_item = |at: usize| matches!(word_at(text, at), "model" | "budget" | "train" | "let");
+    let next = outside(text, first).find(|&at| at > first && is_item(at) && stands_alone(text, at));
+    next.unwrap_or(text.len())
 }
 
-/// Reads the item that begins at `start` and has an error at `error` as far as it can be read.
-/// Budgets and training blocks are put into `file`.
+/// Reads the model, budget or training block that begins at `start` as far as it can be read, and
+/// gives where it ends; `None` if not even its head can be. Budgets and training blocks are put
+/// into `file`, and a model, still without its doc comment, into `model`.
 pub(super) fn item(
     source: SourceId,
     text: &str,
     start: usize,
-    error: usize,
     found: &mut Found,
     file: &mut File,
-) -> Item {
-    let first = behind_blanks(text, start);
-    let (head, body) = match word_at(text, first) {
-        "model" => (Rule::model_head, Rule::next_field),
-        "budget" => (Rule::budget_head, Rule::next_line),
-        "train" => (Rule::train_head, Rule::next_field),
-        _ => return skip(text, first, error, file),
+    model: &mut Option<Model>,
+) -> Option<usize> {
+    let (head, body) = match word_at(text, behind_blanks(text, start)) {
+        "model" => (Rule::model_head, Rule::one_field),
+        "budget" => (Rule::budget_head, Rule::one_line),
+        "train" => (Rule::train_head, Rule::one_field),
+        _ => return None,
     };
-    let Ok(mut pairs) = parse(head, text, start) else { return skip(text, first, error, file) };
-    let Some(pair) = pairs.next() else { return skip(text, first, error, file) };
+    let pair = parse(head, text, start).ok()?.next()?;
     let open = start + pair.as_span().end();
-    let close = closing(text, open);
+    let close = outside(text, open).find(|&at| text.as_bytes()[at] == b'}')?;
     let mut builder = Builder::new(source, start, found);
-    let end = close + 1;
-    if head == Rule::budget_head {
-        let name =
-            pieces(pair).find(|piece| piece.as_rule() == Rule::ident).map(|piece| builder.name(&piece));
-        let mut rules = Vec::new();
-        each(source, text, open..close, body, found, |builder, pair| match pair {
-            Some(pair) => rules.extend(builder.rule(pair)),
-            None => _ = rules.pop(),
-        });
-        file.budgets.push(Budget { name, rules });
-        return Item { model: None, end };
-    }
     let (mut name, mut extends, mut at) = (None, None, None);
     for piece in pieces(pair) {
         match piece.as_rule() {
@@ -63,120 +54,80 @@ pub(super) fn item(
             _ => {}
         }
     }
-    let mut fields: Vec<Field> = Vec::new();
-    each(source, text, open..close, body, found, |builder, pair| match pair {
-        Some(pair) => fields.extend(builder.field(pair)),
-        None => _ = fields.pop(),
-    });
-    let mut model = None;
-    match (at, name) {
-        (Some(at), name) => file.trains.push(Train { at, name, fields, broken: true }),
-        (None, Some(name)) => {
-            model = Some(Model { doc: String::new(), name, extends, fields, broken: true });
-        }
-        (None, None) => {}
+    if head == Rule::budget_head {
+        let mut rules = Vec::new();
+        each(source, text, open..close, body, found, |builder, pair| rules.extend(builder.rule(pair)));
+        file.budgets.push(Budget { name, rules });
+        return Some(close + 1);
     }
-    Item { model, end }
+    let mut fields: Vec<Field> = Vec::new();
+    each(source, text, open..close, body, found, |builder, pair| fields.extend(builder.field(pair)));
+    match at {
+        Some(at) => file.trains.push(Train { at, name, fields, broken: true }),
+        None => {
+            *model = name.map(|name| Model { doc: String::new(), name, extends, fields, broken: true });
+        }
+    }
+    Some(close + 1)
 }
 
-/// Reads the fields or rules between two braces, each by itself. `take` is given each that can be
-/// read, and `None` where an error follows one at once: that one may have swallowed what came next.
+/// Reads the fields or rules between two braces, each by itself, and takes those without errors.
 fn each(
     source: SourceId,
     text: &str,
-    range: std::ops::Range<usize>,
+    inside: Range<usize>,
     rule: Rule,
     found: &mut Found,
-    mut take: impl FnMut(&mut Builder, Option<super::Piece>),
+    mut take: impl FnMut(&mut Builder, Piece),
 ) {
-    let inside = &text[..range.end];
-    let mut at = range.start;
-    loop {
-        at = behind_blanks(inside, at);
-        // Describing an error takes time, and nobody reads more.
-        if at >= range.end || found.is_full() {
-            return;
-        }
-        match parse(rule, inside, at) {
+    let begins = if rule == Rule::one_line { begins_rule } else { begins_field };
+    let body = &text[..inside.end];
+    let mut at = behind_blanks(body, inside.start);
+    // Describing an error takes time, and nobody reads more.
+    while at < body.len() && !found.is_full() {
+        let next = outside(body, at).find(|&next| next > at && begins(body, next));
+        let end = next.unwrap_or(body.len());
+        match parse(rule, &body[..end], at) {
             Ok(pairs) => {
-                let Some(pair) = pairs.flat_map(pieces).next() else { return };
                 let mut builder = Builder::new(source, at, found);
-                at += pair.as_span().end();
-                take(&mut builder, Some(pair));
+                pairs.flat_map(pieces).take(1).for_each(|pair| take(&mut builder, pair));
             }
-            Err(error) => {
-                let error_at = place(at, &error);
-                found.push(syntax_error(rule, source, text, at, &error));
-                if error_at == at {
-                    take(&mut Builder::new(source, at, found), None);
-                }
-                let next = |candidate: usize| candidate > at && candidate >= error_at;
-                let begins = if rule == Rule::next_line { begins_rule } else { begins_field };
-                let mut depth = 0;
-                let found = lexemes(inside, at).find(|&(i, byte)| {
-                    let outside = depth == 0;
-                    match byte {
-                        b'(' | b'[' | b'{' => depth += 1,
-                        b')' | b']' | b'}' => depth -= 1,
-                        _ => {}
-                    }
-                    outside && next(i) && inside[..i].ends_with(apart) && begins(inside, i)
-                });
-                let Some((resume, _)) = found else { return };
-                at = resume;
-            }
+            Err(error) => found.push(syntax_error(rule, source, text, at, &error)),
         }
+        at = end;
     }
 }
 
+/// The words and marks from `start` on that stand in no bracket opened behind it.
+fn outside(text: &str, start: usize) -> impl Iterator<Item = usize> + '_ {
+    let mut depth = 0usize;
+    lexemes(text, start).filter_map(move |(at, byte)| {
+        let here = depth == 0;
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        here.then_some(at)
+    })
+}
+
 /// Whether what stands in front of a word is no part of it.
-fn apart(before: char) -> bool {
-    !before.is_alphanumeric() && before != '_'
+fn stands_alone(text: &str, at: usize) -> bool {
+    text[..at].ends_with(|before: char| !before.is_alphanumeric() && before != '_')
 }
 
 /// Whether a field plainly begins here: `name =`, `name[`.
 fn begins_field(text: &str, at: usize) -> bool {
     let name = word_at(text, at);
     let rest = &text[behind_blanks(text, at + name.len())..];
-    !name.is_empty() && (rest.starts_with('[') || rest.starts_with('=') && !rest.starts_with("=="))
+    let follows = rest.starts_with('[') || rest.starts_with('=') && !rest.starts_with("==");
+    !name.is_empty() && follows && stands_alone(text, at)
 }
 
 /// Whether a rule of a budget plainly begins here: a word, the first on its line.
 fn begins_rule(text: &str, at: usize) -> bool {
-    let before = text[..at].trim_end_matches([' ', '\t']);
-    !word_at(text, at).is_empty() && (before.is_empty() || before.ends_with('\n'))
-}
-
-/// The item cannot be told from what follows: on to the next that can.
-fn skip(text: &str, first: usize, error: usize, file: &mut File) -> Item {
-    file.broken = true;
-    let mut depth = 0;
-    let next = lexemes(text, first).find(|&(i, byte)| {
-        let outside = depth == 0;
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth -= 1,
-            _ => {}
-        }
-        let word = || matches!(word_at(text, i), "model" | "budget" | "train" | "let");
-        outside && i > first && i >= error && word()
-    });
-    Item { model: None, end: next.map_or(text.len(), |(i, _)| i) }
-}
-
-/// Where the brace is closed behind which `open` is.
-fn closing(text: &str, open: usize) -> usize {
-    let mut depth = 0usize;
-    let close = lexemes(text, open).find(|&(_, byte)| {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' if depth == 0 => return true,
-            b')' | b']' | b'}' => depth -= 1,
-            _ => {}
-        }
-        false
-    });
-    close.map_or(text.len(), |(i, _)| i)
+    !word_at(text, at).is_empty() && text[..at].trim_end_matches([' ', '\t']).ends_with('\n')
 }
 
 #[cfg(test)]
@@ -185,10 +136,15 @@ mod tests {
 
     #[test]
     fn fields_and_rules_are_told_by_how_they_begin() {
-        assert!(
-            begins_field("dim = 3", 0) && begins_field("ffn[0] = 3", 0) && begins_field("a // b\n = 3", 0)
-        );
-        assert!(!begins_field("dim == 3", 0) && !begins_field("4 = 3", 0) && !begins_field("dim 3", 0));
+        let field = |text: &str| begins_field(text, 1);
+        assert!(field(" dim = 3") && field(" ffn[0] = 3") && field(" a // b\n = 3"));
+        assert!(!field(" dim == 3") && !field(" 4 = 3") && !field(" dim 3") && !field("sdim = 3"));
         assert!(begins_rule("x\n  flops.forward <= 1", 4) && !begins_rule("a <= flops.forward", 5));
+    }
+
+    #[test]
+    fn items_end_where_the_next_begins() {
+        assert_eq!(end_of_item(" let a = f(model) model b { }", 0), 18);
+        assert_eq!(end_of_item("junk \"train\" // train\n", 0), 22);
     }
 }

@@ -27,6 +27,12 @@ pub(super) fn syntax_error(
         ErrorVariant::ParsingError { positives, .. } => positives,
         ErrorVariant::CustomError { .. } => &[],
     };
+    let describe = |attempted: &Rule| match (attempted, rule) {
+        // Read by itself, a field ends where its text does.
+        (Rule::EOI, Rule::one_field) => Some("another field or `}`"),
+        (Rule::EOI, Rule::one_line) => Some("another rule or `}`"),
+        _ => describe(attempted),
+    };
     let mut expected: Vec<&str> = attempted.iter().filter_map(describe).collect();
     expected.sort_unstable();
     expected.dedup();
@@ -73,6 +79,9 @@ fn hint(token: &str, expected: &str) -> &'static str {
         "'" => "strings stand in double quotes",
         "#" => "comments begin with `//`",
         "{" if expected.contains("model") => "a block of fields needs a word in front: `model NAME { ... }`",
+        _ if expected.contains("`layer`") => {
+            "a rule for every layer that has experts ends in `per layer`: `experts.calls == 10 per layer`"
+        }
         _ if !token.is_ascii() => {
             "names are made of the letters a to z, digits and `_`; anything else belongs in a string"
         }
@@ -104,8 +113,8 @@ fn describe(rule: &Rule) -> Option<&'static str> {
         Rule::layer_word => "`layer`",
         Rule::every | Rule::every_word => "`every`",
         Rule::setting | Rule::path => "a dotted name",
-        Rule::line | Rule::next_line => "a rule",
-        Rule::field | Rule::next_field => "a field",
+        Rule::line | Rule::one_line => "a rule",
+        Rule::field | Rule::one_field => "a field",
         Rule::ident => "a name",
         Rule::index => "`[`",
         Rule::range => "a number",
