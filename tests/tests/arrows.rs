@@ -16,7 +16,10 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("coec-emit", &["coec-ir"]),
     ("coec-hf", &["coec-ir"]),
     ("coec-train", &["coec-nn", "coec-ir", "coec-hf", "coec-kernels", "burn"]),
-    ("coec", &["coec-ir", "coec-lang", "coec-kernels", "coec-nn", "coec-emit", "coec-hf", "coec-train", "burn"]),
+    (
+        "coec",
+        &["coec-ir", "coec-lang", "coec-kernels", "coec-nn", "coec-emit", "coec-hf", "coec-train", "burn"],
+    ),
     (
         "coec-tests",
         &["coec-ir", "coec-lang", "coec-kernels", "coec-nn", "coec-emit", "coec-hf", "coec-train", "burn"],

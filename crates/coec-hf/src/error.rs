@@ -90,6 +90,14 @@ pub enum HfError {
         /// What differs.
         difference: Difference,
     },
+    /// Far fewer tensors than the settings describe.
+    #[error("config.json describes {expected} tensors, and the folder has {found}")]
+    TensorCount {
+        /// As many as the settings describe.
+        expected: u128,
+        /// As many as there are.
+        found: usize,
+    },
     /// Experts that are fused into one tensor.
     #[error("the experts are fused into one tensor: `{name}`")]
     Fused {
@@ -191,6 +199,7 @@ impl HfError {
             Self::UnknownSetting { .. } => "coec::hf::unknown_setting",
             Self::Inconsistent { .. } => "coec::hf::inconsistent",
             Self::Tensors { .. } => "coec::hf::tensors",
+            Self::TensorCount { .. } => "coec::hf::tensor_count",
             Self::Fused { .. } => "coec::hf::fused",
             Self::Inexpressible { .. } => "coec::hf::inexpressible",
             Self::NoFamily { .. } => "coec::hf::no_family",
@@ -216,6 +225,7 @@ impl HfError {
                  config.json, or set it to null"
             ),
             Self::Inconsistent { help, .. } => help.clone(),
+            Self::TensorCount { .. } => "parts of the folder are missing, or config.json is another's".into(),
             Self::Tensors { .. } => {
                 "names and shapes follow config.json: these are another model's weights, or parts of the \
                  folder are missing"

@@ -13,8 +13,6 @@ pub struct Import {
     pub family: Family,
     /// The model.
     pub model: Verified<Model>,
-    /// Every tensor of the model in the folder's name and in the model's, in the order of the model.
-    pub tensors: Vec<Mapped>,
     /// What a reader of the new spec should know.
     pub notes: Vec<Note>,
     /// The settings that were given and change no output.
@@ -58,8 +56,15 @@ pub fn import(config: &str, name: &str) -> Result<Import, Vec<HfError>> {
     let model = verify(model.clone()).map_err(|violations| {
         violations.iter().map(|violation| inconsistent(&settings, &model, violation)).collect::<Vec<_>>()
     })?;
-    let tensors = tensors(&model, family);
-    Ok(Import { family, model, tensors, notes, inert })
+    Ok(Import { family, model, notes, inert })
+}
+
+impl Import {
+    /// Every tensor of the model in both names, in the order of the model. The list is as long as
+    /// the settings say: hold a folder against it with [`sort`](crate::sort), which counts first.
+    pub fn tensors(&self) -> Vec<Mapped> {
+        tensors(&self.model, self.family)
+    }
 }
 
 /// The settings as a map.

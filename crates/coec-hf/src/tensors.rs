@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use coec_ir::{Ffn, Model, Tensors, Verified};
+use coec_ir::{Attention, Coe, Ffn, Layer, Model, Tensors, Verified};
 
 use crate::{Difference, Family, HfError};
 
@@ -76,6 +76,28 @@ pub fn tensors(model: &Verified<Model>, family: Family) -> Vec<Mapped> {
     trained.into_iter().map(named(true)).chain(state.into_iter().map(named(false))).collect()
 }
 
+/// How many tensors `model` has, without making a list of them.
+fn count(model: &Model) -> u128 {
+    let layer = |layer: &Layer| {
+        let attention = match &layer.attention {
+            Attention::Mha(mha) => mha.params(1, "", "").len(),
+            Attention::Mla(mla) => mla.params(1, "", "").len(),
+        };
+        let (ffn, experts) = match &layer.ffn {
+            Ffn::Dense(dense) => (dense.params(1, "", "").len(), 0),
+            Ffn::Coe(coe) => {
+                let without = Coe { experts: 0, ..coe.clone() };
+                let besides = without.params(1, "", "").len() + without.state("").len();
+                (besides, coe.experts * coe.act.projections())
+            }
+        };
+        (attention + ffn) as u128 + experts as u128
+    };
+    let layers: u128 = model.layers.counted().map(|(kind, count)| layer(kind) * count as u128).sum();
+    let outside = if model.embedding.tied { 2 } else { 3 };
+    layers + outside
+}
+
 /// The folder's name of a tensor.
 fn hf_name(contract: &str, family: Family, ffns: &[&Ffn]) -> String {
     let parts = contract.strip_prefix(LAYERS).and_then(|rest| rest.split_once('.'));
@@ -99,6 +121,11 @@ pub fn sort<'a>(
     let fused = found.keys().filter(|name| is_fused(name)).min();
     if let Some(name) = fused {
         return Err(HfError::Fused { name: (*name).into() });
+    }
+    let expected = count(model);
+    // So far off, a list of names says nothing, and may not fit into memory.
+    if expected > 1000 + 2 * found.len() as u128 {
+        return Err(HfError::TensorCount { expected, found: found.len() });
     }
     let mut difference = Difference::default();
     let mapped = tensors(model, family);
@@ -143,4 +170,23 @@ fn carried_for(name: &str, model: &Model, family: Family) -> Option<Why> {
         return Some(Why::Frequencies);
     }
     (name == "lm_head.weight" && model.embedding.tied).then_some(Why::TiedHead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{count, tensors};
+
+    #[test]
+    fn the_count_is_the_lists_length() {
+        let published = [
+            include_str!("../tests/configs/mixtral_8x7b.json"),
+            include_str!("../tests/configs/qwen1_5_moe_a2_7b.json"),
+            include_str!("../tests/configs/deepseek_v3.json"),
+            include_str!("../tests/configs/coe.json"),
+        ];
+        for config in published {
+            let import = crate::import(config, "m").unwrap();
+            assert_eq!(count(&import.model), tensors(&import.model, import.family).len() as u128);
+        }
+    }
 }

@@ -66,7 +66,7 @@ fn no_tensor_is_missing_or_left_over() {
         let found = weights.iter().map(|(name, shape)| (name.as_str(), shape.as_slice()));
         let sorted = sort(&import.model, import.family, found)
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        assert_eq!(sorted.mapped, import.tensors);
+        assert_eq!(sorted.mapped, import.tensors());
         assert_eq!(sorted.carried, [], "{}", folder.display());
         assert_eq!(sorted.mapped.len(), weights.len(), "{}", folder.display());
     }

@@ -502,6 +502,16 @@ fn tensors_that_are_not_the_models() {
     assert_eq!((difference.missing.len(), difference.misshapen.len()), (1, 1), "{error}");
     assert_eq!(difference.surplus, ["model.layers.0.novelty"]);
 
+    // A file of a few bytes can describe more names than fit into memory.
+    let config = with(
+        published("mixtral_8x7b"),
+        &[("num_hidden_layers", json!(1024)), ("num_local_experts", json!(16384))],
+    );
+    let vast = imported(&config);
+    let error = sort(&vast.model, vast.family, []).unwrap_err();
+    assert_eq!(error.code(), "coec::hf::tensor_count");
+    assert_eq!(error.to_string(), "config.json describes 50338819 tensors, and the folder has 0");
+
     let fused = [("model.layers.0.mlp.experts.gate_up_proj", [8, 4096, 7168].as_slice())];
     assert_eq!(sort(&model, family, fused).unwrap_err().code(), "coec::hf::fused");
 }
