@@ -4,9 +4,12 @@ mod build;
 mod check;
 mod cost;
 mod devices;
+mod export;
 mod forward;
 mod generate;
+mod import;
 mod new;
+mod progress;
 mod train;
 
 use coec_ir::{
@@ -31,6 +34,8 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Train(args) => train::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Forward(args) => forward::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
     }
