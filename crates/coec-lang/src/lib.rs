@@ -28,6 +28,7 @@
 //! - Errors are [`Diagnostics`], all of a file together. A [`Diagnostic`] implements
 //!   [`miette::Diagnostic`] with its sources inside, and [`Diagnostic::to_json`].
 //!   [`codes`] lists every code there is.
+//! - [`format`](fn@format) lays a text out, keeping what it says and every comment.
 //! - [`schema`] is the table of words: every block, its fields, kinds and defaults.
 //!
 //! Inside, in order: `scan` (nesting, comments), `parse` (pest to `ast`), `unit` (names
@@ -42,6 +43,7 @@ mod check;
 mod close;
 mod diagnostic;
 mod error;
+mod format;
 mod loader;
 mod notation;
 mod parse;
@@ -57,6 +59,7 @@ mod unit;
 pub use check::{Outcome, Reading, Report, Verdict, check};
 pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
 pub use error::codes;
+pub use format::format;
 pub use loader::{Loader, MapLoader};
 pub use resolve::budget::RuleAt;
 pub use resolve::train::Bases;

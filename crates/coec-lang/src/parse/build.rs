@@ -43,6 +43,33 @@ fn end(pair: &Piece) -> usize {
     }
 }
 
+/// What a string says, its quotes removed and its escapes resolved.
+pub(crate) fn unescaped(raw: &str, span: Span, found: &mut Found) -> String {
+    let raw = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
+    let mut text = String::with_capacity(raw.len());
+    let mut chars = raw.char_indices();
+    while let Some((i, c)) = chars.next() {
+        if c != '\\' {
+            text.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some((_, '"')) => text.push('"'),
+            Some((_, '\\')) => text.push('\\'),
+            Some((_, 'n')) => text.push('\n'),
+            Some((_, 't')) => text.push('\t'),
+            Some((_, 'r')) => text.push('\r'),
+            Some((j, escape)) => {
+                let start = span.start as usize + 1;
+                let at = Span::new(span.source, start + i, start + j + escape.len_utf8());
+                found.push(ParseError::UnknownEscape { escape, at });
+            }
+            None => {}
+        }
+    }
+    text
+}
+
 /// Turns the parser's pairs into the tree. The grammar guarantees the pieces that
 /// are asked for, so a missing one only ends the item it belongs to.
 pub(super) struct Builder<'a> {
@@ -72,30 +99,7 @@ impl<'a> Builder<'a> {
 
     pub fn text(&mut self, pair: &Piece) -> Text {
         let span = self.span(pair);
-        let raw = pair.as_str();
-        let raw = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
-        let mut text = String::with_capacity(raw.len());
-        let mut chars = raw.char_indices();
-        while let Some((i, c)) = chars.next() {
-            if c != '\\' {
-                text.push(c);
-                continue;
-            }
-            match chars.next() {
-                Some((_, '"')) => text.push('"'),
-                Some((_, '\\')) => text.push('\\'),
-                Some((_, 'n')) => text.push('\n'),
-                Some((_, 't')) => text.push('\t'),
-                Some((_, 'r')) => text.push('\r'),
-                Some((j, escape)) => {
-                    let start = span.start as usize + 1;
-                    let at = Span::new(self.source, start + i, start + j + escape.len_utf8());
-                    self.found.push(ParseError::UnknownEscape { escape, at });
-                }
-                None => {}
-            }
-        }
-        Text { text, span }
+        Text { text: unescaped(pair.as_str(), span, self.found), span }
     }
 
     pub fn model(&mut self, pair: Piece, doc: String) -> Option<Model> {

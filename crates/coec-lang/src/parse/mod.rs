@@ -7,6 +7,7 @@ mod syntax;
 use pest::Parser;
 use pest::iterators::{Pair, Pairs};
 
+pub(crate) use self::build::unescaped;
 use self::build::{Builder, pieces};
 use self::syntax::syntax_error;
 use crate::ast::{Block, File, Name, Setting};
@@ -18,7 +19,8 @@ use crate::source::{SourceId, Span};
 #[grammar = "../../../grammar/coe.pest"]
 struct Grammar;
 
-type Piece<'i> = Pair<'i, Rule>;
+/// What the parser makes of a rule of the grammar, with the pieces inside.
+pub(crate) type Piece<'i> = Pair<'i, Rule>;
 
 /// Reads a file. What has no readable shape is reported and left out.
 pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
@@ -73,6 +75,26 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
             _ => file.blocks.extend(builder.value(pair).map(|value| Block { doc, value })),
         }
     }
+}
+
+/// Takes the items of a text as the parser gives them, each with the place where the parser began.
+/// Whether the text has the shape of a spec; if not, [`file`] says why.
+pub(crate) fn items<'i>(source: SourceId, text: &'i str, mut take: impl FnMut(usize, Piece<'i>)) -> bool {
+    if scan(source, text).1.is_some() {
+        return false;
+    }
+    let mut start = 0;
+    while let Ok(pairs) = parse(Rule::next, text, start) {
+        match pairs.flat_map(pieces).next() {
+            Some(item) if item.as_rule() != Rule::EOI => {
+                let length = item.as_span().end();
+                take(start, item);
+                start += length;
+            }
+            _ => return true,
+        }
+    }
+    false
 }
 
 /// Reads a `--set` argument.
