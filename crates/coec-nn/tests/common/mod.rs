@@ -85,6 +85,11 @@ pub fn variants() -> Vec<(String, Model)> {
     for &shared_at in SharedAt::ALL {
         add(&format!("shared_at {}", shared_at.word()), head(), ffn(Coe { shared: 2, shared_at, ..coe() }));
     }
+    for &shared_at in SharedAt::ALL {
+        let shared_gate = SharedGate::Sigmoid;
+        let name = format!("shared_gate sigmoid, shared_at {}", shared_at.word());
+        add(&name, head(), ffn(Coe { shared: 2, shared_at, shared_gate, ..coe() }));
+    }
     let chain = |k: &[usize]| Coe { iter: k.len(), k: k.to_vec(), ..coe() };
     add("one iteration", head(), ffn(chain(&[3])));
     add("three iterations", head(), ffn(chain(&[2, 2, 2])));
