@@ -1,3 +1,4 @@
 //! What tests across crates share. The tests themselves live beside this file.
 
 pub mod models;
+pub mod reduced;
