@@ -2,8 +2,11 @@
 
 mod build;
 mod check;
+mod completions;
 mod cost;
 mod devices;
+mod explain;
+mod fmt;
 mod forward;
 mod generate;
 mod new;
@@ -33,6 +36,9 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Forward(args) => forward::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 
