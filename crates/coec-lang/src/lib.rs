@@ -29,6 +29,7 @@
 //!   [`miette::Diagnostic`] with its sources inside, and [`Diagnostic::to_json`].
 //!   [`codes`] lists every code there is.
 //! - [`format`](fn@format) lays a text out, keeping what it says and every comment.
+//! - [`read`](fn@read) is the text of a file, [`nearest`] finds the name that was meant.
 //! - [`schema`] is the table of words: every block, its fields, kinds and defaults.
 //!
 //! Inside, in order: `scan` (nesting, comments), `parse` (pest to `ast`), `unit` (names
@@ -47,6 +48,7 @@ mod format;
 mod loader;
 mod notation;
 mod parse;
+mod read;
 mod resolve;
 mod scan;
 pub mod schema;
@@ -61,7 +63,9 @@ pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
 pub use error::codes;
 pub use format::format;
 pub use loader::{Loader, MapLoader};
+pub use read::read;
 pub use resolve::budget::RuleAt;
 pub use resolve::train::Bases;
 pub use session::MAX_SOURCE;
 pub use spec::{Spec, load, load_one};
+pub use suggest::nearest;

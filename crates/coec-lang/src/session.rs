@@ -1,7 +1,6 @@
 //! Reads files, each once, and follows the names of specs from one to another.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use crate::error::{Problem, ReadError, ResolveError};
 use crate::loader::Loader;
 use crate::notation;
 use crate::parse;
+use crate::read;
 use crate::resolve::model::Draft;
 use crate::resolve::{Cx, Fuel};
 use crate::source::{SourceId, Sources, Span};
@@ -190,23 +190,13 @@ impl<'l> Session<'l> {
 
     fn read(&mut self, path: &Path, at: Span) -> Option<Arc<Unit>> {
         let name = path.display().to_string();
-        let error = match self.loader.read(path) {
-            Ok(bytes) if bytes.len() > MAX_SOURCE => {
-                ReadError::TooLarge { path: name, limit: MAX_SOURCE, at }
+        match read::text(self.loader.read(path), name.clone(), at) {
+            Ok(text) => self.parse(path, name, text),
+            Err(error) => {
+                self.found.push(error);
+                None
             }
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => return self.parse(path, name, text),
-                Err(error) => {
-                    let offset = error.utf8_error().valid_up_to();
-                    let byte = error.as_bytes().get(offset).copied().unwrap_or_default();
-                    ReadError::NotUtf8 { path: name, offset, byte, at }
-                }
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => ReadError::NotFound { path: name, at },
-            Err(error) => ReadError::Unreadable { path: name, reason: error.to_string(), at },
-        };
-        self.found.push(error);
-        None
+        }
     }
 
     fn parse(&mut self, path: &Path, name: String, text: String) -> Option<Arc<Unit>> {

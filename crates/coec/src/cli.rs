@@ -22,8 +22,9 @@ Examples:
   coec cost 'CoE-2(4/64)' 'MoE(8/64)'            the paper's models side by side
   coec train my.coe --set train.steps=2000       train with one field changed
   coec generate runs/quickstart-1 --prompt 'Ana has 3 apples.'
+  coec explain verify::k_exceeds_experts         what an error means, and what to do
 
-Exit codes: 0 done; 1 a budget fails; 2 a spec, weights or arguments are wrong;
+Exit codes: 0 done; 1 a budget fails, or a layout under `fmt --check`; 2 a spec, weights or arguments are wrong;
 3 the environment is (files, data, devices, disk); 130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +49,12 @@ pub enum Command {
     Devices(JsonArgs),
     /// Write a commented spec to start from
     New(NewArgs),
+    /// Lay specs out in their one form, comments and meaning kept
+    Fmt(FmtArgs),
+    /// Say what an error code means and what to do about it
+    Explain(ExplainArgs),
+    /// Print what a shell needs to complete commands and options
+    Completions(CompletionsArgs),
 }
 
 impl Command {
@@ -64,6 +71,10 @@ impl Command {
             Self::Export(a) => a.json.json,
             Self::Devices(a) => a.json,
             Self::New(a) => a.json.json,
+            Self::Fmt(a) => a.json.json,
+            Self::Explain(a) => a.json.json,
+            // A script for a shell has no other form.
+            Self::Completions(_) => false,
         }
     }
 }
@@ -292,4 +303,48 @@ pub struct NewArgs {
     pub name: String,
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec fmt specs/*.coe              rewrites those that are laid out differently
+  coec fmt --check specs/*.coe      changes nothing, says which would change, and exits with 1 for them
+  coec fmt - < my.coe               from standard input to the output
+
+A spec that cannot be read or parsed is left as it is, and exits with 2.")]
+pub struct FmtArgs {
+    /// Files, or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Change nothing; exit with 1 if a file would change
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec explain                                    every code, by stage
+  coec explain coec::verify::k_exceeds_experts    the page of one
+  coec explain verify::k_exceeds_experts          the same")]
+pub struct ExplainArgs {
+    /// The code as an error prints it, with or without `coec::`; every code when left out
+    pub code: Option<String>,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec completions bash > ~/.local/share/bash-completion/completions/coec
+  coec completions zsh > ~/.zfunc/_coec             with ~/.zfunc in fpath
+  coec completions fish > ~/.config/fish/completions/coec.fish")]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }

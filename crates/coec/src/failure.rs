@@ -11,6 +11,8 @@ pub enum Done {
     Well,
     /// A budget fails; what there is to say about it is said.
     BudgetFails,
+    /// `fmt --check` found a spec in another layout, and said so.
+    Differs,
     /// A signal ended it, after saving.
     Interrupted(i32),
 }
@@ -19,7 +21,7 @@ impl Done {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Well => 0,
-            Self::BudgetFails => 1,
+            Self::BudgetFails | Self::Differs => 1,
             Self::Interrupted(signal) => 128 + signal as u8,
         }
     }

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod disk;
 mod failure;
+mod manual;
 mod render;
 mod signals;
 

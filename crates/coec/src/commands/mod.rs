@@ -2,9 +2,12 @@
 
 mod build;
 mod check;
+mod completions;
 mod cost;
 mod devices;
+mod explain;
 mod export;
+mod fmt;
 mod forward;
 mod generate;
 mod import;
@@ -38,6 +41,9 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Export(args) => export::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod number;
+pub mod prose;
 pub mod table;
 
 use std::io::{self, IsTerminal, Write};

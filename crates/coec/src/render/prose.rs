@@ -1,0 +1,106 @@
+//! Markdown, as far as this project's pages use it, as calm plain text.
+
+/// Columns of a line of prose, as of a rendered error.
+pub const WIDTH: usize = 100;
+
+/// The columns by which examples stand in from the prose around them.
+const INDENT: &str = "    ";
+
+/// A page: paragraphs filled to [`WIDTH`], examples set in and named by what they are.
+pub fn page(markdown: &str) -> String {
+    let mut out = String::new();
+    // Fences come in pairs: every second part is an example.
+    for (i, part) in markdown.split("```").enumerate() {
+        if i % 2 == 0 {
+            for paragraph in part.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+                out.push_str(&filled(&without_links(paragraph), 0, 0));
+                out.push_str("\n\n");
+            }
+        } else {
+            out.push_str(&example(part));
+        }
+    }
+    out.trim_end().to_string()
+}
+
+/// An example: its mark says whether it is a spec in error, a spec, or something printed.
+fn example(fenced: &str) -> String {
+    let (mark, text) = fenced.split_once('\n').unwrap_or(("", fenced));
+    let title = match mark.trim() {
+        "coe,fail" => Some("This fails:"),
+        "coe" => Some("This works:"),
+        _ => None,
+    };
+    let mut out = title.map(|title| format!("{title}\n\n")).unwrap_or_default();
+    // The code that a failing spec opens with is that of the page.
+    for line in text.trim_end().lines().filter(|line| !line.starts_with("// error: ")) {
+        out.push_str(&format!("{INDENT}{line}").trim_end().to_string());
+        out.push('\n');
+    }
+    out.push('\n');
+    out
+}
+
+/// `[text](target)` as `text`: a terminal leads nowhere.
+fn without_links(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once('[') {
+        out.push_str(before);
+        match link.split_once("](").and_then(|(name, after)| Some((name, after.split_once(')')?.1))) {
+            Some((name, after)) if !name.contains(']') => {
+                out.push_str(name);
+                rest = after;
+            }
+            _ => {
+                out.push('[');
+                rest = link;
+            }
+        }
+    }
+    out + rest
+}
+
+/// Words in lines of at most [`WIDTH`] columns, the first `start` of which are taken on the first
+/// line, and left free on the others by `hanging`.
+pub fn filled(text: &str, start: usize, hanging: usize) -> String {
+    let mut out = String::new();
+    let mut column = start;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        let is_first = column == start && out.is_empty();
+        if !is_first && column + 1 + width > WIDTH {
+            out.push('\n');
+            out.push_str(&" ".repeat(hanging));
+            column = hanging;
+        } else if !is_first {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_for_a_terminal() {
+        let text = "One [link](a.md) and `code[0]`,\nfilled.\n\n```coe,fail\n// error: coec::a::b\nmodel a { }\n```\n\nDo.";
+        assert_eq!(page(text), "One link and `code[0]`, filled.\n\nThis fails:\n\n    model a { }\n\nDo.");
+    }
+
+    #[test]
+    fn lines_are_filled_and_hang() {
+        let words = "word ".repeat(40);
+        let lines = filled(&words, 10, 12);
+        assert!(lines.lines().count() > 1);
+        for (i, line) in lines.lines().enumerate() {
+            assert!(line.chars().count() + if i == 0 { 10 } else { 0 } <= WIDTH);
+            assert_eq!(line.starts_with(&" ".repeat(12)), i > 0);
+        }
+    }
+}

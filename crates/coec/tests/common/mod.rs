@@ -1,0 +1,85 @@
+//! What the tests of the command share: a folder to run it in, and a small spec.
+#![allow(dead_code)] // each test file uses its part
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder of its own for each test.
+pub struct Shell(TempDir);
+
+impl Shell {
+    pub fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    pub fn coec(&self, args: &[&str]) -> Output {
+        let binary = env!("CARGO_BIN_EXE_coec");
+        Command::new(binary).args(args).current_dir(self.path()).output().unwrap()
+    }
+
+    /// Runs a command with something on its standard input.
+    pub fn piped(&self, args: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_coec"))
+            .args(args)
+            .current_dir(self.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// The text of a file.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// Runs a command that must succeed and returns what it printed.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let output = self.coec(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// Asserts the exit code and the code of the error, in text and in JSON.
+    pub fn fails(&self, args: &[&str], exit: i32, code: &str) -> String {
+        let output = self.coec(args);
+        let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(exit), "{args:?}: {shown}");
+        assert!(shown.contains(code), "{args:?}: no `{code}` in: {shown}");
+        assert!(!shown.contains("panicked"), "{args:?}: {shown}");
+        let json = self.coec(&[args, &["--json"]].concat());
+        assert_eq!(json.status.code(), Some(exit), "{args:?} --json");
+        let document = String::from_utf8_lossy(&json.stdout).into_owned();
+        let parsed: Result<Value, _> = serde_json::from_str(&document);
+        assert!(parsed.is_ok() && document.contains(code), "{args:?} --json printed: {document}");
+        shown
+    }
+}
+
+/// Two layers of two iterations, which train in a moment.
+pub const TINY: &str = "model tiny {
+    vocab=256 context=16 dim=16 layers=2 embedding=tokens(tied=true) attention=mha(heads=2)
+    ffn=coe(iter=2, k=2, experts=4, shared=1, hidden=8, residual=delta, balance=seq_aux(alpha=0.01))
+}
+train { steps=4 batch=4 context=16 eval=every(2, batches=2) }
+";
