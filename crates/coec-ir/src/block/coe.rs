@@ -3,10 +3,8 @@
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Router};
 use crate::{
-    Balance, Init, Param,
-    cost::{Flops, binomial},
+    Act, Balance, Flops, Init, Param, Router, binomial,
     params::{linear, mlp, router},
 };
 
