@@ -1,5 +1,6 @@
 //! No text makes the front end panic, overflow its stack, or take long.
 
+#[allow(dead_code)] // other crates use the rest
 #[path = "../../../tests/src/models.rs"]
 mod models;
 
