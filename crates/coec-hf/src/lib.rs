@@ -21,16 +21,16 @@
 //!
 //! # What a folder cannot say
 //!
-//! How the load of the experts is balanced has no name in most families. [`export`] then writes the
+//! How the load of the experts is balanced has no name in most families. [`export()`] then writes the
 //! terms under [`BALANCE`], which `transformers` keeps and ignores, and [`import()`] prefers them.
 //! Models that differ from each other in nothing that can be computed, such as
-//! `coe(iter=1, residual=delta)` and `moe`, are one model here: see [`canonical`].
+//! `coe(iter=1, residual=delta)` and `moe`, are one model here: see [`canonical()`].
 //!
 //! # Tensors
 //!
 //! In every family one tensor of the folder is one tensor of the model, with the same shape. Shared
-//! experts are one MLP on both sides. [`tensors`] lists the pairs in the order of the model, and
-//! [`sort`] holds a folder's tensors against them.
+//! experts are one MLP on both sides. [`tensors()`] lists the pairs in the order of the model, and
+//! [`sort()`] holds a folder's tensors against them.
 
 mod canonical;
 mod error;

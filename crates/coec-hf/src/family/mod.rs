@@ -106,7 +106,7 @@ impl Family {
         }
     }
 
-    /// `model` in the form that this family's folders have; see [`canonical()`](canonical).
+    /// `model` in the form that this family's folders have; see [`canonical()`](canonical()).
     pub fn canonical(self, model: &Model) -> Model {
         if self.record().is_chain { canonical_chain(model) } else { canonical(model) }
     }
