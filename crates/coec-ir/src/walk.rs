@@ -23,6 +23,9 @@ pub(crate) const FINAL_NORM: &str = "model.norm.weight";
 /// Name of the output head's weight, when it has its own.
 pub(crate) const HEAD: &str = "lm_head.weight";
 
+/// What the name of everything in a layer begins with; the layer's number follows.
+pub(crate) const LAYERS: &str = "model.layers";
+
 /// What a model is lowered into. No method has a default: a new block breaks
 /// every sink at compile time until it says what it does with it.
 pub trait Sink {
@@ -49,8 +52,8 @@ pub fn walk<S: Sink>(model: &Verified<Model>, sink: &mut S) -> Result<(), S::Err
     for (l, layer) in model.layers.iter().enumerate() {
         let site = |norm: &str, block: &str| Site {
             layer: l,
-            norm: format!("model.layers.{l}.{norm}"),
-            prefix: format!("model.layers.{l}.{block}"),
+            norm: format!("{LAYERS}.{l}.{norm}"),
+            prefix: format!("{LAYERS}.{l}.{block}"),
         };
         let attention = site("input_layernorm", "self_attn");
         match &layer.attention {
