@@ -2,8 +2,8 @@
 //!
 //! This crate is the one description every other part of coec reads: the
 //! language resolves text into it, [`verify`](fn@verify) accepts or explains it, [`cost`]
-//! counts it, [`walk`](fn@walk) hands it to the back ends in order, and [`text`] writes
-//! it back as a fully explicit spec.
+//! counts it, [`walk`](fn@walk) hands it to the back ends in order, [`text`] writes
+//! it back as a fully explicit spec, and [`diff`] sets two of them side by side.
 //!
 //! # The model
 //!
@@ -68,6 +68,7 @@ mod binomial;
 mod block;
 pub mod budget;
 pub mod cost;
+pub mod diff;
 mod figure;
 mod flops;
 mod model;

@@ -19,6 +19,9 @@ impl Site {
     /// Name of the output head's weight, when it has its own.
     pub const HEAD: &str = "lm_head.weight";
 
+    /// What the name of everything in a layer begins with; the layer's number follows.
+    pub const LAYERS: &str = "model.layers";
+
     /// The attention sublayer of a layer.
     pub fn attention(layer: usize) -> Self {
         Self::of(layer, "input_layernorm", "self_attn")
@@ -30,7 +33,7 @@ impl Site {
     }
 
     fn of(layer: usize, norm: &str, block: &str) -> Self {
-        let prefix = format!("model.layers.{layer}");
+        let prefix = format!("{}.{layer}", Self::LAYERS);
         Self { layer, norm: format!("{prefix}.{norm}"), prefix: format!("{prefix}.{block}") }
     }
 }

@@ -35,6 +35,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Print every figure, several specs side by side
     Cost(CostArgs),
+    /// Say what differs between two specs, and whether weights of one load into the other
+    Diff(DiffArgs),
     /// Train a model and print its budget report card
     Train(TrainArgs),
     /// Continue text with a trained run
@@ -64,6 +66,7 @@ impl Command {
             Self::Check(a) => a.spec.json.json,
             Self::Build(a) => a.json.json,
             Self::Cost(a) => a.spec.json.json,
+            Self::Diff(a) => a.json.json,
             Self::Train(a) => a.json.json,
             Self::Generate(a) => a.json.json,
             Self::Forward(a) => a.json.json,
@@ -158,6 +161,29 @@ pub struct CostArgs {
     /// Arithmetic
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub precision: PrecisionArg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec diff 'MoE(8/64)' 'CoE-2(4/64)'
+  coec diff my.coe --set ffn.experts=48     what a change would do
+
+Fields have the names that --set takes; `ffn[1..3].k` are those of layers 1 and 2. Names of tensors
+have alternatives in braces; of `{0..3}` both ends are meant. Exits with 0 whether or not anything
+differs; with --json, `equal` says whether the specs mean the same.")]
+pub struct DiffArgs {
+    /// The first spec: a path, `path#model`, or the paper's notation
+    #[arg(value_name = "A")]
+    pub old: String,
+    /// The second; A itself when left out, for what --set changes
+    #[arg(value_name = "B", required_unless_present = "sets")]
+    pub new: Option<String>,
+    /// Override a field of B: `--set ffn.k=8`; may be repeated
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub json: JsonArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! What the tests of formatting share.
+//! What the tests of whole texts share.
+#![allow(dead_code)] // each test file uses its part
 
 pub mod tokens;
 

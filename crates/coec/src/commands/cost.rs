@@ -105,7 +105,8 @@ const LAYER_FIGURES: [Figure; 7] = [
 /// Digits beyond which a count of paths is given by its size.
 const LONG: usize = 15;
 
-fn cell(figure: Figure, digits: &str) -> String {
+/// A figure in a table.
+pub fn cell(figure: Figure, digits: &str) -> String {
     match figure {
         Figure::ExpertsPaths if digits.len() > LONG => {
             format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod cost;
 mod devices;
+mod diff;
 mod explain;
 mod export;
 mod fmt;
@@ -34,6 +35,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Check(args) => check::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Cost(args) => cost::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Forward(args) => forward::run(&args),
