@@ -6,6 +6,9 @@ use super::ranges::runs;
 use crate::text::{self, Block, Value};
 use crate::{Layer, Model, Train};
 
+/// The numbers of a layer's value before and after; `None` where there is no such layer.
+type Pair = (Option<usize>, Option<usize>);
+
 /// A field that differs. A value that only one side has is `None` on the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -123,8 +126,8 @@ fn of_layers(name: &str, old: &Model, new: &Model, value: impl Fn(&Layer) -> Val
     let (old_base, new_base) = (base(&before), base(&after));
 
     // The layers of each pair of values, in the order of the first.
-    let mut pairs: Vec<((Option<usize>, Option<usize>), Vec<usize>)> = Vec::new();
-    let mut places: HashMap<(Option<usize>, Option<usize>), usize> = HashMap::new();
+    let mut pairs: Vec<(Pair, Vec<usize>)> = Vec::new();
+    let mut places: HashMap<Pair, usize> = HashMap::new();
     for layer in 0..before.len().max(after.len()) {
         let pair = (before.get(layer).copied(), after.get(layer).copied());
         let is_as_before = match pair {
