@@ -82,7 +82,7 @@ mod verify;
 mod walk;
 
 pub use balance::Balance;
-pub use binomial::binomial;
+pub use binomial::{binomial, binomials};
 pub use block::{
     Act, Attention, Carry, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Mha, Mla, Output, QkNorm,
     Residual, Rope, Router, Score, SharedAt, SharedGate, Wiring,

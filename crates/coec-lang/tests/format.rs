@@ -178,8 +178,8 @@ fn traps(bytes: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The best of a few runs, as others may be using the machine.
-fn time(text: &str) -> Duration {
+/// The best of some runs, as others may be using the machine.
+fn time(text: &str, runs: usize) -> Duration {
     let once = |_| {
         let start = busy();
         match format("a.coe", text) {
@@ -188,7 +188,7 @@ fn time(text: &str) -> Duration {
         }
         busy() - start
     };
-    (0..if cfg!(debug_assertions) { 1 } else { 5 }).map(once).min().unwrap_or_default()
+    (0..runs).map(once).min().unwrap_or_default()
 }
 
 /// How long this thread has computed; where the system does not say, the time of day.
@@ -204,7 +204,7 @@ fn busy() -> Duration {
 fn nothing_is_quadratic() {
     for ((name, small), (_, large)) in traps(100 << 10).iter().zip(&traps((1 << 20) - 200)) {
         assert!(large.len() <= MAX_SOURCE, "{name} is refused for its size");
-        let (small, large) = (time(small), time(large));
+        let (small, large) = (time(small, 3), time(large, 1));
         println!("{name}: {small:?}, {large:?}");
         // Ten times the text takes a hundred times as long where work is quadratic; times too
         // short to compare say nothing.
