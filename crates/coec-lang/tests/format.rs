@@ -112,6 +112,15 @@ fn a_text_of_white_space_is_empty() {
     assert_eq!(formatted("a.coe", "\n\n  // a\n\n\n/* b */ "), "// a\n\n/* b */\n");
 }
 
+/// A comment in front of a block takes columns of its line.
+#[test]
+fn a_block_that_fits_only_without_its_comment_is_opened() {
+    let block = "train { tokenizer = bytes data = builtin(\"arithmetic\") schedule = linear(warmup=1.0) }\n";
+    assert_eq!(formatted("a.coe", block), block);
+    let result = formatted("a.coe", &format!("/* a comment in front */ {block}"));
+    assert!(result.starts_with("/* a comment in front */ train {\n    tokenizer = bytes\n"), "{result}");
+}
+
 #[test]
 fn blanks_at_the_end_of_a_description_are_kept() {
     let text = "/// a line break follows  \r\n/// b \r\nmodel m { ffn = dense() }";
