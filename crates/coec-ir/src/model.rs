@@ -78,6 +78,12 @@ impl Stack {
         stack
     }
 
+    /// A stack from runs of equal layers, in order.
+    pub fn from_runs(runs: impl IntoIterator<Item = (Layer, usize)>) -> Self {
+        let runs: Vec<_> = runs.into_iter().collect();
+        Self::from_layers(runs.iter().flat_map(|(layer, count)| std::iter::repeat_n(layer, *count)))
+    }
+
     /// How many layers there are.
     pub fn len(&self) -> usize {
         self.order.len()

@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   coec train                                     train the built-in quickstart
   coec new tiny && coec check tiny.coe           a commented spec to start from
-  coec build specs/paper/coe2_4_64.coe           verify, count, write the explicit model
+  coec build specs/paper/coe2_4_64.coe           verify, count, write a Rust crate
   coec cost 'CoE-2(4/64)' 'MoE(8/64)'            the paper's models side by side
   coec train my.coe --set train.steps=2000       train with one field changed
   coec generate runs/quickstart-1 --prompt 'Ana has 3 apples.'
@@ -31,7 +31,7 @@ Exit codes: 0 done; 1 a budget fails, or a layout under `fmt --check`; 2 a spec,
 pub enum Command {
     /// Parse, resolve, verify and hold specs to their static budgets
     Check(CheckArgs),
-    /// Check a model, count its real module, and write it out in full
+    /// Check a model, count its real module, and write it as a Rust crate
     Build(BuildArgs),
     /// Print every figure, several specs side by side
     Cost(CostArgs),
@@ -115,13 +115,23 @@ pub struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: coec build specs/coe2_4_64.coe --out build/coe2")]
+#[command(after_help = "\
+Writes a Rust crate that stands alone: src/model.rs is the model, tests/budget.rs holds it to its
+budget, examples/generate.rs generates text. With --link it depends on coec-nn instead:
+  coec build my.coe --link path=../coec           a checkout
+  coec build my.coe --link git=URL#REV            a repository, at a revision
+  coec build my.coe --link version                the registry, this coec's version; version=X another
+
+Example: coec build specs/coe2_4_64.coe --out build/coe2")]
 pub struct BuildArgs {
     /// A path, `path#model`, or the paper's notation
     pub spec: String,
     /// Where to write; the model's name in the current folder when left out
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Depend on coec-nn in place of carrying its files: path=CHECKOUT, git=URL[#REV], version[=X]
+    #[arg(long, value_name = "FROM")]
+    pub link: Option<coec_emit::Link>,
     #[command(flatten)]
     pub set: SetArgs,
     #[command(flatten)]

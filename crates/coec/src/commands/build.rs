@@ -1,9 +1,10 @@
-//! `coec build`: check, count the real module, write the model out in full.
+//! `coec build`: check, count the real module, write the model as a crate.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use coec_emit::{Files, Link, emit};
 use coec_ir::cost::Setting;
 use coec_lang::{check, load_one};
 use coec_nn::capture;
@@ -55,19 +56,33 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
             backward_flops: counts.backward,
             operations: counts.operations,
         },
-        budgets: document["budgets"].clone(),
+        budgets: verdicts(&document["budgets"]),
     };
     let ir = json!({ "schema": coec_ir::SCHEMA, "model": &*spec.model, "budget": rules(&spec), "train": spec.train });
 
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&spec.model.name));
-    let files =
-        [("spec.coe", spec.explicit_text()), ("ir.json", pretty(&ir)), ("budget.json", pretty(&budget))];
+    let link = args.link.clone().map(absolute).transpose()?;
+    let files = emit(coec_emit::Input {
+        model: &spec.model,
+        spec: &spec.explicit_text(),
+        ir: &pretty(&ir),
+        budget: &pretty(&budget),
+        link: link.as_ref(),
+    });
+    let files = files.map_err(|error| {
+        let help = "this is a bug of coec: its own Cargo.lock and what it writes do not agree";
+        Failure::environment(error.code(), error.to_string(), help)
+    })?;
     write_all(&dir, &files)?;
     if args.json.json {
         print_json(&Printed { spec: document, report: budget, written: &dir });
     } else {
         render::card::print(&card);
-        render::line(&format!("wrote {}: spec.coe, ir.json, budget.json", dir.display()));
+        render::line(&format!(
+            "wrote {}: a crate of {} files; start with src/model.rs",
+            dir.display(),
+            files.len()
+        ));
     }
     Ok(Done::Well)
 }
@@ -100,6 +115,30 @@ struct Printed<'a> {
     written: &'a Path,
 }
 
+/// The verdicts without the file and the line they were read from, which are no part of the model.
+fn verdicts(budgets: &serde_json::Value) -> serde_json::Value {
+    let mut budgets = budgets.clone();
+    for verdict in budgets.as_array_mut().into_iter().flatten().filter_map(|v| v.as_object_mut()) {
+        verdict.remove("file");
+        verdict.remove("line");
+    }
+    budgets
+}
+
+/// A link whose path holds wherever the crate is written.
+fn absolute(link: Link) -> Result<Link, Failure> {
+    let Link::Path(path) = link else { return Ok(link) };
+    let found = fs::canonicalize(&path).ok().filter(|dir| dir.join("crates/coec-nn/Cargo.toml").is_file());
+    match found.as_deref().and_then(Path::to_str) {
+        Some(found) => Ok(Link::Path(found.into())),
+        None => Err(Failure::input(
+            "coec::build::not_a_checkout",
+            format!("{path} is not a checkout of coec: it has no crates/coec-nn"),
+            "name the root of a checkout, or leave --link out for a crate that stands alone",
+        )),
+    }
+}
+
 fn rules(spec: &coec_lang::Spec) -> Vec<&coec_ir::Rule> {
     spec.rules.iter().map(|rule| &rule.rule).collect()
 }
@@ -110,7 +149,7 @@ fn pretty(value: &impl Serialize) -> String {
 
 /// Writes the files into a scratch folder beside `dir` and renames it, so that a reader sees the
 /// old output or the new. What is replaced must be an earlier output.
-fn write_all(dir: &Path, files: &[(&str, String)]) -> Result<(), Failure> {
+fn write_all(dir: &Path, files: &Files) -> Result<(), Failure> {
     let disk = |what: &str, error: io::Error| {
         let message = format!("cannot write {}: {what}: {error}", dir.display());
         Failure::environment(
@@ -134,7 +173,9 @@ fn write_all(dir: &Path, files: &[(&str, String)]) -> Result<(), Failure> {
     let written = (|| {
         fs::create_dir(&scratch)?;
         for (file, text) in files {
-            coec_train::atomic::write(&scratch.join(file), text.as_bytes())?;
+            let path = scratch.join(file);
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            coec_train::atomic::write(&path, text.as_bytes())?;
         }
         if dir.exists() {
             fs::rename(dir, &old)?;

@@ -1,0 +1,622 @@
+//! `src/model.rs`: the model, top to bottom.
+
+use coec_ir::Model;
+
+use crate::{
+    Link,
+    literal::camel,
+    plan::{Block, Plan},
+    print::{Value, WIDTH, import, lines},
+};
+
+/// A field of the model that holds the layers of one kind.
+struct Run {
+    field: String,
+    layer: String,
+    ffn: usize,
+    /// The first of them.
+    first: usize,
+    count: usize,
+}
+
+/// Everything the file is written from.
+pub(crate) struct Writer<'a> {
+    model: &'a Model,
+    plan: &'a Plan,
+    /// One run for each kind of layer, or `None` where kinds alternate.
+    runs: Option<Vec<Run>>,
+    has_bias: bool,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(model: &'a Model, plan: &'a Plan) -> Self {
+        let runs = plan.runs().map(|runs| {
+            let mut first = 0;
+            let run = |(kind, count): (usize, usize)| {
+                first += count;
+                let name = plan.kinds[kind].name.as_str();
+                Run {
+                    field: match count {
+                        _ if name.is_empty() => "layers".into(),
+                        1 => format!("{name}_layer"),
+                        _ => format!("{name}_layers"),
+                    },
+                    layer: layer_name(plan, kind),
+                    ffn: plan.kinds[kind].ffn,
+                    first: first - count,
+                    count,
+                }
+            };
+            runs.into_iter().map(run).collect()
+        });
+        Self { model, plan, runs, has_bias: plan.distinct().any(|block| block.has_bias) }
+    }
+
+    /// The file, without its opening comment.
+    pub fn file(&self, link: Option<&Link>) -> String {
+        let mut out = self.opening();
+        out.push('\n');
+        out.push_str(&self.imports(link));
+        out.push_str(&self.constants());
+        for block in self.plan.distinct() {
+            out.push_str(&literal(block, self.model));
+        }
+        out.push_str(&self.structs());
+        out.push_str(&self.model_impl());
+        if self.runs.is_none() {
+            out.push_str(&self.any_layer_impl());
+        }
+        for kind in 0..self.plan.kinds.len() {
+            out.push_str(&self.layer_impl(kind));
+        }
+        out
+    }
+
+    fn opening(&self) -> String {
+        let Model { vocab, dim, layers, .. } = self.model;
+        format!(
+            "//! The model, top to bottom: what it is made of, then how it is made, then its forward pass.\n\
+             //!\n\
+             //! Shapes in comments: B batch, T tokens; the stream is {dim} wide, the vocabulary has {vocab}\n\
+             //! tokens, and there {} {}.\n",
+            if layers.len() == 1 { "is" } else { "are" },
+            if layers.len() == 1 { "1 layer".into() } else { format!("{} layers", layers.len()) },
+        )
+    }
+
+    fn imports(&self, link: Option<&Link>) -> String {
+        let mut ir: Vec<String> = vec!["Param".into(), "Rms".into(), "Site".into()];
+        let mut nn: Vec<String> =
+            ["Binding", "Bindings", "Cache", "Embedding", "Forward", "Head", "LoadError", "Maker", "Pass"]
+                .map(String::from)
+                .to_vec();
+        nn.push("Source".into());
+        nn.extend(self.has_bias.then(|| "Load".into()));
+        for block in self.plan.distinct() {
+            ir.extend(block.literal.imports.iter().map(ToString::to_string));
+            nn.push(block.module.into());
+        }
+        if self.runs.is_none() {
+            // The kinds of layer say what each is in the spec.
+            ir.extend(["Attention".into(), "Ffn".into(), "Layer".into()]);
+        }
+        let own = match link {
+            None => import("crate", &[ir, nn].concat()),
+            Some(_) => import("coec_ir", &ir) + &import("coec_nn", &nn),
+        };
+        format!(
+            "use burn::module::Module;\n\
+             use burn::optim::GradientsParams;\n\
+             use burn::tensor::{{Device, Int, Tensor}};\n\
+             {}{own}\n",
+            if link.is_some() { "" } else { "\n" }
+        )
+    }
+
+    fn constants(&self) -> String {
+        let Model { vocab, dim, layers, norm, .. } = self.model;
+        format!(
+            "/// Vocabulary V.\n\
+             pub const VOCAB: usize = {vocab};\n\
+             /// Width D of the stream.\n\
+             pub const DIM: usize = {dim};\n\
+             /// Layers.\n\
+             pub const LAYERS: usize = {};\n\
+             /// Every RMSNorm of the model.\n\
+             pub const NORM: Rms = Rms {{ eps: {:?} }};\n\
+             \n",
+            layers.len(),
+            norm.eps
+        )
+    }
+
+    fn structs(&self) -> String {
+        let Model { vocab, dim, .. } = self.model;
+        let head = if self.plan.has_head {
+            format!("The final norm, and the output head `[{vocab}, {dim}]`.")
+        } else {
+            "The final norm; the embedding is the output head.".into()
+        };
+        let layers: String = match &self.runs {
+            Some(runs) => runs.iter().map(Run::declared).collect(),
+            None => "    /// In the order of [`ORDER`].\n    pub layers: Vec<AnyLayer>,\n".into(),
+        };
+        let mut out = format!(
+            "/// {}.\n\
+             #[derive(Module, Debug)]\n\
+             pub struct LanguageModel {{\n    \
+                 /// `[{vocab}, {dim}]`.\n    \
+                 pub embedding: Embedding,\n\
+             {layers}    \
+                 /// {head}\n    \
+                 pub head: Head,\n    \
+                 #[module(skip)]\n    \
+                 bindings: Bindings,\n\
+             }}\n\n",
+            code(&self.model.name)
+        );
+        if self.runs.is_none() {
+            out.push_str(&self.any_layer());
+        }
+        for (kind, layer) in self.plan.kinds.iter().enumerate() {
+            let [attention, ffn] = [&self.plan.attention[layer.attention], &self.plan.ffn[layer.ffn]];
+            out.push_str(&format!(
+                "/// {}\n\
+                 #[derive(Module, Debug)]\n\
+                 pub struct {} {{\n    \
+                     /// {}\n    \
+                     pub {}: {},\n    \
+                     /// {}\n    \
+                     pub {}: {},\n\
+                 }}\n\n",
+                self.about_layer(kind),
+                layer_name(self.plan, kind),
+                attention.about,
+                attention.field,
+                attention.module,
+                ffn.about,
+                ffn.field,
+                ffn.module
+            ));
+        }
+        out
+    }
+
+    /// Which layers are of a kind, in a sentence.
+    fn about_layer(&self, kind: usize) -> String {
+        if self.plan.kinds.len() == 1 {
+            return match self.plan.order.len() {
+                1 => "The layer.".into(),
+                count => format!("Each of the {count} layers."),
+            };
+        }
+        let at: Vec<usize> =
+            (0..self.plan.order.len()).filter(|&layer| self.plan.order[layer] == kind).collect();
+        match at.as_slice() {
+            [only] => format!("Layer {only}."),
+            [first, .., last] if last - first + 1 == at.len() => format!("Layers {first} to {last}."),
+            [first, ..] => format!("{} of the layers, the first of them layer {first}.", at.len()),
+            [] => String::new(),
+        }
+    }
+
+    /// The enum of all kinds, and the order they stand in.
+    fn any_layer(&self) -> String {
+        let names: Vec<_> = self.plan.kinds.iter().map(|kind| camel(&kind.name)).collect();
+        let variants: String = (0..names.len())
+            .map(|kind| {
+                format!(
+                    "    /// {}\n    {}({}),\n",
+                    self.about_layer(kind),
+                    names[kind],
+                    layer_name(self.plan, kind)
+                )
+            })
+            .collect();
+        let kinds: String = (0..names.len())
+            .map(|kind| format!("    /// See [`{}`].\n    {},\n", layer_name(self.plan, kind), names[kind]))
+            .collect();
+        let order: Vec<String> =
+            self.plan.order.iter().map(|&kind| format!("Kind::{}", names[kind])).collect();
+        let line = format!("pub const ORDER: [Kind; LAYERS] = [{}];\n", order.join(", "));
+        let order = if line.len() <= WIDTH + 1 {
+            line
+        } else {
+            format!("pub const ORDER: [Kind; LAYERS] = [\n{}];\n", lines(&order, 4))
+        };
+        let arms: String = self
+            .plan
+            .kinds
+            .iter()
+            .zip(&names)
+            .map(|(kind, name)| {
+                let value = layer_literal(&self.plan.attention[kind.attention], &self.plan.ffn[kind.ffn], "");
+                let arm = format!("Self::{name} => ");
+                format!("            {arm}{},\n", value.print(12, arm.len(), 1))
+            })
+            .collect();
+        format!(
+            "/// A layer of any kind.\n\
+             // One a layer: nothing is gained by a box.\n\
+             #[allow(clippy::large_enum_variant)]\n\
+             #[derive(Module, Debug)]\n\
+             pub enum AnyLayer {{\n{variants}}}\n\
+             \n\
+             /// The kinds of layer.\n\
+             #[derive(Debug, Clone, Copy, PartialEq, Eq)]\n\
+             pub enum Kind {{\n{kinds}}}\n\
+             \n\
+             /// The kind of each layer.\n\
+             {order}\n\
+             impl Kind {{\n    \
+                 /// What the spec says of such a layer.\n    \
+                 pub fn spec(self) -> Layer {{\n        \
+                     match self {{\n{arms}        }}\n    }}\n}}\n\n"
+        )
+    }
+
+    fn model_impl(&self) -> String {
+        let head = if self.plan.has_head { "Some(Site::HEAD)" } else { "None" };
+        let (fields, making): (Vec<&str>, String) = match &self.runs {
+            Some(runs) => {
+                let last = self.plan.order.len();
+                let making = runs.iter().map(|run| format!("        {}\n", run.making(last))).collect();
+                (runs.iter().map(|run| run.field.as_str()).collect(), making)
+            }
+            None => {
+                let making = "        let layers = ORDER.into_iter().enumerate();\n        \
+                              let layers = layers.map(|(l, kind)| AnyLayer::new(&mut make, kind, l)).collect();\n";
+                (vec!["layers"], making.into())
+            }
+        };
+        let mut parts: Vec<&str> = vec!["embedding"];
+        parts.extend(&fields);
+        parts.push("head");
+        let parts = format!("Self {{ {}, bindings: make.bindings() }}", parts.join(", "));
+        let parts = if parts.len() + 8 <= WIDTH {
+            parts
+        } else {
+            parts
+                .replace("{ ", "{\n            ")
+                .replace(", ", ",\n            ")
+                .replace(" }", ",\n        }")
+        };
+        let passing: String = match &self.runs {
+            Some(runs) => runs.iter().map(|run| run.passing(self.model.dim)).collect(),
+            None => repeated("layers", self.model.dim),
+        };
+        let biases = if self.has_bias { self.update_biases() } else { String::new() };
+        let (dim, vocab) = (self.model.dim, self.model.vocab);
+        format!(
+            "impl LanguageModel {{
+    /// The model on `device`, in f32.
+    pub fn new(device: &Device, source: Source) -> Self {{
+        let mut make = Maker::new(DIM, NORM, device, source);
+        let embedding = Embedding::new(&mut make, Site::EMBEDDING, VOCAB);
+{making}        let head = Head::new(&mut make, Site::FINAL_NORM, {head}, VOCAB);
+        {parts}
+    }}
+
+    /// Logits and balance losses for `tokens` `[B, T]`.
+    pub fn forward(&self, tokens: Tensor<2, Int>) -> Forward {{
+        self.pass(tokens, None)
+    }}
+
+    /// Logits `[B, T, {vocab}]` for `tokens` `[B, T]` that follow those in `cache`.
+    pub fn extend(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {{
+        self.pass(tokens, Some(cache)).logits
+    }}
+
+    fn pass(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>) -> Forward {{
+        let mut pass = Pass::new(&tokens, &self.embedding, cache);
+        let mut h = self.embedding.forward(tokens); // [B, T, {dim}]
+{passing}        let logits = self.head.forward(h, &self.embedding); // [B, T, {vocab}]
+        pass.finish(logits)
+    }}
+
+    /// An empty generation cache.
+    pub fn cache(&self) -> Cache {{
+        Cache::new(LAYERS)
+    }}
+
+    /// The device the model is on.
+    pub fn device(&self) -> Device {{
+        self.embedding.weight.val().device()
+    }}
+{biases}
+    /// The names its parameters are saved under.
+    pub fn bindings(&self) -> &[Binding] {{
+        &self.bindings
+    }}
+
+    /// Every named tensor with its values.
+    pub fn tensors(&self) -> Vec<(Param, Vec<f32>)> {{
+        self.bindings.tensors(self)
+    }}
+
+    /// Every trained tensor with its gradient, zero where none flowed.
+    pub fn gradients(&self, grads: &GradientsParams) -> Vec<(Param, Vec<f32>)> {{
+        self.bindings.gradients(grads)
+    }}
+
+    /// Replaces every tensor by what `source` gives for its name.
+    pub fn load(self, source: impl FnMut(&Param) -> Result<Vec<f32>, String>) -> Result<Self, LoadError> {{
+        self.bindings.clone().load(self, source)
+    }}
+
+    /// The number of trained parameters.
+    pub fn parameter_count(&self) -> u128 {{
+        self.bindings.parameter_count(self)
+    }}
+}}
+"
+        )
+    }
+
+    /// The method that moves the selection biases.
+    fn update_biases(&self) -> String {
+        let updates: String = match &self.runs {
+            Some(runs) => {
+                let biased = runs.iter().filter(|run| self.plan.ffn[run.ffn].has_bias);
+                biased
+                    .map(|run| {
+                        let field = self.plan.ffn[run.ffn].field;
+                        match run.is_list() {
+                            true => format!(
+                                "        for layer in &mut self.{} {{\n            \
+                                 layer.{field}.update_biases(loads);\n        }}\n",
+                                run.field
+                            ),
+                            false => format!("        self.{}.{field}.update_biases(loads);\n", run.field),
+                        }
+                    })
+                    .collect()
+            }
+            None => "        for layer in &mut self.layers {\n            layer.update_biases(loads);\n        }\n"
+                .into(),
+        };
+        format!(
+            "
+    /// After an optimizer step, moves every selection bias by the `loads` of the step's batch.
+    pub fn update_biases(mut self, loads: &[Load]) -> Self {{
+{updates}        self
+    }}
+"
+        )
+    }
+
+    fn layer_impl(&self, kind: usize) -> String {
+        let layer = &self.plan.kinds[kind];
+        let [attention, ffn] = [&self.plan.attention[layer.attention], &self.plan.ffn[layer.ffn]];
+        let dim = self.model.dim;
+        format!(
+            "
+impl {} {{
+    fn new(make: &mut Maker, layer: usize) -> Self {{
+        Self {{
+            {}: {}::new(make, &Site::attention(layer), &{}()),
+            {}: {}::new(make, &Site::ffn(layer), &{}()),
+        }}
+    }}
+
+    fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {{
+        let h = self.{}.forward(h, pass); // [B, T, {dim}]
+        self.{}.forward(h, pass) // [B, T, {dim}]
+    }}
+}}
+",
+            layer_name(self.plan, kind),
+            attention.field,
+            attention.module,
+            attention.name,
+            ffn.field,
+            ffn.module,
+            ffn.name,
+            attention.field,
+            ffn.field
+        )
+    }
+
+    fn any_layer_impl(&self) -> String {
+        let names: Vec<_> = self.plan.kinds.iter().map(|kind| camel(&kind.name)).collect();
+        let arms = |arm: &dyn Fn(usize, &str) -> String| -> String {
+            names
+                .iter()
+                .enumerate()
+                .map(|(kind, name)| format!("            {},\n", arm(kind, name)))
+                .collect()
+        };
+        let new = arms(&|kind, name| {
+            let layer = layer_name(self.plan, kind);
+            format!("Kind::{name} => Self::{name}({layer}::new(make, layer))")
+        });
+        let forward = arms(&|_, name| format!("Self::{name}(layer) => layer.forward(h, pass)"));
+        let biases = if self.has_bias {
+            let updates = arms(&|kind, name| {
+                let ffn = &self.plan.ffn[self.plan.kinds[kind].ffn];
+                match ffn.has_bias {
+                    true => format!("Self::{name}(layer) => layer.{}.update_biases(loads)", ffn.field),
+                    false => format!("Self::{name}(_) => {{}}"),
+                }
+            });
+            let updates = updates.replace("{},\n", "{}\n");
+            format!(
+                "
+    fn update_biases(&mut self, loads: &[Load]) {{
+        match self {{
+{updates}        }}
+    }}
+"
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "
+impl AnyLayer {{
+    fn new(make: &mut Maker, kind: Kind, layer: usize) -> Self {{
+        match kind {{
+{new}        }}
+    }}
+
+    fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {{
+        match self {{
+{forward}        }}
+    }}
+{biases}}}
+"
+        )
+    }
+
+    /// `spec()` of lib.rs: the whole model as a literal of the IR.
+    pub fn spec(&self) -> String {
+        let Model { name, doc, context, embedding, .. } = self.model;
+        let layers = match &self.runs {
+            Some(runs) => {
+                let kinds: Vec<Value> = self
+                    .plan
+                    .kinds
+                    .iter()
+                    .map(|kind| {
+                        layer_literal(
+                            &self.plan.attention[kind.attention],
+                            &self.plan.ffn[kind.ffn],
+                            "model::",
+                        )
+                    })
+                    .collect();
+                match (runs.as_slice(), kinds.as_slice()) {
+                    ([_], [kind]) => {
+                        Value::Call("Stack::repeat".into(), vec![kind.clone(), Value::plain("model::LAYERS")])
+                    }
+                    _ => {
+                        let run =
+                            |(run, kind): (&Run, Value)| Value::Tuple(vec![kind, Value::plain(run.count)]);
+                        let runs = runs.iter().zip(kinds).map(run).collect();
+                        Value::Call("Stack::from_runs".into(), vec![Value::Array(runs)])
+                    }
+                }
+            }
+            None => Value::plain("Stack::from_layers(&model::ORDER.map(model::Kind::spec))"),
+        };
+        let value = Value::Struct(
+            "Model".into(),
+            vec![
+                ("name", Value::string(name)),
+                ("doc", Value::string(doc)),
+                ("vocab", Value::plain("model::VOCAB")),
+                ("context", Value::plain(context)),
+                ("dim", Value::plain("model::DIM")),
+                ("norm", Value::plain("model::NORM")),
+                ("embedding", Value::plain(format!("Tokens {{ tied: {} }}", embedding.tied))),
+                ("layers", layers),
+            ],
+        );
+        format!(
+            "/// The spec, every value explicit.\npub fn spec() -> Model {{\n    {}\n}}\n",
+            value.print(4, 0, 0)
+        )
+    }
+
+    /// Names of the IR that [`spec`](Self::spec) is written with.
+    pub fn spec_imports(&self) -> Vec<&'static str> {
+        let mut names = vec!["Model", "Stack", "Tokens"];
+        if self.runs.is_some() {
+            names.extend(["Attention", "Ffn", "Layer"]);
+        }
+        names
+    }
+
+    /// The public names of the file's types.
+    pub fn types(&self) -> Vec<String> {
+        let mut names = vec!["LanguageModel".to_string()];
+        names.extend((0..self.plan.kinds.len()).map(|kind| layer_name(self.plan, kind)));
+        if self.runs.is_none() {
+            names.extend(["AnyLayer".into(), "Kind".into()]);
+        }
+        names
+    }
+}
+
+impl Run {
+    /// Whether the field is a list; one layer among other kinds is a field by itself.
+    fn is_list(&self) -> bool {
+        self.count > 1 || self.field == "layers"
+    }
+
+    fn declared(&self) -> String {
+        let Self { field, layer, first, count, .. } = self;
+        match self.is_list() {
+            true => {
+                let last = first + count - 1;
+                let which = match (field.as_str(), count) {
+                    (_, 1) => "One layer.".to_string(),
+                    ("layers", count) => format!("{count} layers, all alike."),
+                    _ => format!("Layers {first} to {last}."),
+                };
+                format!("    /// {which}\n    pub {field}: Vec<{layer}>,\n")
+            }
+            false => format!("    /// Layer {first}.\n    pub {field}: {layer},\n"),
+        }
+    }
+
+    fn making(&self, layers: usize) -> String {
+        let Self { field, layer, first, count, .. } = self;
+        if !self.is_list() {
+            return format!("let {field} = {layer}::new(&mut make, {first});");
+        }
+        let last = first + count;
+        let last = if last == layers { "LAYERS".to_string() } else { last.to_string() };
+        format!("let {field} = ({first}..{last}).map(|l| {layer}::new(&mut make, l)).collect();")
+    }
+
+    fn passing(&self, dim: usize) -> String {
+        match self.is_list() {
+            true => repeated(&self.field, dim),
+            false => format!("        h = self.{}.forward(h, &mut pass); // [B, T, {dim}]\n", self.field),
+        }
+    }
+}
+
+/// The loop over a list of layers.
+fn repeated(field: &str, dim: usize) -> String {
+    format!(
+        "        for layer in &self.{field} {{\n            \
+         h = layer.forward(h, &mut pass); // [B, T, {dim}]\n        }}\n"
+    )
+}
+
+/// The name of a layer's struct.
+fn layer_name(plan: &Plan, kind: usize) -> String {
+    match plan.kinds[kind].name.as_str() {
+        "" => "DecoderLayer".into(),
+        name => format!("{}Layer", camel(name)),
+    }
+}
+
+/// A layer as the IR's literal, its sublayers by the functions that give them.
+fn layer_literal(attention: &Block, ffn: &Block, path: &str) -> Value {
+    let block = |block: &Block| {
+        Value::Call(block.variant.into(), vec![Value::Plain(format!("{path}{}()", block.name))])
+    };
+    Value::Struct("Layer".into(), vec![("attention", block(attention)), ("ffn", block(ffn))])
+}
+
+/// The function that gives a block's literal.
+fn literal(block: &Block, model: &Model) -> String {
+    let dim = model.dim;
+    let tensors: String = block.tensors.iter().map(|line| format!("/// - {line}\n")).collect();
+    let Value::Struct(name, _) = &block.literal.value else { return String::new() };
+    format!(
+        "/// {}\n///\n/// From `[B, T, {dim}]` to `[B, T, {dim}]`, with the tensors\n///\n{tensors}\
+         pub fn {}() -> {name} {{\n    {}\n}}\n\n",
+        block.about,
+        block.name,
+        block.literal.value.print(4, 0, 0)
+    )
+}
+
+/// A name in backticks.
+fn code(name: &str) -> String {
+    format!("`{name}`")
+}

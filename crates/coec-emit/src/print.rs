@@ -1,0 +1,178 @@
+//! Rust values as text, laid out as rustfmt lays them out.
+//!
+//! An installed binary cannot count on rustfmt, so lines are broken here: what fits on a line
+//! stands on one, and what does not has a line for each field.
+
+/// Width of a line, as in the generated crate's rustfmt.toml.
+pub(crate) const WIDTH: usize = 110;
+
+/// A Rust expression.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    /// Text as it stands: a number, a path, a call without arguments.
+    Plain(String),
+    /// `Name { field: value, ... }`.
+    Struct(String, Vec<(&'static str, Value)>),
+    /// `name(a, b)`.
+    Call(String, Vec<Value>),
+    /// `vec![...]`.
+    List(Vec<Value>),
+    /// `[...]`.
+    Array(Vec<Value>),
+    /// `(a, b)`.
+    Tuple(Vec<Value>),
+}
+
+impl Value {
+    /// Text as it stands.
+    pub fn plain(text: impl ToString) -> Self {
+        Self::Plain(text.to_string())
+    }
+
+    /// A float.
+    pub fn float(value: f64) -> Self {
+        Self::Plain(format!("{value:?}"))
+    }
+
+    /// A string.
+    pub fn string(text: &str) -> Self {
+        if text.is_empty() { Self::plain("String::new()") } else { Self::Plain(format!("{text:?}.into()")) }
+    }
+
+    /// The expression from column `indent` on, with `before` columns taken on its first line and
+    /// `after` needed on its last.
+    pub fn print(&self, indent: usize, before: usize, after: usize) -> String {
+        let line = self.line();
+        if indent + before + line.chars().count() + after <= WIDTH {
+            return line;
+        }
+        let inner = " ".repeat(indent + 4);
+        let outer = " ".repeat(indent);
+        match self {
+            Self::Plain(text) => text.clone(),
+            Self::Struct(name, fields) => {
+                let fields = fields.iter().map(|(field, value)| match value {
+                    Self::Plain(text) if text == field => format!("{inner}{field},\n"),
+                    _ => format!("{inner}{field}: {},\n", value.print(indent + 4, field.len() + 2, 1)),
+                });
+                format!("{name} {{\n{}{outer}}}", fields.collect::<String>())
+            }
+            // A last argument takes the call's own lines, as a closure or a list does.
+            Self::Call(name, arguments) => match arguments.as_slice() {
+                [only] => format!("{name}({})", only.print(indent, before + name.len() + 1, after + 1)),
+                _ => {
+                    let arguments =
+                        arguments.iter().map(|value| format!("{inner}{},\n", value.print(indent + 4, 0, 1)));
+                    format!("{name}(\n{}{outer})", arguments.collect::<String>())
+                }
+            },
+            Self::List(values) => {
+                let items: Vec<_> = values.iter().map(|value| value.print(indent + 4, 0, 1)).collect();
+                format!("vec![\n{}{outer}]", lines(&items, indent + 4))
+            }
+            Self::Array(values) => {
+                let items: Vec<_> = values.iter().map(|value| value.print(indent + 4, 0, 1)).collect();
+                format!("[\n{}{outer}]", lines(&items, indent + 4))
+            }
+            Self::Tuple(values) => Self::Call(String::new(), values.clone()).print(indent, before, after),
+        }
+    }
+
+    /// The expression on one line.
+    fn line(&self) -> String {
+        let join = |values: &[Value]| values.iter().map(Value::line).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Plain(text) => text.clone(),
+            Self::Struct(name, fields) => {
+                let fields = fields.iter().map(|(field, value)| match value {
+                    Self::Plain(text) if text == field => (*field).to_string(),
+                    _ => format!("{field}: {}", value.line()),
+                });
+                format!("{name} {{ {} }}", fields.collect::<Vec<_>>().join(", "))
+            }
+            Self::Call(name, arguments) => format!("{name}({})", join(arguments)),
+            Self::List(values) => format!("vec![{}]", join(values)),
+            Self::Array(values) => format!("[{}]", join(values)),
+            Self::Tuple(values) => format!("({})", join(values)),
+        }
+    }
+}
+
+/// Items of a list over several lines: short ones side by side, as many as fit, long ones alone.
+pub(crate) fn lines(items: &[String], indent: usize) -> String {
+    let pad = " ".repeat(indent);
+    if items.iter().any(|item| item.chars().count() > SHORT) {
+        return items.iter().map(|item| format!("{pad}{item},\n")).collect();
+    }
+    filled(items, indent, WIDTH)
+}
+
+/// Items side by side, as many as fit on a line.
+fn filled(items: &[String], indent: usize, width: usize) -> String {
+    let pad = " ".repeat(indent);
+    let (mut out, mut line) = (String::new(), pad.clone());
+    for item in items {
+        let gap = if line.len() == indent { "" } else { " " };
+        if line.len() + gap.len() + item.len() + 1 > width && line.len() > indent {
+            out.push_str(&line);
+            out.push('\n');
+            line.clone_from(&pad);
+            line.push_str(item);
+        } else {
+            line.push_str(gap);
+            line.push_str(item);
+        }
+        line.push(',');
+    }
+    out + &line + "\n"
+}
+
+/// The longest item that rustfmt sets beside others.
+const SHORT: usize = 10;
+
+/// `use path::{a, b};`, broken where it is too long. Names are sorted as rustfmt sorts them.
+pub(crate) fn import(path: &str, names: &[String]) -> String {
+    import_as("", path, names)
+}
+
+/// `pub use path::{a, b};`.
+pub(crate) fn export(path: &str, names: &[String]) -> String {
+    import_as("pub ", path, names)
+}
+
+fn import_as(visibility: &str, path: &str, names: &[String]) -> String {
+    let mut names = names.to_vec();
+    names.sort();
+    names.dedup();
+    let line = match names.as_slice() {
+        [] => return String::new(),
+        [one] => format!("{visibility}use {path}::{one};\n"),
+        _ => format!("{visibility}use {path}::{{{}}};\n", names.join(", ")),
+    };
+    if line.len() <= WIDTH + 1 {
+        return line;
+    }
+    // rustfmt leaves room for the visibility on every line.
+    let items = filled(&names, 4, WIDTH - visibility.len());
+    format!("{visibility}use {path}::{{\n{items}}};\n")
+}
+
+/// Text of the user's as lines of a comment that starts with `mark`.
+///
+/// What a terminal or a compiler would not show as it is, is escaped.
+pub(crate) fn comment(mark: &str, text: &str) -> String {
+    text.lines()
+        .map(|line| {
+            let shown: String = line
+                .replace('\t', "    ")
+                .chars()
+                .flat_map(|c| match c {
+                    '"' | '\'' | '\\' => vec![c],
+                    _ => c.escape_debug().collect(),
+                })
+                .collect();
+            let shown = shown.trim_end();
+            if shown.is_empty() { format!("{mark}\n") } else { format!("{mark} {shown}\n") }
+        })
+        .collect()
+}
