@@ -10,6 +10,7 @@ mod explain;
 mod fmt;
 mod forward;
 mod generate;
+mod graph;
 mod new;
 mod train;
 
@@ -39,6 +40,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
         Command::Fmt(args) => fmt::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
