@@ -58,7 +58,7 @@ pub(crate) fn short(number: u128) -> String {
 
 /// A share of a whole in thousandths, rounded to the nearest.
 pub(crate) fn thousandths(part: u128, whole: u128) -> u128 {
-    if whole == 0 { 0 } else { (part * 1000 + whole / 2) / whole }
+    (part * 1000 + whole / 2).checked_div(whole).unwrap_or(0)
 }
 
 /// `73.1%`; of what is there and yet too little to show, `<0.1%`.

@@ -102,6 +102,9 @@ fn named(block: &Block) -> Vec<(&'static str, Value)> {
     block.fields.iter().map(|field| (field.name, field.value.clone())).collect()
 }
 
+/// The values of one layer on both sides, by their numbers; `None` where there is no such layer.
+type Pair = (Option<usize>, Option<usize>);
+
 /// The changes of a field that may differ between layers.
 fn of_layers(name: &str, old: &Model, new: &Model, value: impl Fn(&Layer) -> Value) -> Vec<Change> {
     // A value by its number, the same on both sides: layers are many, values few.
@@ -123,8 +126,8 @@ fn of_layers(name: &str, old: &Model, new: &Model, value: impl Fn(&Layer) -> Val
     let (old_base, new_base) = (base(&before), base(&after));
 
     // The layers of each pair of values, in the order of the first.
-    let mut pairs: Vec<((Option<usize>, Option<usize>), Vec<usize>)> = Vec::new();
-    let mut places: HashMap<(Option<usize>, Option<usize>), usize> = HashMap::new();
+    let mut pairs: Vec<(Pair, Vec<usize>)> = Vec::new();
+    let mut places: HashMap<Pair, usize> = HashMap::new();
     for layer in 0..before.len().max(after.len()) {
         let pair = (before.get(layer).copied(), after.get(layer).copied());
         let is_as_before = match pair {

@@ -34,7 +34,7 @@ fn example(fenced: &str) -> String {
     let mut out = title.map(|title| format!("{title}\n\n")).unwrap_or_default();
     // The code that a failing spec opens with is that of the page.
     for line in text.trim_end().lines().filter(|line| !line.starts_with("// error: ")) {
-        out.push_str(&format!("{INDENT}{line}").trim_end().to_string());
+        out.push_str(format!("{INDENT}{line}").trim_end());
         out.push('\n');
     }
     out.push('\n');
