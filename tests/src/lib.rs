@@ -1,1 +1,4 @@
-//! Tests live beside this file.
+//! What tests across crates share. The tests themselves live beside this file.
+
+pub mod models;
+pub mod reduced;

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use coec_lang::{Loader, load_one};
 use coec_train::{
     peak::CountingAllocator,
-    run::{self, Bases, Job, MemoryMeter},
+    run::{self, Bases, Job, MemoryMeter, Start},
     run_dir::RunDir,
 };
 
@@ -54,7 +54,7 @@ fn memory(sets: &[&str]) -> (f64, f64) {
         judge: &|_| Vec::new(),
         spec: "",
         dir: &dir,
-        resume: false,
+        start: Start::Fresh,
         memory: &Meter(Default::default()),
     };
     let summary = run::run(&job, &mut |_| {}, &AtomicBool::new(false)).unwrap();

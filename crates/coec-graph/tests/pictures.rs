@@ -25,7 +25,7 @@ fn spec(text: &str) -> Spec {
 fn models() -> Vec<Spec> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut specs = Vec::new();
-    for folder in ["tests/lang/pass", "specs/paper", "specs/fair"] {
+    for folder in ["tests/lang/pass", "specs/paper", "specs/fair", "specs/families"] {
         let folder = Folder(home.join(folder));
         for entry in std::fs::read_dir(&folder.0).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();

@@ -6,71 +6,12 @@
 //! average), `executed` what the implementation performs (the full `T x T`
 //! score matrix); memory is bytes. k, M, G, T are decimal; Ki, Mi, Gi binary.
 
-use std::ops::{Add, AddAssign, Mul};
+use std::ops::AddAssign;
 
 use num_bigint::BigUint;
 use serde::Serialize;
 
-use crate::{Attention, Conditions, Ffn, Figure, Layer, Model, Precision, Verified};
-
-/// FLOPs per token of a forward pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Flops {
-    /// What the mathematics needs.
-    pub forward: u128,
-    /// What the implementation performs.
-    pub executed: u128,
-}
-
-impl Flops {
-    /// Work of which nothing is thrown away.
-    pub fn exact(flops: u128) -> Self {
-        Self { forward: flops, executed: flops }
-    }
-
-    /// Causal attention over `context` positions: scores of width `qk` and their
-    /// product with values of width `v`, widths summed over the heads.
-    ///
-    /// A token sees `(T+1)/2` positions on average; the implementation multiplies all `T`.
-    pub fn causal(qk: u128, v: u128, context: usize) -> Self {
-        let t = context as u128;
-        Self { forward: (qk + v) * (t + 1), executed: 2 * (qk + v) * t }
-    }
-}
-
-impl Add for Flops {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self { forward: self.forward + other.forward, executed: self.executed + other.executed }
-    }
-}
-
-impl AddAssign for Flops {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
-
-impl Mul<u128> for Flops {
-    type Output = Self;
-    fn mul(self, n: u128) -> Self {
-        Self { forward: self.forward * n, executed: self.executed * n }
-    }
-}
-
-/// `n` choose `k`, exactly.
-pub fn binomial(n: usize, k: usize) -> BigUint {
-    if k > n {
-        return BigUint::ZERO;
-    }
-    let k = k.min(n - k);
-    let mut result = BigUint::from(1u8);
-    for i in 0..k {
-        result *= n - i;
-        result /= i + 1;
-    }
-    result
-}
+use crate::{Attention, Conditions, Ffn, Figure, Flops, Layer, Model, Precision, Verified};
 
 /// What a figure is computed for, every condition explicit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -64,35 +64,43 @@
 //! fail on it for a reason `verify` could have named.
 
 mod balance;
+mod binomial;
 mod block;
 pub mod budget;
 pub mod cost;
 pub mod diff;
 mod figure;
+mod flops;
 mod model;
 mod params;
 mod quantity;
+mod site;
+mod tensors;
 pub mod text;
 mod train;
 mod verify;
 mod walk;
 
 pub use balance::Balance;
+pub use binomial::{binomial, binomials};
 pub use block::{
     Act, Attention, Carry, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Mha, Mla, Output, QkNorm,
     Residual, Rope, Router, Score, SharedAt, SharedGate, Wiring,
 };
 pub use budget::{Comparison, Conditions, Rule, Target};
 pub use figure::{Figure, Unit};
+pub use flops::Flops;
 pub use model::{Layer, Model, Rms, Stack, Tokens};
-pub use params::{Init, Param, Tensors};
+pub use params::{Init, Param};
 pub use quantity::{ParseQuantityError, Quantity};
+pub use site::Site;
+pub use tensors::Tensors;
 pub use train::{AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train};
 pub use verify::{
     Bounds, Field, Place, Verified, Violation, ViolationKind, bounds, verify, verify_attention, verify_ffn,
     verify_train,
 };
-pub use walk::{Sink, Site, walk};
+pub use walk::{Sink, walk};
 
 /// The version of every JSON document this workspace writes.
 ///

@@ -514,7 +514,8 @@ impl Check {
     }
 
     fn real(&mut self, path: &'static str, value: f64, bounds: Bounds) -> bool {
-        let inside = (bounds.min..=bounds.max).contains(&value);
+        // Specs have no negative numbers, and minus zero is written as one.
+        let inside = (bounds.min..=bounds.max).contains(&value) && value.is_sign_positive();
         if !inside {
             self.push(path, ViolationKind::OutOfRange { value, bounds });
         }
@@ -639,5 +640,19 @@ impl Check {
         if let Some(&k) = coe.k.iter().find(|&&k| k > eligible && k <= coe.experts) {
             self.push("router.keep", ViolationKind::KExceedsKept { k, eligible });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minus_zero_is_no_number_of_a_spec() {
+        let mut check = Check::at(Place::Model);
+        assert!(
+            !check.real("alpha", -0.0, bounds::COEFFICIENT) && check.real("alpha", 0.0, bounds::COEFFICIENT)
+        );
+        assert_eq!(check.found[0].kind.code(), "coec::verify::out_of_range");
     }
 }

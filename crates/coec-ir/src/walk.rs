@@ -1,30 +1,10 @@
 //! The one walk over a model.
 //!
-//! [`walk`] alone decides the order of layers and the names of parameters.
-//! Everything that turns a model into something else is a [`Sink`].
+//! [`walk`] alone decides the order of layers and, by the [`Site`] it hands over with
+//! each block, the names of parameters. Everything that turns a model into something else is
+//! a [`Sink`].
 
-use crate::{Attention, Coe, Dense, Ffn, Mha, Mla, Model, Verified};
-
-/// Where a block stands: which layer, and under which names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
-    /// Layer, from 0.
-    pub layer: usize,
-    /// Name of the norm in front, without `.weight`: `model.layers.0.input_layernorm`.
-    pub norm: String,
-    /// Prefix of the block's own tensors: `model.layers.0.self_attn`.
-    pub prefix: String,
-}
-
-/// Name of the token embedding's table.
-pub(crate) const EMBEDDING: &str = "model.embed_tokens.weight";
-/// Name of the final norm's weight.
-pub(crate) const FINAL_NORM: &str = "model.norm.weight";
-/// Name of the output head's weight, when it has its own.
-pub(crate) const HEAD: &str = "lm_head.weight";
-
-/// What the name of everything in a layer begins with; the layer's number follows.
-pub(crate) const LAYERS: &str = "model.layers";
+use crate::{Attention, Coe, Dense, Ffn, Mha, Mla, Model, Site, Verified};
 
 /// What a model is lowered into. No method has a default: a new block breaks
 /// every sink at compile time until it says what it does with it.
@@ -48,23 +28,18 @@ pub trait Sink {
 
 /// Hands the blocks of `model` to `sink` in the order data flows through them.
 pub fn walk<S: Sink>(model: &Verified<Model>, sink: &mut S) -> Result<(), S::Error> {
-    sink.embedding(model, EMBEDDING)?;
+    sink.embedding(model, Site::EMBEDDING)?;
     for (l, layer) in model.layers.iter().enumerate() {
-        let site = |norm: &str, block: &str| Site {
-            layer: l,
-            norm: format!("{LAYERS}.{l}.{norm}"),
-            prefix: format!("{LAYERS}.{l}.{block}"),
-        };
-        let attention = site("input_layernorm", "self_attn");
+        let attention = Site::attention(l);
         match &layer.attention {
             Attention::Mha(block) => sink.mha(model, &attention, block)?,
             Attention::Mla(block) => sink.mla(model, &attention, block)?,
         }
-        let ffn = site("post_attention_layernorm", "mlp");
+        let ffn = Site::ffn(l);
         match &layer.ffn {
             Ffn::Coe(block) => sink.coe(model, &ffn, block)?,
             Ffn::Dense(block) => sink.dense(model, &ffn, block)?,
         }
     }
-    sink.head(model, FINAL_NORM, (!model.embedding.tied).then_some(HEAD))
+    sink.head(model, Site::FINAL_NORM, (!model.embedding.tied).then_some(Site::HEAD))
 }

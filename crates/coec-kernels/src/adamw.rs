@@ -1,6 +1,9 @@
 //! The AdamW update, in one pass over memory where the backend allows it.
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
+#[cfg(feature = "flex")]
+mod cpu;
+
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
@@ -89,7 +92,6 @@ impl UpdateOps for burn::backend::Flex {
         mut second: FloatTensor<Self>,
         step: AdamWStep,
     ) -> Updated<Self> {
-        use crate::cpu;
         use burn::backend::DType;
         // `storage_mut` copies a buffer that someone else still holds, and only then.
         for tensor in [&mut param, &mut first, &mut second] {
@@ -97,14 +99,14 @@ impl UpdateOps for burn::backend::Flex {
         }
         let grad = grad.to_contiguous();
         match param.dtype() {
-            DType::F64 => cpu::adamw::<f64>(
+            DType::F64 => cpu::update::<f64>(
                 param.storage_mut(),
                 grad.storage(),
                 first.storage_mut(),
                 second.storage_mut(),
                 &step,
             ),
-            _ => cpu::adamw::<f32>(
+            _ => cpu::update::<f32>(
                 param.storage_mut(),
                 grad.storage(),
                 first.storage_mut(),

@@ -11,7 +11,7 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
-use crate::{Act, ExpertKernels, backend::Forward, ops::ExpertOps};
+use crate::{Activation, ExpertKernels, backend::Forward, ops::ExpertOps};
 
 impl<B: ExpertKernels, C: CheckpointStrategy> ExpertOps for Autodiff<B, C> {
     fn experts(
@@ -20,7 +20,7 @@ impl<B: ExpertKernels, C: CheckpointStrategy> ExpertOps for Autodiff<B, C> {
         gates: FloatTensor<Self>,
         w_in: FloatTensor<Self>,
         w_out: FloatTensor<Self>,
-        act: Act,
+        act: Activation,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), gates.node(), w_in.node(), w_out.node()];
         let [x, gates, w_in, w_out] = [x, gates, w_in, w_out].map(|tensor| tensor.into_primitive());
@@ -59,7 +59,7 @@ struct Saved<B: Backend> {
     w_in: FloatTensor<B>,
     w_out: FloatTensor<B>,
     hidden: FloatTensor<B>,
-    act: Act,
+    act: Activation,
 }
 
 impl<B: ExpertKernels> Backward<B, 4> for ExpertsBackward {

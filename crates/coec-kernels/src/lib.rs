@@ -25,7 +25,7 @@
 //! compiled for vector units after asking for them. (The counting allocator of coec-train is the
 //! one exception: a global allocator cannot be written without.)
 
-mod act;
+mod activation;
 mod adamw;
 mod autodiff;
 mod backend;
@@ -34,7 +34,7 @@ pub mod flops;
 mod fused;
 mod ops;
 
-pub use act::Act;
+pub use activation::Activation;
 pub use adamw::{AdamWStep, adamw};
 pub use backend::ExpertKernels;
 pub use fused::{FusedKernels, Pairs, causal_softmax, rms_norm, rotate};

@@ -8,7 +8,7 @@ use burn::backend::{
 };
 use burn::tensor::{Int, Tensor};
 
-use crate::Act;
+use crate::Activation;
 
 /// The differentiable operations of this crate, routed to the backend of their tensors.
 #[backend_extension(
@@ -26,7 +26,7 @@ pub trait ExpertOps: burn::backend::Backend {
         gates: FloatTensor<Self>,
         w_in: FloatTensor<Self>,
         w_out: FloatTensor<Self>,
-        act: Act,
+        act: Activation,
     ) -> FloatTensor<Self>;
 
     /// See [`select_top_k`].
@@ -40,7 +40,7 @@ pub trait ExpertOps: burn::backend::Backend {
 ///
 /// # Shapes
 ///
-/// N tokens, D width, K selected, E experts, F expert width, G = [`Act::inputs`]:
+/// N tokens, D width, K selected, E experts, F expert width, G = [`Activation::inputs`]:
 ///
 /// - `x`: `[N, D]`
 /// - `indices`: `[N, K]`, each in `0..E`, distinct within a token
@@ -58,7 +58,7 @@ pub fn experts(
     gates: Tensor<2>,
     w_in: Tensor<3>,
     w_out: Tensor<3>,
-    act: Act,
+    act: Activation,
 ) -> Tensor<2> {
     let ([n, d], [e, gf, _]) = (x.dims(), w_in.dims());
     let k = indices.dims()[1];
@@ -85,7 +85,7 @@ pub fn experts(
 /// # Panics
 ///
 /// When the shapes do not agree.
-pub fn mlp(x: Tensor<2>, w_in: Tensor<2>, w_out: Tensor<2>, act: Act) -> Tensor<2> {
+pub fn mlp(x: Tensor<2>, w_in: Tensor<2>, w_out: Tensor<2>, act: Activation) -> Tensor<2> {
     let [n, _] = x.dims();
     let device = x.device();
     let indices = Tensor::<2, Int>::zeros([n, 1], &device);

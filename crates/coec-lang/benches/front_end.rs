@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use coec_ir::Conditions;
 use coec_ir::cost::{Cost, Setting};
-use coec_lang::{MapLoader, load};
+use coec_lang::{MapLoader, format, load};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// The whole spec of the language reference.
@@ -49,5 +49,17 @@ fn front_end(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, front_end);
+/// Laying out the same texts.
+fn layout(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("format");
+    for (name, text) in [("100 KiB", many_models(100 << 10)), ("1 MiB", many_models(1 << 20))] {
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.sample_size(20).bench_with_input(BenchmarkId::from_parameter(name), &text, |bencher, text| {
+            bencher.iter(|| format("a.coe", text).map(|text| text.len()).unwrap_or_default());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, front_end, layout);
 criterion_main!(benches);

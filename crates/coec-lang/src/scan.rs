@@ -41,7 +41,7 @@ pub(crate) fn scan(source: SourceId, text: &str) -> (Scan, Option<ParseError>) {
                     let doc = text[i..end].strip_prefix("///").filter(|doc| !doc.starts_with('/'));
                     if let Some(doc) = doc {
                         let doc = doc.strip_prefix(' ').unwrap_or(doc);
-                        scan.docs.push((i, doc.strip_suffix('\r').unwrap_or(doc).to_string()));
+                        scan.docs.push((i, doc.trim_end_matches('\r').to_string()));
                     }
                     i = end;
                     continue;

@@ -262,7 +262,7 @@ pub static TRAIN: Block = block(
     &[
         field("data", Kind::Block(DATA), Default::Word("builtin")),
         field("tokenizer", Kind::Block(TOKENIZERS), Default::Word("bytes")),
-        field("steps", Count, Default::Count(500)),
+        field("steps", Count, Default::Count(400)),
         field("batch", Count, Default::Count(16)),
         field("context", Count, Derived("the model's context")),
         field("accumulate", Count, Default::Count(1)),

@@ -166,9 +166,12 @@ fn load_all(session: &mut Session, spec: &str, sets: &[String]) -> Option<Vec<Lo
     let mut specs = Vec::with_capacity(models.len());
     for index in models {
         let model = ModelRef { unit: unit.clone(), index };
-        let Some(chain) = session.ancestry(model) else { continue };
+        let draft = match session.ancestry(model.clone()) {
+            Some(chain) => Draft::new(chain),
+            None => Draft::orphan(model),
+        };
         let mut cx = session.cx(&mut fuel);
-        specs.extend(blocks.spec(&mut cx, Draft::new(chain), &settings));
+        specs.extend(blocks.spec(&mut cx, draft, &settings));
     }
     Some(specs)
 }

@@ -1,13 +1,14 @@
 //! No text makes the front end panic, overflow its stack, or take long.
 
+#[allow(dead_code)] // other crates use the rest
+#[path = "../../../tests/src/models.rs"]
+mod models;
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use coec_ir::Conditions;
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::{
-    Act, Attention, Balance, ChainNorm, Coe, Conditions, Dense, Ffn, Gate, GroupScore, Groups, Layer, Mha,
-    Mla, Model, QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, SharedGate, Stack, Tokens,
-};
 use coec_lang::{Diagnostics, MapLoader, Spec, check, load, load_one};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -215,109 +216,6 @@ fn time_grows_with_the_text() {
     assert!(large < 40 * small, "100 KiB took {small:?}, 1 MiB {large:?}");
 }
 
-fn attention(dim: usize) -> impl Strategy<Value = Attention> {
-    let rope = prop_oneof![
-        (1.0..1e7).prop_map(|theta| Rope::Rope { theta }),
-        (2.0..1e7, 1.0..64.0, 1usize..1 << 20, 1.0..64.0, 0.0..2.0, 0.0..2.0).prop_map(
-            |(theta, factor, original, fast, mscale, all)| Rope::Yarn {
-                theta,
-                factor,
-                original,
-                beta_fast: fast,
-                beta_slow: fast / 2.0,
-                mscale,
-                mscale_all_dim: all,
-            }
-        ),
-    ];
-    let mha = (rope.clone(), 0u32..4, 0u32..3, select(QkNorm::ALL), any::<bool>(), any::<bool>()).prop_map(
-        move |(rope, kv, ratio, qk_norm, bias, derived)| {
-            let heads = 1 << (kv + ratio);
-            let head_dim = if derived { dim / heads } else { 6 };
-            Attention::Mha(Mha { heads, kv_heads: 1 << kv, head_dim, rope, qk_norm, bias })
-        },
-    );
-    let mla = (rope, 1usize..32, 1usize..512, proptest::option::of(1usize..512), 1usize..128, 1usize..64)
-        .prop_map(|(rope, heads, kv_rank, q_rank, nope, half)| {
-            Attention::Mla(Mla { heads, kv_rank, q_rank, nope, rope_dim: 2 * half, value: nope, rope })
-        });
-    prop_oneof![mha, mla]
-}
-
-fn ffn() -> impl Strategy<Value = Ffn> {
-    let dense = (1usize..4096, select(&Act::ALL)).prop_map(|(hidden, act)| Ffn::Dense(Dense { hidden, act }));
-    let balance = proptest::sample::subsequence(
-        vec![
-            Balance::SeqAux { alpha: 0.001 },
-            Balance::SwitchAux { alpha: 1e-7 },
-            Balance::ZLoss { alpha: 0.0 },
-            Balance::Bias { rate: 0.25 },
-        ],
-        0..=4,
-    );
-    let groups = proptest::option::of((1usize..3, select(&[GroupScore::Max, GroupScore::Top2])));
-    let router = (select(&[Score::Softmax, Score::Sigmoid]), any::<bool>(), 0.0..10.0, groups);
-    let shape = (1usize..5, 1usize..4, 0usize..3, 1usize..2048, select(&Act::ALL));
-    let at = (select(SharedAt::ALL), select(SharedGate::ALL));
-    let words = (select(Residual::ALL), select(Gate::ALL), select(ChainNorm::ALL), at);
-    let coe =
-        (shape, words, router, balance, any::<bool>()).prop_map(|(shape, words, router, balance, list)| {
-            let ((iter, k, shared, hidden, act), (residual, gate, norm, at)) = (shape, words);
-            let (score, renorm, scale, groups) = router;
-            let once = matches!(residual, Residual::Both | Residual::Delta);
-            let k = if list && gate != Gate::Frozen {
-                (0..iter).map(|t| 1 + (k + t) % 4).collect()
-            } else {
-                vec![k; iter]
-            };
-            Ffn::Coe(Coe {
-                iter,
-                k,
-                experts: 16,
-                shared,
-                hidden,
-                act,
-                residual,
-                gate,
-                norm: if once { ChainNorm::Once } else { norm },
-                shared_at: at.0,
-                shared_gate: if shared > 0 { at.1 } else { SharedGate::None },
-                router: Router {
-                    score,
-                    renorm,
-                    scale,
-                    groups: groups.map(|(keep, score)| Groups { groups: 4, keep, score }),
-                },
-                balance,
-            })
-        });
-    prop_oneof![1 => dense, 3 => coe]
-}
-
-prop_compose! {
-    fn model()(dim in (1usize..16).prop_map(|n| n * 64))(
-        layers in proptest::collection::vec((attention(dim), ffn()), 1..4),
-        order in proptest::collection::vec(0usize..4, 1..12),
-        sizes in (1usize..200_000, 1usize..100_000),
-        eps in 1e-12..1e-3f64,
-        tied in any::<bool>(),
-        doc in "([ -~é]{0,12}\n){0,3}[ -~]{1,12}",
-        dim in Just(dim),
-    ) -> Model {
-        let layers: Vec<_> = layers.into_iter().map(|(attention, ffn)| Layer { attention, ffn }).collect();
-        Model {
-            name: "a".into(),
-            doc: doc.trim_matches('\n').into(),
-            vocab: sizes.0,
-            context: sizes.1,
-            dim,
-            norm: Rms { eps },
-            embedding: Tokens { tied },
-            layers: Stack::from_layers(order.iter().map(|&i| &layers[i % layers.len()])),
-        }
-    }
-}
-
 /// Pieces of the language, put together without sense.
 const PIECES: &[&str] = &[
     "model",
@@ -432,7 +330,7 @@ proptest! {
     }
 
     #[test]
-    fn explicit_text_is_the_same_model(model in model()) {
+    fn explicit_text_is_the_same_model(model in models::model(&models::Sizes::of_specs())) {
         let verified = coec_ir::verify(model.clone());
         prop_assert!(verified.is_ok(), "{:?}", verified);
         let text = coec_ir::text::model(&model);

@@ -1,26 +1,14 @@
 //! Building the modules: the walk's Build sink.
 
-use burn::module::{Param as Slot, ParamId};
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use coec_ir::{Coe, Dense, Mha, Mla, Model, Param, QkNorm, Sink, Site, Verified, walk};
+use burn::tensor::{DType, Device};
+use coec_ir::{Coe, Dense, Mha, Mla, Model, Sink, Site, Verified, walk};
 
 use crate::{
-    attention::{Attention, LatentAttention, MultiHeadAttention},
-    ffn::{self, Chain, Experts, Ffn, Mlp},
-    init,
+    Chain, Embedding, FeedForward, Head, LatentAttention, Maker, MultiHeadAttention, Source,
+    attention::Attention,
+    ffn::Ffn,
     model::{LanguageModel, Layer},
-    norm::RmsNorm,
-    parameters::Binding,
 };
-
-/// Where the weights of a new model come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// Initialised from a seed, see the IR's [`Init`](coec_ir::Init).
-    Seed(u64),
-    /// Zeros: to be loaded, or never looked at.
-    Zeros,
-}
 
 /// Why a verified model could not be built. Every code is documented in docs/errors.md.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,26 +41,26 @@ impl LanguageModel {
         dtype: DType,
     ) -> Result<Self, BuildError> {
         let mut build = Build {
-            maker: Maker { device: device.clone(), dtype, source, bindings: Vec::new() },
+            make: Maker::new(model.dim, model.norm, device, source).with_dtype(dtype),
             embedding: None,
             attention: None,
             layers: Vec::new(),
-            end: None,
+            head: None,
         };
         walk(model, &mut build)?;
         let embedding = build.embedding.ok_or(BuildError::Incomplete("embedding"))?;
-        let (norm, head) = build.end.ok_or(BuildError::Incomplete("output head"))?;
-        Ok(Self::from_parts(embedding, build.layers, norm, head, build.maker.bindings))
+        let head = build.head.ok_or(BuildError::Incomplete("output head"))?;
+        Ok(Self::from_parts(embedding, build.layers, head, build.make.bindings()))
     }
 }
 
 struct Build {
-    maker: Maker,
-    embedding: Option<Slot<Tensor<2>>>,
+    make: Maker,
+    embedding: Option<Embedding>,
     /// The attention of the layer whose feed-forward sublayer comes next.
     attention: Option<Attention>,
     layers: Vec<Layer>,
-    end: Option<(RmsNorm, Option<Slot<Tensor<2>>>)>,
+    head: Option<Head>,
 }
 
 impl Build {
@@ -87,161 +75,32 @@ impl Sink for Build {
     type Error = BuildError;
 
     fn embedding(&mut self, model: &Model, name: &str) -> Result<(), BuildError> {
-        let table = Param::new(name, [model.vocab, model.dim], coec_ir::Init::LINEAR);
-        self.embedding = Some(self.maker.one(table));
+        self.embedding = Some(Embedding::new(&mut self.make, name, model.vocab));
         Ok(())
     }
 
-    fn mha(&mut self, model: &Model, site: &Site, block: &Mha) -> Result<(), BuildError> {
-        let mut params = Params::new(block.params(model.dim, &site.norm, &site.prefix));
-        let make = &mut self.maker;
-        let eps = model.norm.eps;
-        let module = MultiHeadAttention {
-            config: block.clone(),
-            norm: make.norm(params.next(), eps),
-            q_proj: make.one(params.next()),
-            k_proj: make.one(params.next()),
-            v_proj: make.one(params.next()),
-            o_proj: make.one(params.next()),
-            biases: (0..if block.bias { 3 } else { 0 }).map(|_| make.one(params.next())).collect(),
-            q_norm: (block.qk_norm != QkNorm::None).then(|| make.norm(params.next(), eps)),
-            k_norm: (block.qk_norm != QkNorm::None).then(|| make.norm(params.next(), eps)),
-        };
-        self.attention = Some(Attention::MultiHead(module));
+    fn mha(&mut self, _: &Model, site: &Site, block: &Mha) -> Result<(), BuildError> {
+        self.attention = Some(Attention::MultiHead(MultiHeadAttention::new(&mut self.make, site, block)));
         Ok(())
     }
 
-    fn mla(&mut self, model: &Model, site: &Site, block: &Mla) -> Result<(), BuildError> {
-        let mut params = Params::new(block.params(model.dim, &site.norm, &site.prefix));
-        let make = &mut self.maker;
-        let eps = model.norm.eps;
-        let module = LatentAttention {
-            config: block.clone(),
-            norm: make.norm(params.next(), eps),
-            q_a_proj: block.q_rank.map(|_| make.one(params.next())),
-            q_a_layernorm: block.q_rank.map(|_| make.norm(params.next(), eps)),
-            q_proj: make.one(params.next()),
-            kv_a_proj_with_mqa: make.one(params.next()),
-            kv_a_layernorm: make.norm(params.next(), eps),
-            kv_b_proj: make.one(params.next()),
-            o_proj: make.one(params.next()),
-        };
-        self.attention = Some(Attention::Latent(module));
+    fn mla(&mut self, _: &Model, site: &Site, block: &Mla) -> Result<(), BuildError> {
+        self.attention = Some(Attention::Latent(LatentAttention::new(&mut self.make, site, block)));
         Ok(())
     }
 
-    fn coe(&mut self, model: &Model, site: &Site, block: &Coe) -> Result<(), BuildError> {
-        let mut params = Params::new(block.params(model.dim, &site.norm, &site.prefix));
-        let mut biases = Params::new(block.state(&site.prefix));
-        let make = &mut self.maker;
-        let wide = (block.act.projections() - 1) * block.hidden; // rows of W_in: gate and up, or up
-        let norms = (0..block.norms()).map(|_| make.norm(params.next(), model.norm.eps)).collect();
-        let routers = (0..block.routers())
-            .map(|_| ffn::Router {
-                config: block.router.clone(),
-                weight: make.one(params.next()),
-                bias: block.has_bias().then(|| make.state(biases.next())),
-            })
-            .collect();
-        let (w_in, w_out) = params.mlps(block.experts, block.act.is_gated());
-        let experts = Experts {
-            act: block.act,
-            w_in: make.stacked([block.experts, wide, model.dim], w_in),
-            w_out: make.stacked([block.experts, model.dim, block.hidden], w_out),
-        };
-        let shared = (block.shared > 0).then(|| make.mlp(&mut params, block.act));
-        let shared_gate = block.gates_shared().then(|| make.one(params.next()));
-        self.push(Ffn::Chain(Chain { config: block.clone(), norms, routers, experts, shared, shared_gate }))
+    fn coe(&mut self, _: &Model, site: &Site, block: &Coe) -> Result<(), BuildError> {
+        let chain = Chain::new(&mut self.make, site, block);
+        self.push(Ffn::Chain(chain))
     }
 
-    fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), BuildError> {
-        let mut params = Params::new(block.params(model.dim, &site.norm, &site.prefix));
-        let norm = self.maker.norm(params.next(), model.norm.eps);
-        let mlp = self.maker.mlp(&mut params, block.act);
-        self.push(Ffn::Dense(ffn::Dense { norm, mlp }))
+    fn dense(&mut self, _: &Model, site: &Site, block: &Dense) -> Result<(), BuildError> {
+        let dense = FeedForward::new(&mut self.make, site, block);
+        self.push(Ffn::Dense(dense))
     }
 
     fn head(&mut self, model: &Model, norm: &str, head: Option<&str>) -> Result<(), BuildError> {
-        let norm = self.maker.norm(Param::new(norm, [model.dim], coec_ir::Init::Ones), model.norm.eps);
-        let head = head
-            .map(|name| self.maker.one(Param::new(name, [model.vocab, model.dim], coec_ir::Init::LINEAR)));
-        self.end = Some((norm, head));
+        self.head = Some(Head::new(&mut self.make, norm, head, model.vocab));
         Ok(())
-    }
-}
-
-/// The parameters of a block, handed out in the order the IR lists them.
-struct Params(std::vec::IntoIter<Param>);
-
-impl Params {
-    fn new(params: Vec<Param>) -> Self {
-        Self(params.into_iter())
-    }
-
-    fn next(&mut self) -> Param {
-        self.0.next().expect("the IR lists every parameter of a block")
-    }
-
-    /// The projections of `count` MLPs: those of `W_in`, and those of `W_out`, MLP by MLP.
-    fn mlps(&mut self, count: usize, gated: bool) -> (Vec<Param>, Vec<Param>) {
-        let (mut w_in, mut w_out) = (Vec::new(), Vec::new());
-        for _ in 0..count {
-            w_in.extend((0..if gated { 2 } else { 1 }).map(|_| self.next()));
-            w_out.push(self.next());
-        }
-        (w_in, w_out)
-    }
-}
-
-/// Makes parameters and remembers under which names they are saved.
-struct Maker {
-    device: Device,
-    dtype: DType,
-    source: Source,
-    bindings: Vec<Binding>,
-}
-
-impl Maker {
-    /// A parameter that is one named tensor.
-    fn one<const R: usize>(&mut self, param: Param) -> Slot<Tensor<R>> {
-        let shape = std::array::from_fn(|i| param.shape[i]);
-        self.stacked(shape, vec![param])
-    }
-
-    /// An untrained tensor.
-    fn state<const R: usize>(&mut self, param: Param) -> Slot<Tensor<R>> {
-        let slot = self.one(param).set_require_grad(false);
-        if let Some(binding) = self.bindings.last_mut() {
-            binding.trained = false;
-        }
-        slot
-    }
-
-    /// A parameter whose elements are several named tensors, one after another.
-    fn stacked<const R: usize>(&mut self, shape: [usize; R], parts: Vec<Param>) -> Slot<Tensor<R>> {
-        let options = (&self.device, self.dtype);
-        let tensor = match self.source {
-            Source::Zeros => Tensor::<R>::zeros(shape, options),
-            Source::Seed(seed) => {
-                let values: Vec<f32> = parts.iter().flat_map(|part| init::values(part, seed)).collect();
-                let data = TensorData::new(values, shape).convert_dtype(self.dtype);
-                Tensor::<R>::from_data(data, options)
-            }
-        };
-        let id = ParamId::new();
-        self.bindings.push(Binding { id, rank: R, parts, trained: true });
-        Slot::initialized(id, if self.device.is_autodiff() { tensor.require_grad() } else { tensor })
-    }
-
-    fn norm(&mut self, weight: Param, eps: f64) -> RmsNorm {
-        RmsNorm { weight: self.one(weight), eps }
-    }
-
-    fn mlp(&mut self, params: &mut Params, act: coec_ir::Act) -> Mlp {
-        let (w_in, w_out) = params.mlps(1, act.is_gated());
-        let rows = w_in.iter().map(|part| part.shape[0]).sum();
-        let dim = w_out[0].shape[0];
-        let hidden = w_out[0].shape[1];
-        Mlp { act, w_in: self.stacked([rows, dim], w_in), w_out: self.stacked([dim, hidden], w_out) }
     }
 }

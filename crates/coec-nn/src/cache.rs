@@ -17,7 +17,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    pub(crate) fn new(layers: usize) -> Self {
+    /// An empty cache for a model of so many layers.
+    pub fn new(layers: usize) -> Self {
         Self { layers: vec![LayerCache::default(); layers], seen: 0 }
     }
 

@@ -4,25 +4,36 @@
 //! [`walk`](coec_ir::walk); there is no second configuration. Backends are
 //! chosen at run time by the [`Device`](burn::tensor::Device) it is built on.
 //!
+//! Every block is a module of its own, in a file of its own, that builds itself from its IR
+//! struct with a [`Maker`] and takes part in a [`Pass`]. A generated crate puts the same files
+//! together without [`LanguageModel`], which is any model, in favour of the one it is.
+//!
 //! Shapes in comments: B batch, T tokens, N = B*T, D width, H heads, E experts,
 //! K selected, F expert width, C iterations, V vocabulary.
 
 mod attention;
+mod bindings;
 mod build;
 mod cache;
 pub mod capture;
+pub mod counting;
+mod embedding;
 mod ffn;
 mod init;
+mod maker;
 mod model;
 mod norm;
-mod parameters;
+mod pass;
 mod positions;
 pub mod reference;
 
 pub use attention::{LatentAttention, MultiHeadAttention};
-pub use build::{BuildError, Source};
+pub use bindings::{Binding, Bindings, LoadError};
+pub use build::BuildError;
 pub use cache::Cache;
-pub use ffn::{Chain, Load, Mlp};
-pub use model::{Forward, LanguageModel, cross_entropy};
+pub use embedding::{Embedding, Head};
+pub use ffn::{Chain, FeedForward, Mlp};
+pub use maker::{Maker, Source};
+pub use model::LanguageModel;
 pub use norm::RmsNorm;
-pub use parameters::{Binding, LoadError};
+pub use pass::{Forward, Load, Pass, cross_entropy};

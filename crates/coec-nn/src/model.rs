@@ -1,32 +1,25 @@
 //! The language model: embedding, layers, head.
 
-use std::sync::Arc;
-
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, activation};
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor};
+use coec_ir::Param;
 
 use crate::{
-    attention::Attention,
-    cache::Cache,
-    ffn::{Ffn, Load},
-    norm::RmsNorm,
-    parameters::Binding,
-    positions::Positions,
+    Binding, Bindings, Cache, Embedding, Forward, Head, Load, LoadError, Pass, attention::Attention, ffn::Ffn,
 };
 
-/// A decoder-only language model.
+/// A decoder-only language model, of whatever blocks its spec names.
 #[derive(Module, Debug)]
 pub struct LanguageModel {
-    /// `[V, D]`.
-    pub embedding: Param<Tensor<2>>,
+    /// From tokens to the residual stream.
+    pub embedding: Embedding,
     /// The layers, in order.
     pub layers: Vec<Layer>,
-    /// Before the head.
-    pub norm: RmsNorm,
-    /// `[V, D]`; the embedding serves when there is none.
-    pub head: Option<Param<Tensor<2>>>,
+    /// From the residual stream to logits.
+    pub head: Head,
     #[module(skip)]
-    bindings: Arc<Vec<Binding>>,
+    bindings: Bindings,
 }
 
 /// Attention, then experts or an MLP.
@@ -38,26 +31,14 @@ pub struct Layer {
     pub ffn: Ffn,
 }
 
-/// The result of a forward pass.
-#[derive(Debug, Clone)]
-pub struct Forward {
-    /// `[B, T, V]`.
-    pub logits: Tensor<3>,
-    /// The weighted balance losses of all layers and iterations, `[1]`; `None` if the model has none.
-    pub aux_loss: Option<Tensor<1>>,
-    /// How often each expert was selected, per layer and routing.
-    pub loads: Vec<Load>,
-}
-
 impl LanguageModel {
     pub(crate) fn from_parts(
-        embedding: Param<Tensor<2>>,
+        embedding: Embedding,
         layers: Vec<Layer>,
-        norm: RmsNorm,
-        head: Option<Param<Tensor<2>>>,
-        bindings: Vec<Binding>,
+        head: Head,
+        bindings: Bindings,
     ) -> Self {
-        Self { embedding, layers, norm, head, bindings: Arc::new(bindings) }
+        Self { embedding, layers, head, bindings }
     }
 
     /// How the module's parameters are named when saved, in walk order.
@@ -73,7 +54,7 @@ impl LanguageModel {
 
     /// The device the model is on.
     pub fn device(&self) -> Device {
-        self.embedding.val().device()
+        self.embedding.weight.val().device()
     }
 
     /// Logits and losses for `tokens` `[B, T]`.
@@ -91,47 +72,43 @@ impl LanguageModel {
         self.run(tokens, Some(cache)).logits
     }
 
-    fn run(&self, tokens: Tensor<2, Int>, mut cache: Option<&mut Cache>) -> Forward {
-        let [b, t] = tokens.dims();
-        let embedding = self.embedding.val();
-        let [_, d] = embedding.dims();
-        let start = cache.as_ref().map_or(0, |cache| cache.seen);
-        let mut positions = Positions::new(start, t, &embedding.device(), embedding.dtype());
-
-        let mut h = embedding.clone().select(0, tokens.reshape([b * t])).reshape([b, t, d]);
-        let mut aux_loss: Option<Tensor<1>> = None;
-        let mut loads = Vec::new();
-        for (l, layer) in self.layers.iter().enumerate() {
-            h = layer.attention.forward(h, &mut positions, cache.as_mut().map(|c| &mut c.layers[l]));
-            h = match &layer.ffn {
-                Ffn::Dense(dense) => dense.forward(h),
-                Ffn::Chain(chain) => {
-                    let (h, observed) = chain.forward(h);
-                    aux_loss = match (aux_loss, observed.aux_loss) {
-                        (Some(sum), Some(loss)) => Some(sum + loss),
-                        (sum, loss) => sum.or(loss),
-                    };
-                    let counts = observed.counts.into_iter().enumerate();
-                    loads.extend(counts.map(|(iteration, counts)| Load { layer: l, iteration, counts }));
-                    h
-                }
-            };
+    fn run(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>) -> Forward {
+        let mut pass = Pass::new(&tokens, &self.embedding, cache);
+        let mut h = self.embedding.forward(tokens); // [B, T, D]
+        for layer in &self.layers {
+            h = layer.attention.forward(h, &mut pass);
+            h = layer.ffn.forward(h, &mut pass);
         }
-        if let Some(cache) = cache {
-            cache.seen += t;
-        }
-        let head = self.head.as_ref().map_or(embedding, Param::val); // [V, D]
-        let [v, _] = head.dims();
-        let logits = self.norm.forward(h).reshape([b * t, d]).matmul(head.transpose());
-        Forward { logits: logits.reshape([b, t, v]), aux_loss, loads }
+        pass.finish(self.head.forward(h, &self.embedding))
     }
-}
 
-/// Mean cross-entropy in nats of `logits` `[B, T, V]` against `targets` `[B, T]`, `[1]`.
-pub fn cross_entropy(logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
-    let [b, t, v] = logits.dims();
-    let log_probs = activation::log_softmax(logits.reshape([b * t, v]), 1);
-    let picked = log_probs.gather(1, targets.reshape([b * t, 1])); // [N, 1]
-    // Rows first, then their mean: a fixed order of summation.
-    -picked.reshape([b, t]).mean_dim(1).mean_dim(0).reshape([1])
+    /// Every named tensor with its values, trained or state, in walk order.
+    pub fn tensors(&self) -> Vec<(Param, Vec<f32>)> {
+        self.bindings.tensors(self)
+    }
+
+    /// Every trained tensor with its gradient, zero where none flowed, in walk order.
+    pub fn gradients(&self, grads: &GradientsParams) -> Vec<(Param, Vec<f32>)> {
+        self.bindings.gradients(grads)
+    }
+
+    /// Replaces every tensor by what `source` gives for its name, trained or state.
+    pub fn load(self, source: impl FnMut(&Param) -> Result<Vec<f32>, String>) -> Result<Self, LoadError> {
+        self.bindings.clone().load(self, source)
+    }
+
+    /// Parameters of the module itself, as built: what the closed form is held against.
+    pub fn parameter_count(&self) -> u128 {
+        self.bindings.parameter_count(self)
+    }
+
+    /// After an optimizer step, moves every selection bias by the `loads` of the step's batch.
+    pub fn update_biases(mut self, loads: &[Load]) -> Self {
+        for layer in &mut self.layers {
+            if let Ffn::Chain(chain) = &mut layer.ffn {
+                chain.update_biases(loads);
+            }
+        }
+        self
+    }
 }

@@ -1,18 +1,25 @@
 //! RMSNorm.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
+use coec_ir::Param;
+
+use crate::Maker;
 
 /// `x * rsqrt(mean(x^2) + eps) * w` over the last dimension.
 #[derive(Module, Debug)]
 pub struct RmsNorm {
     /// `[D]`.
-    pub weight: Param<Tensor<1>>,
+    pub weight: Slot<Tensor<1>>,
     /// Added to the mean square before the root.
     pub eps: f64,
 }
 
 impl RmsNorm {
+    pub(crate) fn new(make: &mut Maker, weight: Param) -> Self {
+        Self { weight: make.one(weight), eps: make.eps }
+    }
+
     /// Normalises the last dimension of `x`.
     pub fn forward<const R: usize>(&self, x: Tensor<R>) -> Tensor<R> {
         let shape = x.shape();

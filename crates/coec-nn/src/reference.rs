@@ -10,8 +10,9 @@ use coec_ir::{Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, QkNorm, 
 use crate::{
     attention::{Attention, LatentAttention, MultiHeadAttention},
     ffn::{Chain, Ffn, Mlp, Router},
-    model::{Forward, LanguageModel},
+    model::LanguageModel,
     norm::RmsNorm,
+    pass::Forward,
     positions::{frequencies, softmax_factor},
 };
 
@@ -22,7 +23,7 @@ type Row = Tensor<2>;
 pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
     let [batch, length] = tokens.dims();
     let ids: Vec<i64> = tokens.into_data().iter::<i64>().collect();
-    let embedding = model.embedding.val();
+    let embedding = model.embedding.weight.val();
     let [_, d] = embedding.dims();
     // h[b][t] is the stream of token t of sequence b.
     let mut h: Vec<Vec<Row>> =
@@ -52,8 +53,8 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
             }
         }
     }
-    let head = model.head.as_ref().map_or(embedding, |head| head.val());
-    let rows = h.into_iter().flatten().map(|h| apply(&head, norm(&model.norm, h))).collect();
+    let head = model.head.weight.as_ref().map_or(embedding, |head| head.val());
+    let rows = h.into_iter().flatten().map(|h| apply(&head, norm(&model.head.norm, h))).collect();
     let vocab = head.dims()[0];
     let logits = Tensor::cat(rows, 0).reshape([batch, length, vocab]);
     debug_assert_eq!(head.dims()[1], d);

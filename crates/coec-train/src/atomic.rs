@@ -70,6 +70,66 @@ impl Drop for AtomicFile {
     }
 }
 
+/// A folder in the making, beside its place and under a scratch name. Dropped without
+/// [`AtomicFolder::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFolder {
+    scratch: PathBuf,
+    path: PathBuf,
+    committed: bool,
+}
+
+impl AtomicFolder {
+    /// Begins the folder that will be `path`, which must be absent or an empty folder: nothing is
+    /// ever replaced. Folders above it are made.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let exists = || io::Error::from(io::ErrorKind::AlreadyExists);
+        match fs::read_dir(path).map(|mut entries| entries.next().is_some()) {
+            Ok(true) => return Err(exists()),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return Err(exists()),
+        }
+        let name = path.file_name().ok_or_else(exists)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent)?;
+        for number in 0u64.. {
+            let mut scratch = OsString::from(".");
+            scratch.push(name);
+            scratch.push(format!(".{number}.tmp"));
+            let scratch = parent.join(scratch);
+            match fs::create_dir(&scratch) {
+                Ok(()) => return Ok(Self { scratch, path: path.to_owned(), committed: false }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(exists())
+    }
+
+    /// Where its files are written.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Gives the folder its name.
+    pub fn commit(mut self) -> io::Result<()> {
+        sync_folder(&self.scratch.join("."))?;
+        // An empty folder of that name gives way; one with files in it does not.
+        fs::rename(&self.scratch, &self.path)?;
+        self.committed = true;
+        sync_folder(&self.path)
+    }
+}
+
+impl Drop for AtomicFolder {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = fs::remove_dir_all(&self.scratch);
+        }
+    }
+}
+
 /// Writes all of `path`, or nothing.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = AtomicFile::create(path)?;
@@ -126,6 +186,20 @@ mod tests {
         fs::write(folder.path().join(".a.0.tmp"), "theirs").unwrap();
         write(&folder.path().join("a"), b"ours").unwrap();
         assert_eq!(fs::read(folder.path().join(".a.0.tmp")).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_folder_appears_whole_and_replaces_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("above/a");
+        let folder = AtomicFolder::create(&path).unwrap();
+        write(&folder.scratch().join("b"), b"x").unwrap();
+        assert!(!path.exists());
+        folder.commit().unwrap();
+        assert_eq!(fs::read(path.join("b")).unwrap(), b"x");
+        assert!(AtomicFolder::create(&path).is_err());
+        drop(AtomicFolder::create(&parent.path().join("c")).unwrap());
+        assert_eq!(names(parent.path()), ["above"]);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub enum TrainError {
     /// A weights file.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A Hugging Face folder.
+    #[error(transparent)]
+    Folder(#[from] crate::folder::FolderError),
     /// Sampling.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -74,6 +77,7 @@ impl TrainError {
             Self::Tokenizer(e) => e.code(),
             Self::Run(e) => e.code(),
             Self::Weights(e) => e.code(),
+            Self::Folder(e) => e.code(),
             Self::Sample(e) => e.code(),
             Self::Build(e) => e.code(),
             Self::Capture(e) => e.code(),
@@ -92,6 +96,7 @@ impl TrainError {
             Self::Tokenizer(e) => e.help(),
             Self::Run(e) => e.help(),
             Self::Weights(e) => e.help(),
+            Self::Folder(e) => e.help(),
             Self::Sample(e) => e.help(),
             Self::Build(_) => "this is a defect of coec; please report it with the spec".into(),
             Self::Capture(_) => {
@@ -114,6 +119,7 @@ impl TrainError {
         let environment = ["unreadable", "unwritable"].iter().any(|word| code.ends_with(word));
         match self {
             Self::Weights(_) => !environment,
+            Self::Folder(e) => e.is_input(),
             Self::Sample(_)
             | Self::Precision { .. }
             | Self::Token { .. }

@@ -10,6 +10,7 @@ pub mod atomic;
 mod checkpoint;
 pub mod data;
 mod error;
+pub mod folder;
 pub mod gemm;
 pub mod generate;
 mod optimizer;

@@ -55,10 +55,21 @@ pub struct Job<'a> {
     pub spec: &'a str,
     /// The directory.
     pub dir: &'a RunDir,
-    /// Continue the run that is in the directory.
-    pub resume: bool,
+    /// What it starts from.
+    pub start: Start<'a>,
     /// Peak memory, of a backend that has no pool of its own.
     pub memory: &'a dyn MemoryMeter,
+}
+
+/// What a run starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start<'a> {
+    /// Initial values from the seed.
+    Fresh,
+    /// The weights of a file, and an optimizer that knows nothing yet.
+    Weights(&'a Path),
+    /// The run that is in the directory.
+    Resume,
 }
 
 /// Reads the peak memory of the process.
@@ -168,11 +179,16 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), stop: &AtomicBool) -> Res
 
     job.memory.reset();
     let device = job.device.clone().autodiff();
-    let (mut trainer, first) = match job.resume {
-        true => resume(job, &device)?,
-        false => (fresh(job, &device)?, 0),
+    let (mut trainer, first) = match job.start {
+        Start::Resume => resume(job, &device)?,
+        Start::Fresh => {
+            (trainer(job, LanguageModel::new(job.model, &device, Source::Seed(train.seed))?, &device), 0)
+        }
+        Start::Weights(path) => {
+            (trainer(job, checkpoint::load_model(job.model, &Weights::open(path)?, &device)?, &device), 0)
+        }
     };
-    if !job.resume {
+    if job.start != Start::Resume {
         job.dir.write(RunFile::Spec, job.spec.as_bytes())?;
         tokenizer.save(&job.dir.file(RunFile::Tokenizer))?;
     }
@@ -264,9 +280,11 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), stop: &AtomicBool) -> Res
 fn prepare(job: &Job<'_>) -> Result<(Tokenizer, TrainBatches, ValidationBatches), TrainError> {
     let train = job.train;
     let corpus = data::load(&train.data, job.bases.data)?;
-    let tokenizer = match job.resume {
-        true => Tokenizer::load(&job.dir.file(RunFile::Tokenizer))?,
-        false => Tokenizer::prepare(&train.tokenizer, job.bases.tokenizer, &corpus.train)?,
+    let tokenizer = match job.start {
+        Start::Resume => Tokenizer::load(&job.dir.file(RunFile::Tokenizer))?,
+        Start::Fresh | Start::Weights(_) => {
+            Tokenizer::prepare(&train.tokenizer, job.bases.tokenizer, &corpus.train)?
+        }
     };
     tokenizer.check_fits(job.model.vocab)?;
     let learned = Tokens::encode(&corpus.train, &tokenizer)?;
@@ -277,9 +295,8 @@ fn prepare(job: &Job<'_>) -> Result<(Tokenizer, TrainBatches, ValidationBatches)
     Ok((tokenizer, batches, validation))
 }
 
-fn fresh(job: &Job<'_>, device: &Device) -> Result<Trainer, TrainError> {
-    let model = LanguageModel::new(job.model, device, Source::Seed(job.train.seed))?;
-    Ok(Trainer { model, optimizer: AdamW::new(job.train.optimizer), device: device.clone() })
+fn trainer(job: &Job<'_>, model: LanguageModel, device: &Device) -> Trainer {
+    Trainer { model, optimizer: AdamW::new(job.train.optimizer), device: device.clone() }
 }
 
 fn resume(job: &Job<'_>, device: &Device) -> Result<(Trainer, usize), TrainError> {

@@ -43,6 +43,10 @@ pub enum Command {
     Generate(GenerateArgs),
     /// One pass with given weights, for checking parity with another implementation
     Forward(ForwardArgs),
+    /// Read a Hugging Face folder: its settings become a spec, its tensors weights
+    Import(ImportArgs),
+    /// Write a run, or an import, as a folder that others read
+    Export(ExportArgs),
     /// Say which backends are compiled in, which devices were found, and what is missing
     Devices(JsonArgs),
     /// Write a commented spec to start from
@@ -68,6 +72,8 @@ impl Command {
             Self::Train(a) => a.json.json,
             Self::Generate(a) => a.json.json,
             Self::Forward(a) => a.json.json,
+            Self::Import(a) => a.json.json,
+            Self::Export(a) => a.json.json,
             Self::Devices(a) => a.json,
             Self::New(a) => a.json.json,
             Self::Fmt(a) => a.json.json,
@@ -198,6 +204,9 @@ pub struct TrainArgs {
     /// Text files, or JSON Lines by their ending `.jsonl`, in place of the spec's data
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
+    /// Weights to start from, safetensors, in place of fresh ones
+    #[arg(long, value_name = "W", conflicts_with = "resume")]
+    pub weights: Option<PathBuf>,
     /// The run's directory; runs/NAME-N when left out
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -261,6 +270,57 @@ pub struct ForwardArgs {
     pub backend: Backend,
     #[command(flatten)]
     pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Families: mixtral, olmoe, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, coe_deepseekv2. A setting of
+config.json is honoured, or known to change nothing, or refused by name. Shards are streamed.
+
+Examples:
+  coec import models/OLMoE-1B-7B-0924 --out olmoe
+  coec generate olmoe --prompt 'The sea'
+  coec train olmoe/spec.coe --weights olmoe/model.safetensors --data texts.txt")]
+pub struct ImportArgs {
+    /// A folder with config.json and safetensors
+    pub dir: PathBuf,
+    /// Where to write spec.coe, model.safetensors and, where there is one, tokenizer.json
+    #[arg(long, value_name = "OUT")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+/// How `coec export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A Hugging Face folder: config.json, safetensors, tokenizer.json
+    Hf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What was imported goes back under the names it came from, bit for bit. Another run is written in the first
+family that can express its model, or in --family; what stops a family is said.
+
+Example: coec export runs/quickstart-1 --format hf --out quickstart-hf")]
+pub struct ExportArgs {
+    /// A run's directory, or an import's
+    pub run: PathBuf,
+    /// The format
+    #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]
+    pub format: ExportFormat,
+    /// Where to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The model_type to write, such as mixtral
+    #[arg(long)]
+    pub family: Option<String>,
+    /// Most bytes of one file
+    #[arg(long, value_name = "SIZE", default_value = "5GB")]
+    pub shard_size: String,
     #[command(flatten)]
     pub json: JsonArgs,
 }

@@ -1,7 +1,8 @@
 //! How a command ends.
 
+use coec_hf::HfError;
 use coec_lang::Diagnostics;
-use coec_train::TrainError;
+use coec_train::{TrainError, folder::FolderError};
 
 /// A command that did what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Failure {
     Spec(Diagnostics),
     /// Specs are wrong, and everything about it is printed already.
     Shown,
+    /// Several things, each worth its own words.
+    Several(Vec<Failure>),
     /// Something without a place in a spec.
     Other {
         code: String,
@@ -56,7 +59,7 @@ impl Failure {
 
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Spec(_) | Self::Shown | Self::Other { input: true, .. } => 2,
+            Self::Spec(_) | Self::Shown | Self::Several(_) | Self::Other { input: true, .. } => 2,
             Self::Other { input: false, .. } => 3,
         }
     }
@@ -65,6 +68,18 @@ impl Failure {
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::Spec(diagnostics)
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::Settings { errors } if errors.len() > 1 => {
+                let input = |error: &HfError| Self::input(error.code(), error.to_string(), error.help());
+                Self::Several(errors.iter().map(input).collect())
+            }
+            error => TrainError::from(error).into(),
+        }
     }
 }
 
@@ -96,6 +111,7 @@ macro_rules! through_train_error {
 
 through_train_error!(
     coec_train::data::DataError,
+    coec_train::weights::WeightsError,
     coec_train::run_dir::RunError,
     coec_train::sample::SampleError,
     coec_nn::capture::CaptureError

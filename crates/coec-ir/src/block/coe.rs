@@ -3,10 +3,8 @@
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Router};
 use crate::{
-    Balance, Init, Param,
-    cost::{Flops, binomial},
+    Act, Balance, Flops, Init, Param, Router, binomials,
     params::{linear, mlp, router},
 };
 
@@ -208,15 +206,8 @@ impl Coe {
 
     /// Paths of a token through the pool: the product over routings of `binomial(E, K)`.
     pub fn paths(&self) -> BigUint {
-        let mut product = BigUint::from(1u8);
-        for (t, &k) in self.k.iter().take(self.routings()).enumerate() {
-            // Equal ks are the common case and a power is far cheaper than its product.
-            if t == 0 && self.k.iter().all(|&other| other == k) {
-                return binomial(self.experts, k).pow(self.routings() as u32);
-            }
-            product *= binomial(self.experts, k);
-        }
-        product
+        let routings = self.routings().min(self.k.len());
+        binomials(self.experts, &self.k[..routings])
     }
 
     /// Routed experts a token can have used: `min(E, sum of K over the routings)`.

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Act;
-use crate::{Init, Param, cost::Flops, params::mlp};
+use crate::{Act, Flops, Init, Param, params::mlp};
 
 /// `h + MLP(Norm(h))`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rope;
-use crate::{Init, Param, cost::Flops, params::linear};
+use crate::{Flops, Init, Param, Rope, params::linear};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///

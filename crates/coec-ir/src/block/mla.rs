@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rope;
-use crate::{Init, Param, cost::Flops, params::linear};
+use crate::{Flops, Init, Param, Rope, params::linear};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one

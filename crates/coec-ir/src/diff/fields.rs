@@ -6,6 +6,9 @@ use super::ranges::runs;
 use crate::text::{self, Block, Value};
 use crate::{Layer, Model, Train};
 
+/// The numbers of a layer's value before and after; `None` where there is no such layer.
+type Pair = (Option<usize>, Option<usize>);
+
 /// A field that differs. A value that only one side has is `None` on the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -101,9 +104,6 @@ fn has_same_fields(a: &Block, b: &Block) -> bool {
 fn named(block: &Block) -> Vec<(&'static str, Value)> {
     block.fields.iter().map(|field| (field.name, field.value.clone())).collect()
 }
-
-/// The values of one layer on both sides, by their numbers; `None` where there is no such layer.
-type Pair = (Option<usize>, Option<usize>);
 
 /// The changes of a field that may differ between layers.
 fn of_layers(name: &str, old: &Model, new: &Model, value: impl Fn(&Layer) -> Value) -> Vec<Change> {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 
 use super::ranges::runs;
-use crate::walk::LAYERS;
 use crate::{Coe, Dense, Mha, Mla, Model, Param, Sink, Site, Tensors, Verified, walk};
 
 /// What becomes of a checkpoint of one model in another.
@@ -127,7 +126,9 @@ impl Names {
 
     /// The same names of one layer in each of `layers`.
     fn within(mut self, layers: Option<&[usize]>) -> Self {
-        if let (Some(layers), Some(place)) = (layers, self.components.get_mut(LAYERS.split('.').count())) {
+        if let (Some(layers), Some(place)) =
+            (layers, self.components.get_mut(Site::LAYERS.split('.').count()))
+        {
             *place = layers.iter().copied().map(Component::Number).collect();
         }
         self

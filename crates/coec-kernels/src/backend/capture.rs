@@ -9,7 +9,7 @@ use burn::tensor::{Int, Tensor, s};
 
 pub(super) use super::pieces::select_top_k;
 use super::pieces::{activate, differentiate};
-use crate::Act;
+use crate::Activation;
 
 super::tensors::kernels_from_tensors!(Capture, crate::backend::capture);
 
@@ -30,7 +30,7 @@ pub(super) fn forward(
     gates: Tensor<2>,
     w_in: Tensor<3>,
     w_out: Tensor<3>,
-    act: Act,
+    act: Activation,
 ) -> (Tensor<2>, Tensor<2>) {
     let ([n, d], [_, k]) = (x.dims(), indices.dims());
     let hidden = rows(x, k).matmul(any_expert(w_in).transpose()); // [N*K, G*F]
@@ -48,7 +48,7 @@ pub(super) fn backward(
     w_in: Tensor<3>,
     w_out: Tensor<3>,
     hidden: Tensor<2>,
-    act: Act,
+    act: Activation,
 ) -> (Tensor<2>, Tensor<2>, Tensor<3>, Tensor<3>) {
     let ([n, d], [_, k], [e, _, _]) = (x.dims(), indices.dims(), w_in.dims());
     let gates = gates.reshape([n * k, 1]);

@@ -7,7 +7,7 @@ use burn::tensor::{Int, Tensor, TensorData, s};
 
 pub(super) use super::pieces::select_top_k;
 use super::pieces::{activate, differentiate};
-use crate::{Act, flops};
+use crate::{Activation, flops};
 
 /// Sorted rows: which token and which gate each has, and where each expert's begin.
 struct Sorted {
@@ -60,7 +60,7 @@ pub(super) fn forward(
     gates: Tensor<2>,
     w_in: Tensor<3>,
     w_out: Tensor<3>,
-    act: Act,
+    act: Activation,
 ) -> (Tensor<2>, Tensor<2>) {
     let ([n, d], [_, k]) = (x.dims(), indices.dims());
     let sorted = sort(indices, w_in.dims()[0]);
@@ -87,7 +87,7 @@ pub(super) fn backward(
     w_in: Tensor<3>,
     w_out: Tensor<3>,
     hidden: Tensor<2>,
-    act: Act,
+    act: Activation,
 ) -> (Tensor<2>, Tensor<2>, Tensor<3>, Tensor<3>) {
     let ([n, d], [_, k], [e, wide, _]) = (x.dims(), indices.dims(), w_in.dims());
     let f = wide / act.inputs();

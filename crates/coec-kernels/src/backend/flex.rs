@@ -1,10 +1,6 @@
 //! Flex: the default CPU backend, read in place.
 
-use burn::backend::{
-    Element, Flex,
-    flex::FlexTensor,
-    tensor::{FloatTensor, IntTensor},
-};
+use burn::backend::{Element, Flex, flex::FlexTensor, tensor::IntTensor};
 use burn::tensor::TensorData;
 
 use super::host;

@@ -8,7 +8,7 @@ use burn::tensor::{Shape, TensorData};
 
 use super::Forward;
 use crate::{
-    Act,
+    Activation,
     cpu::{self, Inputs, Real, Sizes},
 };
 
@@ -45,7 +45,7 @@ pub(super) fn forward<B: Host>(
     gates: FloatTensor<B>,
     w_in: FloatTensor<B>,
     w_out: FloatTensor<B>,
-    act: Act,
+    act: Activation,
 ) -> Forward<B> {
     by_dtype!(x.dtype(), forward_as::<B>(x, indices, gates, w_in, w_out, act))
 }
@@ -56,7 +56,7 @@ fn forward_as<B: Host, T: Real + Element>(
     gates: FloatTensor<B>,
     w_in: FloatTensor<B>,
     w_out: FloatTensor<B>,
-    act: Act,
+    act: Activation,
 ) -> Forward<B> {
     let device = x.device();
     let sizes = sizes(&x.shape(), &indices.shape(), &w_out.shape());
@@ -88,7 +88,7 @@ pub(super) fn backward<B: Host>(
     w_in: FloatTensor<B>,
     w_out: FloatTensor<B>,
     hidden: FloatTensor<B>,
-    act: Act,
+    act: Activation,
 ) -> [FloatTensor<B>; 4] {
     by_dtype!(x.dtype(), backward_as::<B>(output_grad, x, indices, gates, w_in, w_out, hidden, act))
 }
@@ -102,7 +102,7 @@ fn backward_as<B: Host, T: Real + Element>(
     w_in: FloatTensor<B>,
     w_out: FloatTensor<B>,
     hidden: FloatTensor<B>,
-    act: Act,
+    act: Activation,
 ) -> [FloatTensor<B>; 4] {
     let device = x.device();
     let shapes = [x.shape(), gates.shape(), w_in.shape(), w_out.shape()];
@@ -155,7 +155,7 @@ macro_rules! kernels_on_slices {
         const _: () = {
             use burn::backend::tensor::{FloatTensor, IntTensor};
             use $crate::{
-                Act, ExpertKernels,
+                Activation, ExpertKernels,
                 backend::{Forward, host},
             };
 
@@ -166,7 +166,7 @@ macro_rules! kernels_on_slices {
                     gates: FloatTensor<Self>,
                     w_in: FloatTensor<Self>,
                     w_out: FloatTensor<Self>,
-                    act: Act,
+                    act: Activation,
                 ) -> Forward<Self> {
                     host::forward::<Self>(x, indices, gates, w_in, w_out, act)
                 }
@@ -179,7 +179,7 @@ macro_rules! kernels_on_slices {
                     w_in: FloatTensor<Self>,
                     w_out: FloatTensor<Self>,
                     hidden: FloatTensor<Self>,
-                    act: Act,
+                    act: Activation,
                 ) -> [FloatTensor<Self>; 4] {
                     host::backward::<Self>(output_grad, x, indices, gates, w_in, w_out, hidden, act)
                 }

@@ -20,7 +20,7 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
-use crate::Act;
+use crate::Activation;
 
 /// What the forward pass makes.
 pub struct Forward<B: Backend> {
@@ -39,7 +39,7 @@ pub trait ExpertKernels: Backend {
         gates: FloatTensor<Self>,
         w_in: FloatTensor<Self>,
         w_out: FloatTensor<Self>,
-        act: Act,
+        act: Activation,
     ) -> Forward<Self>;
 
     /// The gradients of `x`, `gates`, `w_in` and `w_out`, in this order.
@@ -52,7 +52,7 @@ pub trait ExpertKernels: Backend {
         w_in: FloatTensor<Self>,
         w_out: FloatTensor<Self>,
         hidden: FloatTensor<Self>,
-        act: Act,
+        act: Activation,
     ) -> [FloatTensor<Self>; 4];
 
     /// Indices of the `k` largest scores of each row; ties go to the lower index.
@@ -69,7 +69,7 @@ macro_rules! expert_ops_without_tape {
                 gates: burn::backend::tensor::FloatTensor<Self>,
                 w_in: burn::backend::tensor::FloatTensor<Self>,
                 w_out: burn::backend::tensor::FloatTensor<Self>,
-                act: crate::Act,
+                act: crate::Activation,
             ) -> burn::backend::tensor::FloatTensor<Self> {
                 <Self as crate::ExpertKernels>::experts_forward(x, indices, gates, w_in, w_out, act).output
             }

@@ -2,10 +2,10 @@
 
 use burn::tensor::{DType, Int, Tensor, activation, s};
 
-use crate::Act;
+use crate::Activation;
 
 /// Gate part (if any) and up part of the first product.
-fn parts(hidden: Tensor<2>, act: Act) -> (Option<Tensor<2>>, Tensor<2>) {
+fn parts(hidden: Tensor<2>, act: Activation) -> (Option<Tensor<2>>, Tensor<2>) {
     if act.inputs() == 1 {
         return (None, hidden);
     }
@@ -14,19 +14,19 @@ fn parts(hidden: Tensor<2>, act: Act) -> (Option<Tensor<2>>, Tensor<2>) {
 }
 
 /// `act` of the first product: `[R, G*F]` to `[R, F]`.
-pub(super) fn activate(hidden: Tensor<2>, act: Act) -> Tensor<2> {
+pub(super) fn activate(hidden: Tensor<2>, act: Activation) -> Tensor<2> {
     match (parts(hidden, act), act) {
-        ((Some(gate), up), Act::Swiglu) => activation::silu(gate) * up,
+        ((Some(gate), up), Activation::Swiglu) => activation::silu(gate) * up,
         ((Some(gate), up), _) => activation::gelu(gate) * up,
-        ((None, up), Act::Relu2) => activation::relu(up).square(),
+        ((None, up), Activation::Relu2) => activation::relu(up).square(),
         ((None, up), _) => activation::gelu(up),
     }
 }
 
 /// `act` of the first product, and its derivative times `h_grad`.
-pub(super) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Act) -> (Tensor<2>, Tensor<2>) {
+pub(super) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Activation) -> (Tensor<2>, Tensor<2>) {
     match (parts(hidden, act), act) {
-        ((Some(gate), up), Act::Swiglu) => {
+        ((Some(gate), up), Activation::Swiglu) => {
             let sigmoid = activation::sigmoid(gate.clone());
             let silu = gate * sigmoid.clone();
             let slope = sigmoid.clone() + silu.clone() * (-sigmoid + 1.0);
@@ -38,7 +38,7 @@ pub(super) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Act) -> (
             let gate_grad = h_grad.clone() * up.clone() * slope;
             (gelu.clone() * up, Tensor::cat(vec![gate_grad, h_grad * gelu], 1))
         }
-        ((None, up), Act::Relu2) => {
+        ((None, up), Activation::Relu2) => {
             let relu = activation::relu(up);
             (relu.clone().square(), h_grad * relu * 2.0)
         }

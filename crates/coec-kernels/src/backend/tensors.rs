@@ -6,7 +6,7 @@ macro_rules! kernels_from_tensors {
         const _: () = {
             use burn::backend::tensor::{FloatTensor, IntTensor};
             use $crate::{
-                Act, ExpertKernels,
+                Activation, ExpertKernels,
                 backend::{Forward, bridge::*},
             };
             use $module as kernels;
@@ -18,7 +18,7 @@ macro_rules! kernels_from_tensors {
                     gates: FloatTensor<Self>,
                     w_in: FloatTensor<Self>,
                     w_out: FloatTensor<Self>,
-                    act: Act,
+                    act: Activation,
                 ) -> Forward<Self> {
                     let (output, hidden) = kernels::forward(
                         float::<Self, 2>(x),
@@ -42,7 +42,7 @@ macro_rules! kernels_from_tensors {
                     w_in: FloatTensor<Self>,
                     w_out: FloatTensor<Self>,
                     hidden: FloatTensor<Self>,
-                    act: Act,
+                    act: Activation,
                 ) -> [FloatTensor<Self>; 4] {
                     let (x, gates, w_in, w_out) = kernels::backward(
                         float::<Self, 2>(output_grad),

@@ -3,9 +3,9 @@
 use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData};
 
 use super::composed;
-use crate::{Act, experts, mlp, select_top_k};
+use crate::{Activation, experts, mlp, select_top_k};
 
-const ACTS: [Act; 4] = [Act::Swiglu, Act::Geglu, Act::Gelu, Act::Relu2];
+const ACTS: [Activation; 4] = [Activation::Swiglu, Activation::Geglu, Activation::Gelu, Activation::Relu2];
 
 struct Case {
     x: Tensor<2>,
@@ -17,7 +17,7 @@ struct Case {
 }
 
 /// Random inputs in f64; experts beyond `used` get no token.
-fn case(device: &Device, [n, d, e, used, k, f]: [usize; 6], act: Act) -> Case {
+fn case(device: &Device, [n, d, e, used, k, f]: [usize; 6], act: Activation) -> Case {
     let random =
         |shape: [usize; 3]| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), (device, DType::F64));
     let scores = random([1, n, used]).squeeze_dim::<2>(0);
@@ -159,9 +159,9 @@ fn one_expert_is_the_mlp_bitwise() {
         Tensor::ones([300, 1], &device),
         w_in.clone().unsqueeze(),
         w_out.clone().unsqueeze(),
-        Act::Swiglu,
+        Activation::Swiglu,
     );
-    let dense = mlp(x, w_in, w_out, Act::Swiglu);
+    let dense = mlp(x, w_in, w_out, Activation::Swiglu);
     assert_eq!(routed.into_data(), dense.into_data());
 }
 

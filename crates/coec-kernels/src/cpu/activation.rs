@@ -1,15 +1,15 @@
 //! Activations on rows of the first product, and their derivatives.
 
 use super::{Real, simd::widest};
-use crate::Act;
+use crate::Activation;
 
 /// `h = act(pre)` row by row: `pre` is rows of `[G*F]`, `h` rows of `[F]`, `width` is F.
-pub(super) fn activate_rows<T: Real>(act: Act, pre: &[T], h: &mut [T], width: usize) {
-    widest!(act: Act, pre: &[T], h: &mut [T], width: usize; T => activate_rows_inline(act, pre, h, width))
+pub(super) fn activate_rows<T: Real>(act: Activation, pre: &[T], h: &mut [T], width: usize) {
+    widest!(act: Activation, pre: &[T], h: &mut [T], width: usize; T => activate_rows_inline(act, pre, h, width))
 }
 
 #[inline(always)]
-fn activate_rows_inline<T: Real>(act: Act, pre: &[T], h: &mut [T], width: usize) {
+fn activate_rows_inline<T: Real>(act: Activation, pre: &[T], h: &mut [T], width: usize) {
     for (h, pre) in h.chunks_exact_mut(width).zip(pre.chunks_exact(act.inputs() * width)) {
         activate(act, pre, h);
     }
@@ -17,26 +17,26 @@ fn activate_rows_inline<T: Real>(act: Act, pre: &[T], h: &mut [T], width: usize)
 
 /// `h = act(pre)` for one row: `pre` is `[G*F]`, `h` is `[F]`.
 #[inline(always)]
-fn activate<T: Real>(act: Act, pre: &[T], h: &mut [T]) {
+fn activate<T: Real>(act: Activation, pre: &[T], h: &mut [T]) {
     match act {
-        Act::Swiglu => {
+        Activation::Swiglu => {
             let (gate, up) = pre.split_at(h.len());
             for ((h, &g), &u) in h.iter_mut().zip(gate).zip(up) {
                 *h = g * g.sigmoid() * u;
             }
         }
-        Act::Geglu => {
+        Activation::Geglu => {
             let (gate, up) = pre.split_at(h.len());
             for ((h, &g), &u) in h.iter_mut().zip(gate).zip(up) {
                 *h = g * normal_cdf(g) * u;
             }
         }
-        Act::Gelu => {
+        Activation::Gelu => {
             for (h, &u) in h.iter_mut().zip(pre) {
                 *h = u * normal_cdf(u);
             }
         }
-        Act::Relu2 => {
+        Activation::Relu2 => {
             for (h, &u) in h.iter_mut().zip(pre) {
                 *h = if u > T::ZERO { u * u } else { T::ZERO };
             }
@@ -45,17 +45,23 @@ fn activate<T: Real>(act: Act, pre: &[T], h: &mut [T]) {
 }
 
 /// The backward pass of a row, see [`differentiate`], compiled for wide vectors.
-pub(super) fn differentiate_row<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
-    widest!(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T];
+pub(super) fn differentiate_row<T: Real>(
+    act: Activation,
+    pre: &[T],
+    h_grad: &[T],
+    h: &mut [T],
+    pre_grad: &mut [T],
+) {
+    widest!(act: Activation, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T];
         T => differentiate(act, pre, h_grad, h, pre_grad))
 }
 
 /// For one row: `h = act(pre)` and `pre_grad = d act/d pre * h_grad`.
 #[inline(always)]
-fn differentiate<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
+fn differentiate<T: Real>(act: Activation, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
     let f = h.len();
     match act {
-        Act::Swiglu => {
+        Activation::Swiglu => {
             let ((gate, up), (gate_grad, up_grad)) = (pre.split_at(f), pre_grad.split_at_mut(f));
             for i in 0..f {
                 let (g, u, d) = (gate[i], up[i], h_grad[i]);
@@ -66,7 +72,7 @@ fn differentiate<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_gr
                 up_grad[i] = d * silu;
             }
         }
-        Act::Geglu => {
+        Activation::Geglu => {
             let ((gate, up), (gate_grad, up_grad)) = (pre.split_at(f), pre_grad.split_at_mut(f));
             for i in 0..f {
                 let (g, u, d) = (gate[i], up[i], h_grad[i]);
@@ -76,7 +82,7 @@ fn differentiate<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_gr
                 up_grad[i] = d * g * cdf;
             }
         }
-        Act::Gelu => {
+        Activation::Gelu => {
             for i in 0..f {
                 let (u, d) = (pre[i], h_grad[i]);
                 let cdf = normal_cdf(u);
@@ -84,7 +90,7 @@ fn differentiate<T: Real>(act: Act, pre: &[T], h_grad: &[T], h: &mut [T], pre_gr
                 pre_grad[i] = d * (cdf + u * normal_pdf(u));
             }
         }
-        Act::Relu2 => {
+        Activation::Relu2 => {
             for i in 0..f {
                 let relu = if pre[i] > T::ZERO { pre[i] } else { T::ZERO };
                 h[i] = relu * relu;

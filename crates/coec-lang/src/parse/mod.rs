@@ -78,7 +78,7 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
 }
 
 /// Takes the items of a text as the parser gives them, each with the place where the parser began.
-/// Whether the text has the shape of a spec; if not, [`file`] says why.
+/// Whether the text has the shape of a spec; if not, [`file()`] says why.
 pub(crate) fn items<'i>(source: SourceId, text: &'i str, mut take: impl FnMut(usize, Piece<'i>)) -> bool {
     if scan(source, text).1.is_some() {
         return false;

@@ -20,12 +20,19 @@ pub(crate) struct Draft {
     pub chain: Vec<ModelRef>,
     /// New values of the fields of [`MODEL`].
     pub edits: Edits,
+    /// Whether it extends something that could not be read, so that its fields are not all known.
+    orphaned: bool,
 }
 
 impl Draft {
     /// A model without changes.
     pub fn new(chain: Vec<ModelRef>) -> Self {
-        Self { chain, edits: Edits::default() }
+        Self { chain, edits: Edits::default(), orphaned: false }
+    }
+
+    /// A model that extends something which could not be read.
+    pub fn orphan(model: ModelRef) -> Self {
+        Self { orphaned: true, ..Self::new(vec![model]) }
     }
 
     /// The model itself.
@@ -98,7 +105,7 @@ impl<'a> Cx<'a> {
             }
             self.fields(level, fields, &mut args, &mut attentions, &mut ffns, &mut lost);
         }
-        let broken = draft.chain.iter().any(|model| model.model().broken);
+        let broken = draft.orphaned || draft.chain.iter().any(|model| model.model().broken);
         if broken {
             // Any field may be in the text that could not be read.
             lost.extend(0..MODEL.fields.len());

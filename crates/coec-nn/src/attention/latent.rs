@@ -1,14 +1,14 @@
 //! DeepSeek-V2's multi-head latent attention.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::Mla;
+use coec_ir::{Mla, Site};
 
-use super::{attend, project, split_heads};
+use super::dot_product::{attend, project, split_heads};
 use crate::{
-    cache::LayerCache,
-    norm::RmsNorm,
-    positions::{Positions, rotate_neighbours, softmax_factor},
+    Maker, Pass, RmsNorm,
+    maker::Params,
+    positions::{rotate_neighbours, softmax_factor},
 };
 
 /// `h + Attn(Norm(h))`, see [`Mla`].
@@ -16,31 +16,46 @@ use crate::{
 pub struct LatentAttention {
     #[module(skip)]
     pub(crate) config: Mla,
+    #[module(skip)]
+    layer: usize,
     /// In front of the sublayer.
     pub norm: RmsNorm,
     /// Query latent and its norm, `[q_rank, D]`, when there is one.
-    pub q_a_proj: Option<Param<Tensor<2>>>,
+    pub q_a_proj: Option<Slot<Tensor<2>>>,
     /// Of the query latent.
     pub q_a_layernorm: Option<RmsNorm>,
     /// `[H*(nope + rope), q_rank or D]`.
-    pub q_proj: Param<Tensor<2>>,
+    pub q_proj: Slot<Tensor<2>>,
     /// `[kv_rank + rope, D]`.
-    pub kv_a_proj_with_mqa: Param<Tensor<2>>,
+    pub kv_a_proj_with_mqa: Slot<Tensor<2>>,
     /// Of the key-value latent.
     pub kv_a_layernorm: RmsNorm,
     /// `[H*(nope + value), kv_rank]`.
-    pub kv_b_proj: Param<Tensor<2>>,
+    pub kv_b_proj: Slot<Tensor<2>>,
     /// `[D, H*value]`.
-    pub o_proj: Param<Tensor<2>>,
+    pub o_proj: Slot<Tensor<2>>,
 }
 
 impl LatentAttention {
-    pub(crate) fn forward(
-        &self,
-        h: Tensor<3>,
-        positions: &mut Positions,
-        cache: Option<&mut LayerCache>,
-    ) -> Tensor<3> {
+    /// The block at `site`.
+    pub fn new(make: &mut Maker, site: &Site, block: &Mla) -> Self {
+        let mut params = Params::new(block.params(make.dim, &site.norm, &site.prefix));
+        Self {
+            config: block.clone(),
+            layer: site.layer,
+            norm: RmsNorm::new(make, params.next()),
+            q_a_proj: block.q_rank.map(|_| make.one(params.next())),
+            q_a_layernorm: block.q_rank.map(|_| RmsNorm::new(make, params.next())),
+            q_proj: make.one(params.next()),
+            kv_a_proj_with_mqa: make.one(params.next()),
+            kv_a_layernorm: RmsNorm::new(make, params.next()),
+            kv_b_proj: make.one(params.next()),
+            o_proj: make.one(params.next()),
+        }
+    }
+
+    /// The stream after the sublayer, `[B, T, D]`.
+    pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let Mla { heads, kv_rank, nope, rope_dim, value, rope, .. } = &self.config;
         let x = self.norm.forward(h.clone()); // [B, T, D]
         let q = match (&self.q_a_proj, &self.q_a_layernorm) {
@@ -52,15 +67,10 @@ impl LatentAttention {
         let key = latent.clone().narrow(2, *kv_rank, *rope_dim).unsqueeze_dim::<4>(1); // [B, 1, T, rope]
         let latent = self.kv_a_layernorm.forward(latent.narrow(2, 0, *kv_rank)); // [B, T, kv_rank]
 
-        let tables = positions.tables(rope, *rope_dim);
+        let tables = pass.positions.tables(rope, *rope_dim);
         let key = rotate_neighbours(key, tables.clone());
-        let (latent, key) = match cache {
-            Some(cache) => {
-                let (latent, key) = cache.append(latent.unsqueeze_dim::<4>(1), key);
-                (latent.squeeze_dim::<3>(1), key) // [B, S, kv_rank], [B, 1, S, rope]
-            }
-            None => (latent, key),
-        };
+        let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(1), key); // [B, 1, S, *]
+        let latent = latent.squeeze_dim::<3>(1); // [B, S, kv_rank]
         let kv = split_heads(project(latent, self.kv_b_proj.val()), *heads); // [B, H, S, nope + value]
         let [b, _, s, _] = kv.dims();
         let key = key.expand([b, *heads, s, *rope_dim]); // one rotary key for all heads

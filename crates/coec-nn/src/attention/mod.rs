@@ -1,5 +1,6 @@
 //! The attention sublayers: `h + Attn(Norm(h))`.
 
+mod dot_product;
 mod latent;
 mod multi_head;
 
@@ -9,7 +10,7 @@ pub use multi_head::MultiHeadAttention;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::{cache::LayerCache, positions::Positions};
+use crate::Pass;
 
 /// Either kind of attention.
 #[derive(Module, Debug)]
@@ -22,41 +23,10 @@ pub enum Attention {
 
 impl Attention {
     /// The stream after the sublayer, `[B, T, D]`.
-    pub(crate) fn forward(
-        &self,
-        h: Tensor<3>,
-        positions: &mut Positions,
-        cache: Option<&mut LayerCache>,
-    ) -> Tensor<3> {
+    pub(crate) fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         match self {
-            Self::MultiHead(block) => block.forward(h, positions, cache),
-            Self::Latent(block) => block.forward(h, positions, cache),
+            Self::MultiHead(block) => block.forward(h, pass),
+            Self::Latent(block) => block.forward(h, pass),
         }
     }
-}
-
-/// `x W^T` for `x` `[B, T, in]` and `W` `[out, in]`.
-fn project(x: Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
-    let [b, t, width] = x.dims();
-    let [out, _] = weight.dims();
-    x.reshape([b * t, width]).matmul(weight.transpose()).reshape([b, t, out])
-}
-
-/// `[B, T, H*width]` to `[B, H, T, width]`.
-fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
-    let [b, t, width] = x.dims();
-    x.reshape([b, t, heads, width / heads]).swap_dims(1, 2)
-}
-
-/// Softmax attention of the last T of S tokens over all keys each may see.
-///
-/// # Shapes
-///
-/// - `q`: `[B, H, T, d]`, `k`: `[B, H, S, d]`, `v`: `[B, H, S, e]`, output: `[B, T, H*e]`
-fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64) -> Tensor<3> {
-    let [b, h, t, _] = q.dims();
-    let e = v.dims()[3];
-    let scores = q.matmul(k.swap_dims(2, 3)); // [B, H, T, S]
-    let mixed = coec_kernels::causal_softmax(scores, scale).matmul(v); // [B, H, T, e]
-    mixed.swap_dims(1, 2).reshape([b, t, h * e])
 }

@@ -1,14 +1,14 @@
 //! Multi-head attention with grouped queries.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mha, QkNorm};
+use coec_ir::{Mha, QkNorm, Site};
 
-use super::{attend, project, split_heads};
+use super::dot_product::{attend, project, split_heads};
 use crate::{
-    cache::LayerCache,
-    norm::RmsNorm,
-    positions::{Positions, rotate_half_split, softmax_factor},
+    Maker, Pass, RmsNorm,
+    maker::Params,
+    positions::{rotate_half_split, softmax_factor},
 };
 
 /// `h + Attn(Norm(h))`, see [`Mha`].
@@ -16,18 +16,20 @@ use crate::{
 pub struct MultiHeadAttention {
     #[module(skip)]
     pub(crate) config: Mha,
+    #[module(skip)]
+    layer: usize,
     /// In front of the sublayer.
     pub norm: RmsNorm,
     /// `[H*d, D]`.
-    pub q_proj: Param<Tensor<2>>,
+    pub q_proj: Slot<Tensor<2>>,
     /// `[G*d, D]` with G key-value heads.
-    pub k_proj: Param<Tensor<2>>,
+    pub k_proj: Slot<Tensor<2>>,
     /// `[G*d, D]`.
-    pub v_proj: Param<Tensor<2>>,
+    pub v_proj: Slot<Tensor<2>>,
     /// `[D, H*d]`.
-    pub o_proj: Param<Tensor<2>>,
+    pub o_proj: Slot<Tensor<2>>,
     /// `[H*d]`, `[G*d]`, `[G*d]`, if the projections have biases.
-    pub biases: Vec<Param<Tensor<1>>>,
+    pub biases: Vec<Slot<Tensor<1>>>,
     /// Of queries, if they are normed.
     pub q_norm: Option<RmsNorm>,
     /// Of keys, if they are normed.
@@ -35,12 +37,26 @@ pub struct MultiHeadAttention {
 }
 
 impl MultiHeadAttention {
-    pub(crate) fn forward(
-        &self,
-        h: Tensor<3>,
-        positions: &mut Positions,
-        cache: Option<&mut LayerCache>,
-    ) -> Tensor<3> {
+    /// The block at `site`.
+    pub fn new(make: &mut Maker, site: &Site, block: &Mha) -> Self {
+        let mut params = Params::new(block.params(make.dim, &site.norm, &site.prefix));
+        let is_normed = block.qk_norm != QkNorm::None;
+        Self {
+            config: block.clone(),
+            layer: site.layer,
+            norm: RmsNorm::new(make, params.next()),
+            q_proj: make.one(params.next()),
+            k_proj: make.one(params.next()),
+            v_proj: make.one(params.next()),
+            o_proj: make.one(params.next()),
+            biases: (0..if block.bias { 3 } else { 0 }).map(|_| make.one(params.next())).collect(),
+            q_norm: is_normed.then(|| RmsNorm::new(make, params.next())),
+            k_norm: is_normed.then(|| RmsNorm::new(make, params.next())),
+        }
+    }
+
+    /// The stream after the sublayer, `[B, T, D]`.
+    pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let Mha { heads, kv_heads, head_dim, rope, qk_norm, .. } = &self.config;
         let x = self.norm.forward(h.clone()); // [B, T, D]
         let biased = |y: Tensor<3>, i: usize| match self.biases.get(i) {
@@ -61,13 +77,10 @@ impl MultiHeadAttention {
         }
         let v = split_heads(v, *kv_heads); // [B, G, T, d]
 
-        let tables = positions.tables(rope, *head_dim);
+        let tables = pass.positions.tables(rope, *head_dim);
         let q = rotate_half_split(q, tables.clone());
         let k = rotate_half_split(k, tables);
-        let (k, v) = match cache {
-            Some(cache) => cache.append(k, v), // [B, G, S, d]
-            None => (k, v),
-        };
+        let (k, v) = pass.recall(self.layer, k, v); // [B, G, S, d]
         let group = heads / kv_heads;
         let (k, v) = (repeat_heads(k, group), repeat_heads(v, group)); // [B, H, S, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);

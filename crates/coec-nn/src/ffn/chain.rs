@@ -1,20 +1,23 @@
 //! The Chain-of-Experts sublayer: score, route, dispatch, combine, C times.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param as Slot};
 use burn::tensor::{Tensor, activation};
-use coec_ir::{Carry, Coe, Gate, Output};
+use coec_ir::{Carry, Coe, Gate, Output, Site};
 
 use super::{
-    Experts, Mlp, balance,
+    balance,
+    mlp::{Experts, Mlp},
     router::{Router, Routing},
 };
-use crate::norm::RmsNorm;
+use crate::{Maker, Pass, RmsNorm, maker::Params};
 
 /// A pool of experts used in sequence, see [`Coe`].
 #[derive(Module, Debug)]
 pub struct Chain {
     #[module(skip)]
     pub(crate) config: Coe,
+    #[module(skip)]
+    pub(super) layer: usize,
     /// One, or one per iteration for norm=each.
     pub norms: Vec<RmsNorm>,
     /// One, or one per iteration for gate=independent.
@@ -24,32 +27,39 @@ pub struct Chain {
     /// The shared experts as one MLP of width S*F.
     pub shared: Option<Mlp>,
     /// What weighs them, `[1, D]`.
-    pub shared_gate: Option<Param<Tensor<2>>>,
+    pub shared_gate: Option<Slot<Tensor<2>>>,
 }
 
-/// Which experts an iteration selected, and how often.
-#[derive(Debug, Clone)]
-pub struct Load {
-    /// Layer, from 0.
-    pub layer: usize,
-    /// Iteration, from 0.
-    pub iteration: usize,
-    /// Selections per expert over the batch, `[E]`.
-    pub counts: Tensor<1>,
-}
-
-/// What the sublayer returns besides the stream.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Observed {
+/// What the sublayer tells the pass.
+#[derive(Default)]
+struct Observed {
     /// The weighted balance losses, `[1]`.
-    pub aux_loss: Option<Tensor<1>>,
+    aux_loss: Option<Tensor<1>>,
     /// Selections per expert, one entry per routing.
-    pub counts: Vec<Tensor<1>>,
+    counts: Vec<Tensor<1>>,
 }
 
 impl Chain {
+    /// The block at `site`.
+    pub fn new(make: &mut Maker, site: &Site, block: &Coe) -> Self {
+        let mut params = Params::new(block.params(make.dim, &site.norm, &site.prefix));
+        let mut biases = Params::new(block.state(&site.prefix));
+        let norms = (0..block.norms()).map(|_| RmsNorm::new(make, params.next())).collect();
+        let routers = (0..block.routers())
+            .map(|_| Router {
+                config: block.router.clone(),
+                weight: make.one(params.next()),
+                bias: block.has_bias().then(|| make.state(biases.next())),
+            })
+            .collect();
+        let experts = Experts::new(make, &mut params, block.act, [block.experts, block.hidden]);
+        let shared = (block.shared > 0).then(|| Mlp::new(make, &mut params, block.act));
+        let shared_gate = block.gates_shared().then(|| make.one(params.next()));
+        Self { config: block.clone(), layer: site.layer, norms, routers, experts, shared, shared_gate }
+    }
+
     /// The stream after the sublayer, `[B, T, D]`.
-    pub(crate) fn forward(&self, h: Tensor<3>) -> (Tensor<3>, Observed) {
+    pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let [b, t, d] = h.dims();
         let config = &self.config;
         let wiring = config.wiring();
@@ -102,7 +112,8 @@ impl Chain {
                 None => stream,
             },
         };
-        (out.reshape([b, t, d]), observed)
+        pass.observe(self.layer, observed.aux_loss, observed.counts);
+        out.reshape([b, t, d])
     }
 
     /// The output of the shared experts for u `[N, D]`, weighed where they have a gate.

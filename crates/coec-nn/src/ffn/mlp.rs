@@ -1,11 +1,11 @@
 //! MLPs: one for every token, and a pool of routed ones.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param as Slot};
 use burn::tensor::{Int, Tensor};
 use coec_ir::Act;
+use coec_kernels::Activation;
 
-use super::kernel_act;
-use crate::norm::RmsNorm;
+use crate::{Maker, maker::Params};
 
 /// `down(act(gate x) * up x)`, or `down(act(up x))` without a gate.
 #[derive(Module, Debug)]
@@ -13,12 +13,20 @@ pub struct Mlp {
     #[module(skip)]
     pub(crate) act: Act,
     /// `[G*F, D]`: gate rows, if any, before up rows.
-    pub w_in: Param<Tensor<2>>,
+    pub w_in: Slot<Tensor<2>>,
     /// `[D, F]`.
-    pub w_out: Param<Tensor<2>>,
+    pub w_out: Slot<Tensor<2>>,
 }
 
 impl Mlp {
+    /// The MLP of the next projections.
+    pub(crate) fn new(make: &mut Maker, params: &mut Params, act: Act) -> Self {
+        let (w_in, w_out) = params.mlps(1, act.is_gated());
+        let rows = w_in.iter().map(|part| part.shape[0]).sum();
+        let (dim, hidden) = (w_out[0].shape[0], w_out[0].shape[1]);
+        Self { act, w_in: make.stacked([rows, dim], w_in), w_out: make.stacked([dim, hidden], w_out) }
+    }
+
     /// `[N, D]` to `[N, D]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         coec_kernels::mlp(x, self.w_in.val(), self.w_out.val(), kernel_act(self.act))
@@ -31,31 +39,35 @@ pub struct Experts {
     #[module(skip)]
     pub(crate) act: Act,
     /// `[E, G*F, D]`: gate rows, if any, before up rows.
-    pub w_in: Param<Tensor<3>>,
+    pub w_in: Slot<Tensor<3>>,
     /// `[E, D, F]`.
-    pub w_out: Param<Tensor<3>>,
+    pub w_out: Slot<Tensor<3>>,
 }
 
 impl Experts {
+    /// The pool of the next `count` MLPs of width `hidden`.
+    pub(crate) fn new(make: &mut Maker, params: &mut Params, act: Act, [count, hidden]: [usize; 2]) -> Self {
+        let wide = (act.projections() - 1) * hidden; // rows of W_in: gate and up, or up
+        let (w_in, w_out) = params.mlps(count, act.is_gated());
+        Self {
+            act,
+            w_in: make.stacked([count, wide, make.dim], w_in),
+            w_out: make.stacked([count, make.dim, hidden], w_out),
+        }
+    }
+
     /// The weighted sum of the selected experts: x `[N, D]`, indices and gates `[N, K]`, output `[N, D]`.
     pub fn forward(&self, x: Tensor<2>, indices: Tensor<2, Int>, gates: Tensor<2>) -> Tensor<2> {
         coec_kernels::experts(x, indices, gates, self.w_in.val(), self.w_out.val(), kernel_act(self.act))
     }
 }
 
-/// `h + MLP(Norm(h))`.
-#[derive(Module, Debug)]
-pub struct Dense {
-    /// In front of the sublayer.
-    pub norm: RmsNorm,
-    /// The MLP.
-    pub mlp: Mlp,
-}
-
-impl Dense {
-    pub(crate) fn forward(&self, h: Tensor<3>) -> Tensor<3> {
-        let [b, t, d] = h.dims();
-        let y = self.mlp.forward(self.norm.forward(h.clone()).reshape([b * t, d]));
-        h + y.reshape([b, t, d])
+/// The kernel's name for an activation.
+fn kernel_act(act: Act) -> Activation {
+    match act {
+        Act::Swiglu => Activation::Swiglu,
+        Act::Geglu => Activation::Geglu,
+        Act::Gelu => Activation::Gelu,
+        Act::Relu2 => Activation::Relu2,
     }
 }

@@ -3,14 +3,19 @@
 mod balance;
 mod bias;
 mod chain;
+mod feed_forward;
 mod mlp;
 mod router;
 
-pub use chain::{Chain, Load};
+pub use chain::Chain;
+pub use feed_forward::FeedForward;
 pub use mlp::Mlp;
+pub(crate) use router::Router;
 
 use burn::module::Module;
-use coec_ir::Act;
+use burn::tensor::Tensor;
+
+use crate::Pass;
 
 /// Either kind of feed-forward sublayer.
 // One a layer: nothing is gained by a box.
@@ -20,18 +25,15 @@ pub enum Ffn {
     /// A chain of experts.
     Chain(Chain),
     /// A dense MLP with the norm and the residual around it.
-    Dense(mlp::Dense),
+    Dense(FeedForward),
 }
 
-pub(crate) use mlp::{Dense, Experts};
-pub(crate) use router::Router;
-
-/// The kernel's name for an activation.
-fn kernel_act(act: Act) -> coec_kernels::Act {
-    match act {
-        Act::Swiglu => coec_kernels::Act::Swiglu,
-        Act::Geglu => coec_kernels::Act::Geglu,
-        Act::Gelu => coec_kernels::Act::Gelu,
-        Act::Relu2 => coec_kernels::Act::Relu2,
+impl Ffn {
+    /// The stream after the sublayer, `[B, T, D]`.
+    pub(crate) fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
+        match self {
+            Self::Chain(block) => block.forward(h, pass),
+            Self::Dense(block) => block.forward(h, pass),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Score and select.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param as Slot};
 use burn::tensor::{Int, Tensor, activation};
 use coec_ir::{GroupScore, Groups, Router as Config, Score};
 
@@ -10,9 +10,9 @@ pub struct Router {
     #[module(skip)]
     pub(crate) config: Config,
     /// `[E, D]`.
-    pub weight: Param<Tensor<2>>,
+    pub weight: Slot<Tensor<2>>,
     /// Added to the scores for the selection only, `[E]`; never trained by gradient.
-    pub bias: Option<Param<Tensor<1>>>,
+    pub bias: Option<Slot<Tensor<1>>>,
 }
 
 /// What a router decided for a batch of tokens.

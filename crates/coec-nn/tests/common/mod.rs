@@ -85,6 +85,11 @@ pub fn variants() -> Vec<(String, Model)> {
     for &shared_at in SharedAt::ALL {
         add(&format!("shared_at {}", shared_at.word()), head(), ffn(Coe { shared: 2, shared_at, ..coe() }));
     }
+    for &shared_at in SharedAt::ALL {
+        let shared_gate = SharedGate::Sigmoid;
+        let name = format!("shared_gate sigmoid, shared_at {}", shared_at.word());
+        add(&name, head(), ffn(Coe { shared: 2, shared_at, shared_gate, ..coe() }));
+    }
     let chain = |k: &[usize]| Coe { iter: k.len(), k: k.to_vec(), ..coe() };
     add("one iteration", head(), ffn(chain(&[3])));
     add("three iterations", head(), ffn(chain(&[2, 2, 2])));
@@ -198,12 +203,15 @@ pub fn relative(found: &[f64], expected: &[f64]) -> f64 {
     difference / norm(&mut expected.iter().copied()).max(1e-12)
 }
 
-/// Asserts that two passes agree within `tolerance`, naming what does not.
-pub fn assert_agree(name: &str, found: &Results, expected: &Results, tolerance: f64) {
+/// Asserts that two passes agree within `tolerance`, naming what does not. The errors of the logits
+/// and of the worst gradient.
+pub fn assert_agree(name: &str, found: &Results, expected: &Results, tolerance: f64) -> [f64; 2] {
     let check = |what: &str, error: f64| {
         assert!(error < tolerance, "{name}: {what} differs by {error:e}, allowed {tolerance:e}");
+        error
     };
-    check("logits", relative(&found.logits, &expected.logits));
+    let logits = check("logits", relative(&found.logits, &expected.logits));
+    let mut worst = 0.0f64;
     check("loss", (found.loss - expected.loss).abs() / expected.loss.abs());
     check("aux_loss", (found.aux_loss - expected.aux_loss).abs() / expected.aux_loss.abs().max(1.0));
     for ((name, found), (other, expected)) in found.gradients.iter().zip(&expected.gradients) {
@@ -212,9 +220,10 @@ pub fn assert_agree(name: &str, found: &Results, expected: &Results, tolerance: 
         let (found, expected) = (wide(found), wide(expected));
         let largest = expected.iter().fold(0.0f64, |max, v| max.max(v.abs()));
         if largest > 1e-10 {
-            check(&format!("gradient of {name}"), relative(&found, &expected));
+            worst = worst.max(check(&format!("gradient of {name}"), relative(&found, &expected)));
         } else {
             assert!(found.iter().all(|v| v.abs() < 1e-6), "{name} should have no gradient");
         }
     }
+    [logits, worst]
 }

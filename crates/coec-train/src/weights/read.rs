@@ -19,6 +19,9 @@ use super::error::{Difference, Misshapen};
 /// Largest header that is read: what the format allows.
 const LARGEST_HEADER: u64 = 100_000_000;
 
+/// Bytes read at once.
+const PIECE: usize = 1 << 24;
+
 /// An open safetensors file.
 #[derive(Debug)]
 pub struct Weights {
@@ -101,15 +104,41 @@ impl Weights {
         Ok(self.info(name)?.dtype)
     }
 
+    /// How many bytes a tensor takes.
+    pub fn len(&self, name: &str) -> Result<usize, WeightsError> {
+        let (start, end) = self.info(name)?.data_offsets;
+        Ok(end - start)
+    }
+
     /// A tensor as it stands in the file, little endian.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, WeightsError> {
-        let (start, end) = self.info(name)?.data_offsets;
-        let mut bytes = vec![0; end - start];
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(self.data + start as u64))
-            .and_then(|_| file.read_exact(&mut bytes))
-            .map_err(|source| WeightsError::Unreadable { path: self.path.clone(), source })?;
+        let mut bytes = Vec::with_capacity(self.len(name)?);
+        self.read(name, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
         Ok(bytes)
+    }
+
+    /// Hands over a tensor as it stands in the file, a piece at a time.
+    pub(super) fn read(
+        &self,
+        name: &str,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), WeightsError>,
+    ) -> Result<(), WeightsError> {
+        let (start, end) = self.info(name)?.data_offsets;
+        let unreadable = |source| WeightsError::Unreadable { path: self.path.clone(), source };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.data + start as u64)).map_err(unreadable)?;
+        let mut piece = vec![0; PIECE.min(end - start)];
+        let mut left = end - start;
+        while left > 0 {
+            let piece = &mut piece[..PIECE.min(left)];
+            file.read_exact(piece).map_err(unreadable)?;
+            take(piece)?;
+            left -= piece.len();
+        }
+        Ok(())
     }
 
     /// A tensor of f32, f16 or bf16 (exactly), or of f64 (rounded), as f32.

@@ -10,7 +10,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::WeightsError;
+use super::{Weights, WeightsError};
 use crate::atomic::AtomicFile;
 
 /// A tensor to come: name, kind of numbers, shape.
@@ -115,23 +115,38 @@ impl Writer {
 
     /// Writes an announced tensor.
     pub fn write(&mut self, name: &str, values: Values<'_>) -> Result<(), WeightsError> {
+        self.begin(name, values.dtype(), values.bytes())?;
+        values.write_to(&mut self.file).map_err(|source| self.unwritable(source))
+    }
+
+    /// Writes an announced tensor as it stands in another file under the name `from`, a piece at a
+    /// time: the tensor need not fit into memory.
+    pub fn copy(&mut self, name: &str, source: &Weights, from: &str) -> Result<(), WeightsError> {
+        self.begin(name, source.dtype(from)?, source.len(from)?)?;
+        source.read(from, &mut |piece| self.file.write_all(piece).map_err(|error| self.unwritable(error)))
+    }
+
+    /// Goes to where a tensor stands, which is to be written with these bytes.
+    fn begin(&mut self, name: &str, dtype: Dtype, bytes: usize) -> Result<(), WeightsError> {
         let announced =
             |reason| WeightsError::Announced { path: self.path.clone(), name: name.to_owned(), reason };
         let info = self.tensors.get(name).ok_or_else(|| announced("it was not"))?;
         let (start, end) = info.data_offsets;
-        if info.dtype != values.dtype() {
+        if info.dtype != dtype {
             return Err(announced("its numbers are of another kind"));
         }
-        if end - start != values.bytes() {
+        if end - start != bytes {
             return Err(announced("it has another size"));
         }
         if !self.unwritten.remove(name) {
             return Err(announced("it was written before"));
         }
-        self.file
-            .seek(SeekFrom::Start(self.data + start as u64))
-            .and_then(|_| values.write_to(&mut self.file))
-            .map_err(|source| WeightsError::Unwritable { path: self.path.clone(), source })
+        let at = self.data + start as u64;
+        self.file.seek(SeekFrom::Start(at)).map_err(|source| self.unwritable(source)).map(|_| ())
+    }
+
+    fn unwritable(&self, source: std::io::Error) -> WeightsError {
+        WeightsError::Unwritable { path: self.path.clone(), source }
     }
 
     /// Gives the file its name.

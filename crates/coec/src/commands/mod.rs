@@ -7,11 +7,14 @@ mod cost;
 mod devices;
 mod diff;
 mod explain;
+mod export;
 mod fmt;
 mod forward;
 mod generate;
 mod graph;
+mod import;
 mod new;
+mod progress;
 mod train;
 
 use coec_ir::{
@@ -37,6 +40,8 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Train(args) => train::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Forward(args) => forward::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
         Command::Fmt(args) => fmt::run(&args),

@@ -9,7 +9,7 @@ use coec_train::{
     generate::{Generator, Options},
     peak::CountingAllocator,
     report::{self, Judged, Measured},
-    run::{self, Bases, Event, Job, MemoryMeter, Summary},
+    run::{self, Bases, Event, Job, MemoryMeter, Start, Summary},
     run_dir::{RunDir, RunFile},
     sample::Sampler,
 };
@@ -78,7 +78,11 @@ pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
         judge: &judge,
         spec: &text,
         dir: &dir,
-        resume: args.resume,
+        start: match &args.weights {
+            Some(weights) => Start::Weights(weights),
+            None if args.resume => Start::Resume,
+            None => Start::Fresh,
+        },
         memory: &memory,
     };
     let mut screen = Screen::new(args.json.json);

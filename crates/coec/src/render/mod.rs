@@ -28,14 +28,25 @@ pub fn failure(failure: &Failure, json: bool) {
             print_json(&json!({ "schema": coec_ir::SCHEMA, "errors": errors }));
         }
         Failure::Spec(errors) => diagnostics(errors),
-        Failure::Other { code, message, help, .. } if json => {
-            let error = json!({ "code": code, "severity": "error", "message": message, "help": help });
-            print_json(&json!({ "schema": coec_ir::SCHEMA, "errors": [error] }));
+        _ if json => {
+            print_json(&json!({ "schema": coec_ir::SCHEMA, "errors": others(failure) }));
         }
+        Failure::Several(failures) => failures.iter().for_each(|one| self::failure(one, false)),
         Failure::Other { code, message, help, .. } => {
             let report = miette::MietteDiagnostic::new(message).with_code(code).with_help(help);
             print(&report);
         }
+    }
+}
+
+/// What has no place in a spec, as JSON.
+fn others(failure: &Failure) -> Vec<serde_json::Value> {
+    match failure {
+        Failure::Several(failures) => failures.iter().flat_map(others).collect(),
+        Failure::Other { code, message, help, .. } => {
+            vec![json!({ "code": code, "severity": "error", "message": message, "help": help })]
+        }
+        Failure::Shown | Failure::Spec(_) => Vec::new(),
     }
 }
 

@@ -2,14 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::Real;
-use crate::AdamWStep;
+use crate::{AdamWStep, cpu::Real};
 
 /// Elements of one task.
 const CHUNK: usize = 1 << 15;
 
 /// Updates `param` and its moments in place.
-pub(crate) fn adamw<T: Real>(
+pub(super) fn update<T: Real>(
     param: &mut [T],
     grad: &[T],
     first: &mut [T],

@@ -1,13 +1,13 @@
 //! Parameters by name: what a checkpoint holds, in and out of a model.
 
 use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param as Slot, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 use coec_ir::Param;
-
-use crate::model::LanguageModel;
 
 /// A module parameter and the named tensors its elements are, one after another.
 #[derive(Debug, Clone)]
@@ -45,12 +45,28 @@ pub enum LoadError {
     },
 }
 
-impl LanguageModel {
-    /// Every named tensor with its values, trained or state, in walk order.
-    pub fn tensors(&self) -> Vec<(Param, Vec<f32>)> {
+/// The parameters of a model, each with its names, in walk order.
+#[derive(Debug, Clone, Default)]
+pub struct Bindings(Arc<Vec<Binding>>);
+
+impl Deref for Bindings {
+    type Target = [Binding];
+    fn deref(&self) -> &[Binding] {
+        &self.0
+    }
+}
+
+impl Bindings {
+    /// Those of one model.
+    pub(crate) fn new(bindings: Vec<Binding>) -> Self {
+        Self(Arc::new(bindings))
+    }
+
+    /// Every named tensor of `module` with its values, trained or state, in walk order.
+    pub fn tensors(&self, module: &impl Module) -> Vec<(Param, Vec<f32>)> {
         let mut values = Values::default();
-        self.visit(&mut values);
-        self.bindings().iter().flat_map(|binding| split(binding, &values.0[&binding.id])).collect()
+        module.visit(&mut values);
+        self.iter().flat_map(|binding| split(binding, &values.0[&binding.id])).collect()
     }
 
     /// Every trained tensor with its gradient, zero where none flowed, in walk order.
@@ -66,14 +82,18 @@ impl LanguageModel {
                 |data| data.iter::<f32>().collect(),
             )
         };
-        let trained = self.bindings().iter().filter(|binding| binding.trained);
+        let trained = self.iter().filter(|binding| binding.trained);
         trained.flat_map(|binding| split(binding, &flat(binding))).collect()
     }
 
-    /// Replaces every tensor by what `source` gives for its name, trained or state.
-    pub fn load(self, mut source: impl FnMut(&Param) -> Result<Vec<f32>, String>) -> Result<Self, LoadError> {
+    /// `module` with every tensor replaced by what `source` gives for its name, trained or state.
+    pub fn load<M: Module>(
+        &self,
+        module: M,
+        mut source: impl FnMut(&Param) -> Result<Vec<f32>, String>,
+    ) -> Result<M, LoadError> {
         let mut values = HashMap::new();
-        for binding in self.bindings() {
+        for binding in self.iter() {
             let mut flat = Vec::new();
             for part in &binding.parts {
                 let given =
@@ -90,14 +110,14 @@ impl LanguageModel {
             }
             values.insert(binding.id, flat);
         }
-        Ok(self.map(&mut Assign(values)))
+        Ok(module.map(&mut Assign(values)))
     }
 
-    /// Parameters of the module itself, as built: what the closed form is held against.
-    pub fn parameter_count(&self) -> u128 {
-        let untrained: Vec<_> = self.bindings().iter().filter(|b| !b.trained).map(|b| b.id).collect();
+    /// Trained parameters of `module` itself, as built.
+    pub fn parameter_count(&self, module: &impl Module) -> u128 {
+        let untrained: Vec<_> = self.iter().filter(|b| !b.trained).map(|b| b.id).collect();
         let mut count = Count { untrained, elements: 0 };
-        self.visit(&mut count);
+        module.visit(&mut count);
         count.elements
     }
 }

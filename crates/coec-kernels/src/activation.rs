@@ -2,7 +2,7 @@
 
 /// What an expert computes between its two products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Act {
+pub enum Activation {
     /// `silu(gate) * up`.
     Swiglu,
     /// `gelu(gate) * up`, with the exact (erf) GELU.
@@ -13,7 +13,7 @@ pub enum Act {
     Relu2,
 }
 
-impl Act {
+impl Activation {
     /// Rows of `W_in` per hidden unit: 2 with a gate, 1 without.
     pub fn inputs(self) -> usize {
         match self {

@@ -1,0 +1,45 @@
+//! From a model to a folder's settings.
+
+use coec_ir::{Model, Verified};
+use serde_json::{Map, Value};
+
+use crate::write::Writer;
+use crate::{Family, HfError};
+
+/// The `config.json` of `model` in a family, for weights of `dtype` (`float32`, `bfloat16`, ...); or
+/// everything that the family cannot express.
+///
+/// Importing it gives the same model, in [canonical](Family::canonical) form.
+pub fn export(
+    model: &Verified<Model>,
+    family: Family,
+    dtype: &str,
+) -> Result<Map<String, Value>, Vec<HfError>> {
+    let mut writer = write(model, family);
+    writer.set("model_type", family.model_type());
+    writer.set("architectures", vec![family.architecture()]);
+    writer.set("torch_dtype", dtype);
+    writer.finish()
+}
+
+/// The settings that say the model, and the obstacles.
+fn write(model: &Verified<Model>, family: Family) -> Writer {
+    let model = family.canonical(model);
+    let mut writer = Writer::new(family);
+    if let Some(parts) = writer.parts(&model) {
+        (family.record().write)(&parts, &mut writer);
+    }
+    writer
+}
+
+/// The most specific family that can express `model`; or, of each family, what stops it.
+pub fn family_of(model: &Verified<Model>) -> Result<Family, HfError> {
+    let mut obstacles = Vec::new();
+    for family in Family::ALL {
+        match write(model, family).obstacles.into_iter().next() {
+            None => return Ok(family),
+            Some(obstacle) => obstacles.push((family, obstacle)),
+        }
+    }
+    Err(HfError::NoFamily { obstacles })
+}

@@ -1,0 +1,145 @@
+//! From a folder's settings to a model.
+
+use coec_ir::{Attention, Field, Model, Place, Verified, Violation, verify};
+use serde_json::{Map, Value};
+
+use crate::read::{Reader, is_off, shown};
+use crate::{Family, HfError, Mapped, tensors};
+
+/// What a folder's settings say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Import {
+    /// The family.
+    pub family: Family,
+    /// The model.
+    pub model: Verified<Model>,
+    /// What a reader of the new spec should know.
+    pub notes: Vec<Note>,
+    /// The settings that were given and change no output.
+    pub inert: Vec<Inert>,
+}
+
+/// Something that a setting says about training, and that the spec may say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The setting.
+    pub key: String,
+    /// The note.
+    pub text: String,
+}
+
+/// A setting that was given and changes no output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inert {
+    /// The setting.
+    pub key: String,
+    /// Its value, cut where it is long.
+    pub value: String,
+    /// Why it changes none.
+    pub why: &'static str,
+}
+
+/// The model that a `config.json` describes, under `name`; or everything that is wrong with it.
+///
+/// [`model_name`](crate::model_name) makes a name of a folder's.
+pub fn import(config: &str, name: &str) -> Result<Import, Vec<HfError>> {
+    let settings = settings(config).map_err(|error| vec![error])?;
+    let family = family(&settings).map_err(|error| vec![error])?;
+    let mut reader = Reader::new(family, &settings);
+    let mut model = (family.record().read)(&mut reader);
+    model.name = name.into();
+    let inert = inert(&mut reader);
+    if !reader.errors.is_empty() {
+        return Err(reader.errors);
+    }
+    let notes = reader.notes;
+    let model = verify(model.clone()).map_err(|violations| {
+        violations.iter().map(|violation| inconsistent(&settings, &model, violation)).collect::<Vec<_>>()
+    })?;
+    Ok(Import { family, model, notes, inert })
+}
+
+impl Import {
+    /// Every tensor of the model in both names, in the order of the model. The list is as long as
+    /// the settings say: hold a folder against it with [`sort`](crate::sort), which counts first.
+    pub fn tensors(&self) -> Vec<Mapped> {
+        tensors(&self.model, self.family)
+    }
+}
+
+/// The settings as a map.
+pub(crate) fn settings(config: &str) -> Result<Map<String, Value>, HfError> {
+    match serde_json::from_str(config) {
+        Ok(Value::Object(settings)) => Ok(settings),
+        Ok(_) => Err(HfError::NotJson { reason: "it is a value of another type".into() }),
+        Err(error) => Err(HfError::NotJson { reason: error.to_string() }),
+    }
+}
+
+/// The family that the settings name.
+pub(crate) fn family(settings: &Map<String, Value>) -> Result<Family, HfError> {
+    let found = settings.get("model_type");
+    let family = found.and_then(Value::as_str).and_then(Family::of_model_type);
+    family.ok_or_else(|| HfError::ModelType { found: found.map(shown) })
+}
+
+/// The settings that no getter asked for and that change nothing; the others are errors.
+pub(crate) fn inert(reader: &mut Reader<'_>) -> Vec<Inert> {
+    let family = reader.family;
+    let mut inert = Vec::new();
+    let mut unknown = Vec::new();
+    for (key, value) in reader.unasked() {
+        let reason = family.inert().find(|reason| reason.key == key).map(|reason| reason.why);
+        let off = matches!(value, Value::Null | Value::Bool(false));
+        match reason.or(off.then_some("switches nothing on")) {
+            Some(why) => inert.push(Inert { key: key.clone(), value: shown(value), why }),
+            None => unknown.push(HfError::UnknownSetting { family, key: key.clone(), value: shown(value) }),
+        }
+    }
+    // A setting may be asked for only to be refused with company, and do nothing alone.
+    for reason in family.inert().filter(|reason| reader.has_asked(reason.key)) {
+        if let Some(value) = reader.map.get(reason.key).filter(|value| !is_off(value)) {
+            inert.push(Inert { key: reason.key.into(), value: shown(value), why: reason.why });
+        }
+    }
+    reader.errors.extend(unknown);
+    inert
+}
+
+/// What `verify` found, about the setting that said it.
+fn inconsistent(settings: &Map<String, Value>, model: &Model, violation: &Violation) -> HfError {
+    let key = key_of(settings, model, violation.field).into();
+    HfError::Inconsistent { key, message: violation.kind.message(), help: violation.kind.help() }
+}
+
+/// The setting that a field of the model comes from.
+fn key_of(settings: &Map<String, Value>, model: &Model, field: Field) -> &'static str {
+    let given = |keys: &[&'static str]| {
+        keys.iter().copied().find(|key| settings.contains_key(*key)).unwrap_or(keys[0])
+    };
+    let is_latent = model.layers.kinds().iter().any(|layer| matches!(layer.attention, Attention::Mla(_)));
+    match (field.place, field.path) {
+        (_, "vocab") => "vocab_size",
+        (_, "context") => "max_position_embeddings",
+        (_, "dim") => "hidden_size",
+        (_, "layers") => "num_hidden_layers",
+        (_, "norm.eps") => "rms_norm_eps",
+        (_, "heads") => "num_attention_heads",
+        (_, "kv_heads") => "num_key_value_heads",
+        (_, "head_dim") => given(&["head_dim", "hidden_size"]),
+        (_, "rope_dim") => "qk_rope_head_dim",
+        (Place::Attention(_), path) if path.starts_with("rope.") => {
+            given(&["rope_scaling", "rope_parameters", "rope_theta"])
+        }
+        (_, "k") => "num_experts_per_tok",
+        (_, "experts") if is_latent => "n_routed_experts",
+        (_, "experts") => given(&["num_experts", "num_local_experts"]),
+        (_, "router.groups" | "router.group_score") => "n_group",
+        (_, "router.keep") => "topk_group",
+        (_, "router.scale") => "routed_scaling_factor",
+        (_, "iter") => "inner_iter",
+        (_, path) if path.starts_with("balance") => given(&[crate::BALANCE, "aux_loss_alpha"]),
+        // Every other field has been read within its bounds.
+        _ => "model_type",
+    }
+}

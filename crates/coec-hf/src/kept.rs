@@ -1,0 +1,65 @@
+//! What an imported folder said, kept for the way back.
+
+use coec_ir::{Model, Verified};
+use serde_json::{Map, Value};
+
+use crate::export::export;
+use crate::import::{family, import, inert, settings};
+use crate::read::Reader;
+use crate::{Family, HfError};
+
+/// The `config.json` that a model was imported from: kept beside the spec, it restores what the
+/// spec does not hold, such as the ids of tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    family: Family,
+    text: String,
+    /// The settings that change no output.
+    inert: Map<String, Value>,
+}
+
+impl Kept {
+    /// Reads a kept `config.json`.
+    pub fn read(text: &str) -> Result<Self, HfError> {
+        let mut settings = settings(text)?;
+        let family = family(&settings)?;
+        let mut reader = Reader::new(family, &settings);
+        (family.record().read)(&mut reader);
+        let inert: Vec<String> = inert(&mut reader).into_iter().map(|inert| inert.key).collect();
+        settings.retain(|key, _| inert.contains(key));
+        Ok(Self { family, text: text.into(), inert: settings })
+    }
+
+    /// The family it names.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The `config.json` for `model`, whose weights are of `dtype`.
+    ///
+    /// As long as the kept one describes the model, it is that one, byte for byte. Where the spec
+    /// has been changed since, what describes the model is written anew, and the settings that
+    /// change no output stay.
+    pub fn restored(&self, model: &Verified<Model>, dtype: &str) -> Result<String, Vec<HfError>> {
+        if self.describes(model) {
+            return Ok(self.text.clone());
+        }
+        let mut settings = export(model, self.family, dtype)?;
+        let precision = ["torch_dtype", "dtype"];
+        let kept = self.inert.iter().filter(|(key, _)| !precision.contains(&key.as_str()));
+        settings.extend(kept.map(|(key, value)| (key.clone(), value.clone())));
+        Ok(pretty(&settings))
+    }
+
+    /// Whether the kept settings describe `model`, whatever its name.
+    fn describes(&self, model: &Verified<Model>) -> bool {
+        let nameless =
+            |model: &Model| Model { name: String::new(), doc: String::new(), ..self.family.canonical(model) };
+        import(&self.text, "").is_ok_and(|kept| nameless(&kept.model) == nameless(model))
+    }
+}
+
+/// Settings as `save_pretrained` lays them out: sorted, indented by two, with a line break at the end.
+pub fn pretty(settings: &Map<String, Value>) -> String {
+    format!("{:#}\n", Value::Object(settings.clone()))
+}

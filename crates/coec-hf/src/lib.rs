@@ -1,0 +1,57 @@
+//! What Hugging Face folders of sparse models say.
+//!
+//! A folder is a `config.json` and tensors with names. This crate turns the settings into a
+//! [`Model`](coec_ir::Model) and back, and says which tensor of the folder is which tensor of the
+//! model. It opens no file: the caller reads and writes.
+//!
+//! # Three kinds of settings
+//!
+//! Each setting of a `config.json` is one of three things, and none is skipped in silence:
+//!
+//! - **honoured**: it changes the model;
+//! - **inert**: it changes no output of the model; [`Family::inert`] lists these by
+//!   name, each with its reason, and [`Import::inert`] those that a folder gave;
+//! - **refused**: it says what the language cannot, or is a name that the family does not know. The
+//!   error names the key, the value, the reason, and what would be accepted.
+//!
+//! An unknown name is refused because it may change the mathematics. Where its value is `null` or
+//! `false` it switches nothing on, and counts as inert. A setting that is left out has the default
+//! that the family's own configuration class gives it; where the published code has no default, the
+//! setting is required.
+//!
+//! # What a folder cannot say
+//!
+//! How the load of the experts is balanced has no name in most families. [`export()`] then writes the
+//! terms under [`BALANCE`], which `transformers` keeps and ignores, and [`import()`] prefers them.
+//! Models that differ from each other in nothing that can be computed, such as
+//! `coe(iter=1, residual=delta)` and `moe`, are one model here: see [`canonical()`].
+//!
+//! # Tensors
+//!
+//! In every family one tensor of the folder is one tensor of the model, with the same shape. Shared
+//! experts are one MLP on both sides. [`tensors()`] lists the pairs in the order of the model, and
+//! [`sort()`] holds a folder's tensors against them.
+
+mod canonical;
+mod error;
+mod export;
+mod family;
+mod import;
+mod inert;
+mod kept;
+mod name;
+mod read;
+mod rope;
+mod tensors;
+mod write;
+
+pub use canonical::canonical;
+pub use error::{Difference, HfError, Obstacle};
+pub use export::{export, family_of};
+pub use family::Family;
+pub use import::{Import, Inert, Note, import};
+pub use inert::Reason;
+pub use kept::{Kept, pretty};
+pub use name::model_name;
+pub use read::BALANCE;
+pub use tensors::{Carried, Mapped, Sorted, Why, sort, tensors};

@@ -1,0 +1,328 @@
+//! The way out and back, for any model that a family can say.
+
+mod common;
+
+use coec_hf::{Family, Import, export, family_of, import, pretty, sort, tensors};
+use coec_ir::{
+    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Layer, Mha, Mla, Model,
+    QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, SharedGate, Stack, Tensors, Tokens, Verified,
+    verify,
+};
+use common::nameless;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn rope() -> impl Strategy<Value = Rope> {
+    let scales = select(vec![(1.0, 0.0), (0.707, 0.707), (1.0, 1.0), (0.8, 0.5), (0.0, 1.0), (0.3, 0.0)]);
+    let yarn = (2.0..1e6f64, 1.0..64.0f64, 1..10_000usize, 1.0..64.0f64, 0.1..1.0f64, scales).prop_map(
+        |(theta, factor, original, beta_fast, beta_slow, (mscale, mscale_all_dim))| Rope::Yarn {
+            theta,
+            factor,
+            original,
+            beta_fast,
+            beta_slow,
+            mscale,
+            mscale_all_dim,
+        },
+    );
+    prop_oneof![(1.0..1e7f64).prop_map(|theta| Rope::Rope { theta }), yarn]
+}
+
+fn attention() -> impl Strategy<Value = Attention> {
+    let heads = (1..5usize, 1..3usize, 1..5usize);
+    let qk_norm = select(QkNorm::ALL.to_vec());
+    let mha =
+        (heads, rope(), qk_norm, any::<bool>()).prop_map(|((groups, kv, head), rope, qk_norm, bias)| {
+            Attention::Mha(Mha { heads: groups * kv, kv_heads: kv, head_dim: 2 * head, rope, qk_norm, bias })
+        });
+    let widths = (1..5usize, 1..9usize, proptest::option::of(1..9usize), 1..5usize, 1..5usize, 1..9usize);
+    let mla = (widths, rope()).prop_map(|((heads, kv_rank, q_rank, nope, half, value), rope)| {
+        Attention::Mla(Mla { heads, kv_rank, q_rank, nope, rope_dim: 2 * half, value, rope })
+    });
+    prop_oneof![mha, mla]
+}
+
+fn balance() -> impl Strategy<Value = Vec<Balance>> {
+    let alpha = prop_oneof![Just(0.0), Just(0.001), 0.0..1.0f64];
+    let terms = (alpha.clone(), alpha.clone(), alpha).prop_map(|(a, b, c)| {
+        vec![Balance::Bias { rate: a }, Balance::SeqAux { alpha: b }, Balance::ZLoss { alpha: c }]
+    });
+    let some = terms.prop_flat_map(|terms| proptest::sample::subsequence(terms, 0..=3)).prop_shuffle();
+    prop_oneof![
+        Just(Vec::new()),
+        Just(vec![Balance::Bias { rate: 0.001 }]),
+        Just(vec![Balance::SwitchAux { alpha: 0.01 }]),
+        some,
+    ]
+}
+
+fn router(experts: usize) -> impl Strategy<Value = Router> {
+    let groups: Vec<Option<Groups>> = (1..=experts)
+        .filter(|groups| experts.is_multiple_of(*groups))
+        .flat_map(|groups| {
+            let scores = if experts / groups > 1 {
+                vec![GroupScore::Max, GroupScore::Top2]
+            } else {
+                vec![GroupScore::Max]
+            };
+            scores.into_iter().map(move |score| Some(Groups { groups, keep: groups.div_ceil(2), score }))
+        })
+        .chain(std::iter::repeat_n(None, 4))
+        .collect();
+    let scale = prop_oneof![2 => Just(1.0), 1 => 0.1..20.0f64];
+    (select(Score::ALL.to_vec()), any::<bool>(), scale, select(groups))
+        .prop_map(|(score, renorm, scale, groups)| Router { score, renorm, scale, groups })
+}
+
+fn coe() -> impl Strategy<Value = Coe> {
+    let shape = (1..4usize, 1..9usize).prop_flat_map(|(iter, experts)| {
+        let k = prop_oneof![
+            (1..=experts).prop_map(move |k| vec![k; iter]),
+            proptest::collection::vec(1..=experts, iter)
+        ];
+        (Just(iter), Just(experts), k, router(experts))
+    });
+    // Ordinary blocks are tried as often as all chains together.
+    let shape = prop_oneof![
+        shape.clone(),
+        shape.prop_map(|(_, experts, k, router)| (1, experts, vec![k[0]], router))
+    ];
+    let words = (
+        select(Act::ALL.to_vec()),
+        prop_oneof![Just(Residual::Outer), select(Residual::ALL.to_vec())],
+        select(Gate::ALL.to_vec()),
+        prop_oneof![Just(ChainNorm::Once), select(ChainNorm::ALL.to_vec())],
+        select(SharedAt::ALL.to_vec()),
+        select(SharedGate::ALL.to_vec()),
+    );
+    (shape, 0..3usize, 1..9usize, words, balance()).prop_map(
+        |((iter, experts, k, router), shared, hidden, words, balance)| {
+            let (act, residual, gate, norm, shared_at, shared_gate) = words;
+            let act = if matches!(act, Act::Gelu) { Act::Swiglu } else { act };
+            Coe {
+                iter,
+                k,
+                experts,
+                shared,
+                hidden,
+                act,
+                residual,
+                gate,
+                norm,
+                shared_at,
+                shared_gate,
+                router,
+                balance,
+            }
+        },
+    )
+}
+
+/// Models of the whole language with one attention and up to two kinds of layers.
+fn model() -> impl Strategy<Value = Verified<Model>> {
+    let layers = (proptest::collection::vec(any::<bool>(), 1..5), 0..4usize, 1..9usize);
+    let eps = prop_oneof![Just(1e-6), Just(1e-5), 1e-9..1e-3f64];
+    let sizes = (1..100usize, 1..100_000usize, 1..9usize, eps, any::<bool>());
+    (attention(), coe(), layers, sizes).prop_filter_map(
+        "the parts fit",
+        |(attention, coe, (scattered, first, hidden), (vocab, context, dim, eps, tied))| {
+            let dense = Ffn::Dense(Dense { hidden, act: coe.act });
+            let count = scattered.len();
+            let layers = scattered.into_iter().enumerate().map(|(layer, scatter)| {
+                let is_dense = match first {
+                    0 => false,
+                    1 => scatter,
+                    _ => layer + 1 < count.min(first),
+                };
+                let ffn = if is_dense { dense.clone() } else { Ffn::Coe(coe.clone()) };
+                Layer { attention: attention.clone(), ffn }
+            });
+            let layers = Stack::from_layers(&layers.collect::<Vec<_>>());
+            // As wide as the heads together in two cases of three, as some families need it.
+            let dim = match &attention {
+                Attention::Mha(mha) if dim > 3 => mha.q_dim(),
+                _ => 2 * dim,
+            };
+            verify(Model {
+                name: "m".into(),
+                doc: String::new(),
+                vocab,
+                context,
+                dim,
+                norm: Rms { eps },
+                embedding: Tokens { tied },
+                layers,
+            })
+            .ok()
+        },
+    )
+}
+
+fn round_trip(model: &Verified<Model>, family: Family) -> Result<(), TestCaseError> {
+    let Ok(settings) = export(model, family, "float32") else { return Ok(()) };
+    let text = pretty(&settings);
+    let Import { family: again, model: back, inert, .. } = match import(&text, "m") {
+        Ok(import) => import,
+        Err(errors) => return Err(TestCaseError::fail(format!("{text}\n{}", common::lines(&errors)))),
+    };
+    prop_assert_eq!(again, family);
+    let canonical = family.canonical(model);
+    prop_assert_eq!(nameless(&back), nameless(&canonical), "{}", text);
+    prop_assert!(!inert.iter().any(|inert| inert.why == "switches nothing on"), "{:?}", inert);
+    // What is read back has the same tensors, in the folder and in the model.
+    prop_assert_eq!(tensors(&back, again), tensors(model, family));
+    // Export again: nothing moves.
+    let twice = export(&back, family, "float32").map(|settings| pretty(&settings));
+    prop_assert_eq!(twice, Ok(text));
+    Ok(())
+}
+
+/// Of 4,096 models of the whole language, how many each family could express.
+#[test]
+fn an_export_reads_back_as_the_same_model() {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+    let expressed = RefCell::new(BTreeMap::new());
+    let config = ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let result = runner.run(&model(), |model| {
+        for family in Family::ALL {
+            if export(&model, family, "float32").is_ok() {
+                *expressed.borrow_mut().entry(family.model_type()).or_insert(0usize) += 1;
+            }
+            round_trip(&model, family)?;
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+    let expressed = expressed.into_inner();
+    assert!(expressed.contains_key("coe_deepseekv2"), "{expressed:?}");
+}
+
+/// Models near a family's heart, so that each is exercised often.
+fn of_family(family: Family) -> impl Strategy<Value = Verified<Model>> {
+    model().prop_filter_map("a model of the family", move |model| {
+        let mut model = model.into_inner();
+        let is_latent = matches!(family, Family::DeepseekV2 | Family::DeepseekV3 | Family::CoeDeepseekV2);
+        let layers: Vec<Layer> = model.layers.iter().map(|layer| fitted(layer, family)).collect();
+        if matches!(layers[0].attention, Attention::Mla(_)) != is_latent {
+            return None;
+        }
+        model.layers = Stack::from_layers(&layers);
+        if is_latent {
+            model.norm.eps = 1e-6;
+        }
+        if let (Attention::Mha(mha), Family::Olmoe | Family::Qwen2Moe) = (&layers[0].attention, family) {
+            model.dim = mha.q_dim();
+        }
+        let model = verify(model).ok()?;
+        export(&model, family, "float32").is_ok().then_some(model)
+    })
+}
+
+/// A layer with what the family never varies set to what it has.
+fn fitted(layer: &Layer, family: Family) -> Layer {
+    let mut layer = layer.clone();
+    if let Attention::Mha(mha) = &mut layer.attention {
+        mha.qk_norm = match family {
+            Family::Olmoe => QkNorm::Full,
+            Family::Qwen3Moe => QkNorm::Head,
+            _ => QkNorm::None,
+        };
+        mha.bias &= family == Family::Qwen2Moe;
+    }
+    if let Ffn::Coe(coe) = &mut layer.ffn {
+        coe.router.score = if family == Family::DeepseekV3 { Score::Sigmoid } else { Score::Softmax };
+        coe.balance.retain(|term| !matches!(term, Balance::Bias { .. }));
+        match family {
+            Family::DeepseekV3 => coe.balance.insert(0, Balance::Bias { rate: 0.001 }),
+            Family::CoeDeepseekV2 => return layer,
+            Family::DeepseekV2 => coe.router.renorm = false,
+            Family::Qwen2Moe => (coe.shared, coe.shared_gate) = (coe.shared.max(1), SharedGate::Sigmoid),
+            _ => coe.shared = 0,
+        }
+        if !matches!(family, Family::DeepseekV2 | Family::DeepseekV3) {
+            (coe.router.scale, coe.router.groups) = (1.0, None);
+        } else {
+            (coe.shared, coe.shared_gate) = (coe.shared.max(1), SharedGate::None);
+        }
+        coe.router.renorm |= family == Family::Mixtral;
+        (coe.iter, coe.k) = (1, vec![coe.k[0]]);
+        coe.residual = Residual::Outer;
+    }
+    layer
+}
+
+#[test]
+fn each_family_reads_its_own_back() {
+    for family in Family::ALL {
+        let config = ProptestConfig {
+            cases: 128,
+            max_local_rejects: 1 << 20,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
+        let mut runner = proptest::test_runner::TestRunner::new(config);
+        let result = runner.run(&of_family(family), |model| {
+            round_trip(&model, family)?;
+            prop_assert!(family_of(&model).is_ok());
+            let names: Vec<_> = tensors(&model, family);
+            let found = names.iter().map(|tensor| (tensor.hf.as_str(), tensor.shape.as_slice()));
+            let sorted =
+                sort(&model, family, found).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(sorted.mapped.len(), names.len());
+            // The names on the model's side are the model's.
+            let Tensors { trained, state } = Tensors::of(&model);
+            let contract: Vec<_> = trained.iter().chain(&state).map(|param| &param.name).collect();
+            prop_assert_eq!(names.iter().map(|tensor| &tensor.contract).collect::<Vec<_>>(), contract);
+            Ok(())
+        });
+        result.unwrap_or_else(|error| panic!("{family}: {error}"));
+    }
+}
+
+/// Any object is an import or a list of errors.
+#[test]
+fn no_settings_panic() {
+    let value = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        "[a-z_]{0,12}".prop_map(Into::into),
+        Just(serde_json::json!([])),
+        Just(serde_json::json!({"type": "yarn", "factor": 4})),
+        (0..70u64).prop_map(Into::into),
+    ];
+    let keys: Vec<String> = common::PUBLISHED
+        .iter()
+        .flat_map(|(_, config)| {
+            let settings: serde_json::Map<String, serde_json::Value> = serde_json::from_str(config).unwrap();
+            settings.into_iter().map(|(key, _)| key).filter(|key| key != "model_type")
+        })
+        .collect();
+    let changes = proptest::collection::vec((select(keys), value), 1..4);
+    let published = select(common::PUBLISHED.to_vec());
+    let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let result = runner.run(&(published, changes), |((_, config), changes)| {
+        let changes: Vec<_> = changes.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        // Few layers and experts, so that no list of tensors is long.
+        let few = ["num_hidden_layers", "n_routed_experts", "num_experts", "num_local_experts"];
+        let small: Vec<_> =
+            few.iter().filter(|key| config.contains(*key)).map(|key| (*key, 8.into())).collect();
+        let text = common::with(&common::with(config, &small), &changes);
+        match import(&text, "m") {
+            Ok(import) => {
+                let again = coec_hf::Kept::read(&text).unwrap().restored(&import.model, "float32");
+                prop_assert_eq!(again, Ok(text));
+            }
+            Err(errors) => prop_assert!(!errors.is_empty()),
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}

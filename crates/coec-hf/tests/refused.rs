@@ -1,0 +1,531 @@
+//! What a config.json may say that is no model here, and that it is named.
+
+mod common;
+
+use coec_hf::{Family, HfError, Kept, export, family_of, import, sort};
+use coec_ir::{
+    Act, Balance, ChainNorm, Ffn, Gate, GroupScore, Groups, Layer, Model, Residual, Score, SharedAt, Stack,
+};
+use common::{imported, lines, published, verified, with, without};
+use serde_json::{Value, json};
+
+/// The errors of a published configuration with one setting replaced.
+fn errors(name: &str, key: &str, value: Value) -> Vec<HfError> {
+    match import(&with(published(name), &[(key, value.clone())]), "m") {
+        Ok(_) => panic!("{name} takes {key}={value}"),
+        Err(errors) => errors,
+    }
+}
+
+/// Holds that one setting alone is refused, by name, with its value and what would be accepted.
+#[track_caller]
+fn refuses(name: &str, key: &str, value: Value, accepted: &str) {
+    let found = errors(name, key, value.clone());
+    let [error] = found.as_slice() else { panic!("one error: {}", lines(&found)) };
+    assert_eq!(error.code(), "coec::hf::refused", "{error}");
+    assert!(error.to_string().starts_with(&format!("`{key}` in config.json is ")), "{error}");
+    assert_eq!(error.help(), format!("accepted: {accepted}"), "{error}");
+}
+
+#[test]
+fn settings_that_the_language_cannot_say() {
+    let null = Value::Null;
+    refuses("mixtral_8x7b", "hidden_act", json!("relu"), "\"silu\", \"gelu\"");
+    refuses(
+        "mixtral_8x7b",
+        "sliding_window",
+        json!(4096),
+        "null, or at least max_position_embeddings (32768)",
+    );
+    refuses("mixtral_8x7b", "attention_dropout", json!(0.1), "0");
+    refuses("mixtral_8x7b", "router_jitter_noise", json!(0.01), "0");
+    refuses("mixtral_8x7b", "output_router_logits", json!(true), "false");
+    refuses("mixtral_8x7b", "quantization_config", json!({"quant_method": "fp8"}), "null");
+    refuses("mixtral_8x7b", "partial_rotary_factor", json!(0.5), "1.0");
+    refuses("mixtral_8x7b", "layer_types", json!(["sliding_attention"]), "\"full_attention\" in every layer");
+    refuses(
+        "mixtral_8x7b",
+        "architectures",
+        json!(["MixtralForSequenceClassification"]),
+        "[\"MixtralForCausalLM\"]",
+    );
+    refuses("mixtral_8x7b", "num_experts", json!(4), "the value of `num_local_experts`, or none");
+    refuses("olmoe_1b_7b", "clip_qkv", json!(8.0), "null");
+    refuses("olmoe_1b_7b", "attention_bias", json!(true), "false");
+    refuses("olmoe_1b_7b", "head_dim", json!(64), "128, or left out");
+    let multiple = "a multiple of moe_intermediate_size (1408)";
+    refuses("qwen1_5_moe_a2_7b", "shared_expert_intermediate_size", json!(5000), multiple);
+    refuses("qwen3_30b_a3b", "attention_bias", json!(true), "false");
+    refuses("deepseek_v2", "topk_method", json!("noaux_tc"), "\"greedy\", \"group_limited_greedy\"");
+    refuses("deepseek_v2", "scoring_func", json!("sigmoid"), "\"softmax\"");
+    refuses("deepseek_v2", "norm_topk_prob", json!(true), "false");
+    refuses("deepseek_v2", "moe_layer_freq", json!(2), "1");
+    refuses("deepseek_v2", "num_key_value_heads", json!(8), "128, or null");
+    refuses("deepseek_v2", "rms_norm_eps", json!(1e-5), "1e-06");
+    refuses("deepseek_v2", "mlp_bias", json!(true), "false");
+    refuses("deepseek_v3", "scoring_func", json!("softmax"), "\"sigmoid\"");
+    refuses("deepseek_v3", "topk_method", json!("greedy"), "\"noaux_tc\"");
+    refuses("deepseek_v3", "rope_interleave", json!(false), "true");
+    refuses("deepseek_v3", "quantization_config", json!({"fmt": "e4m3"}), "null");
+    refuses("coe", "first_k_dense_replace", json!(1), "0");
+    assert_eq!(errors("coe", "residual", json!("delta"))[0].code(), "coec::hf::refused");
+    // Off is off, however it is written.
+    for (key, value) in
+        [("router_jitter_noise", json!(0)), ("quantization_config", null), ("sliding_window", json!(32768))]
+    {
+        imported(&with(published("mixtral_8x7b"), &[(key, value)]));
+    }
+}
+
+#[test]
+fn a_window_matters_only_where_it_is_used() {
+    let config = published("qwen1_5_moe_a2_7b");
+    imported(&with(config, &[("sliding_window", json!(0))]));
+    let found =
+        import(&with(config, &[("use_sliding_window", json!(true)), ("sliding_window", json!(4096))]), "m");
+    assert_eq!(found.unwrap_err()[0].code(), "coec::hf::refused");
+    imported(&with(config, &[("use_sliding_window", json!(true)), ("sliding_window", json!(8192))]));
+}
+
+#[test]
+fn rotary_embeddings_that_the_codes_read_differently() {
+    let yarn = |changes: Value| {
+        let mut scaling =
+            json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096});
+        scaling.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        scaling
+    };
+    let codes = |name: &str, scaling: Value| match import(
+        &with(published(name), &[("rope_scaling", scaling)]),
+        "m",
+    ) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(|error| error.to_string()).collect::<Vec<_>>(),
+    };
+    let starts =
+        |found: Vec<String>, with: &str| assert!(found.len() == 1 && found[0].starts_with(with), "{found:?}");
+    for name in ["qwen3_30b_a3b", "deepseek_v2", "coe"] {
+        assert_eq!(codes(name, yarn(json!({}))), Vec::<String>::new(), "{name}");
+        assert_eq!(
+            codes(name, yarn(json!({"mscale": 1.0, "mscale_all_dim": 0}))),
+            Vec::<String>::new(),
+            "{name}"
+        );
+        starts(codes(name, yarn(json!({"attention_factor": 1.2}))), "`rope_scaling.attention_factor`");
+        starts(codes(name, yarn(json!({"truncate": false}))), "`rope_scaling.truncate`");
+        starts(codes(name, yarn(json!({"type": "linear"}))), "`rope_scaling.type`");
+        starts(codes(name, yarn(json!({"finetuned": true}))), "`rope_scaling.finetuned`");
+        starts(codes(name, yarn(json!({"factor": 0.5}))), "`rope_scaling.factor`");
+        starts(codes(name, json!({"type": "linear", "factor": 2.0})), "`rope_scaling.type`");
+        starts(codes(name, json!({"rope_type": "llama3"})), "`rope_scaling.rope_type`");
+        starts(
+            codes(name, json!({"rope_type": "yarn"})).split_off(if name == "deepseek_v2" { 1 } else { 0 }),
+            match name {
+                "deepseek_v2" => {
+                    "config.json of deepseek_v2 has no `rope_scaling.original_max_position_embeddings`"
+                }
+                _ => "config.json of",
+            },
+        );
+    }
+    let scales = json!({"mscale": 0.7, "mscale_all_dim": 0.7});
+    starts(codes("qwen3_30b_a3b", yarn(scales.clone())), "`rope_scaling.mscale_all_dim`");
+    assert_eq!(codes("deepseek_v2", yarn(scales)), Vec::<String>::new());
+    starts(codes("deepseek_v2", yarn(json!({"mscale": 0.7}))), "`rope_scaling.mscale`");
+    starts(codes("deepseek_v2", yarn(json!({"mscale_all_dim": 1.0}))), "`rope_scaling.mscale_all_dim`");
+    assert_eq!(codes("coe", yarn(json!({"mscale_all_dim": 1.0}))), Vec::<String>::new());
+
+    // Two spellings at once must agree.
+    let both = |inner: f64| {
+        let parameters = json!({"rope_type": "default", "rope_theta": inner});
+        import(&with(published("mixtral_8x7b"), &[("rope_parameters", parameters)]), "m")
+    };
+    assert!(both(1e6).is_ok());
+    assert!(both(1e4).unwrap_err()[0].to_string().starts_with("`rope_parameters.rope_theta`"));
+}
+
+#[test]
+fn what_is_unknown_is_refused_unless_it_is_off() {
+    let [error] = &errors("olmoe_1b_7b", "use_fancy_routing", json!(true))[..] else { panic!("one error") };
+    assert_eq!(error.code(), "coec::hf::unknown_setting");
+    assert_eq!(
+        error.to_string(),
+        "`use_fancy_routing` in config.json is true, and olmoe has no such setting"
+    );
+    for off in [json!(false), Value::Null] {
+        let import = imported(&with(published("olmoe_1b_7b"), &[("use_fancy_routing", off)]));
+        let listed = import.inert.iter().find(|inert| inert.key == "use_fancy_routing").unwrap();
+        assert_eq!(listed.why, "switches nothing on");
+    }
+    // A setting of one family is none of another's.
+    assert_eq!(errors("mixtral_8x7b", "norm_topk_prob", json!(true))[0].code(), "coec::hf::unknown_setting");
+}
+
+#[test]
+fn values_that_are_none() {
+    for (key, value, code, words) in [
+        (
+            "vocab_size",
+            json!("many"),
+            "coec::hf::wrong_type",
+            "`vocab_size` in config.json is \"many\", and must be a whole number",
+        ),
+        (
+            "vocab_size",
+            json!(1.5),
+            "coec::hf::wrong_type",
+            "`vocab_size` in config.json is 1.5, and must be a whole number",
+        ),
+        (
+            "vocab_size",
+            json!(0),
+            "coec::hf::out_of_range",
+            "`vocab_size` in config.json is 0, which is out of range",
+        ),
+        (
+            "vocab_size",
+            json!(-1),
+            "coec::hf::out_of_range",
+            "`vocab_size` in config.json is -1, which is out of range",
+        ),
+        (
+            "hidden_size",
+            json!(1u64 << 60),
+            "coec::hf::out_of_range",
+            "`hidden_size` in config.json is 1152921504606846976, which is out of range",
+        ),
+        (
+            "rms_norm_eps",
+            Value::Null,
+            "coec::hf::wrong_type",
+            "`rms_norm_eps` in config.json is null, and must be a number",
+        ),
+        (
+            "rms_norm_eps",
+            json!(0),
+            "coec::hf::out_of_range",
+            "`rms_norm_eps` in config.json is 0, which is out of range",
+        ),
+        (
+            "tie_word_embeddings",
+            json!(1),
+            "coec::hf::wrong_type",
+            "`tie_word_embeddings` in config.json is 1, and must be true or false",
+        ),
+        (
+            "hidden_act",
+            json!(3),
+            "coec::hf::wrong_type",
+            "`hidden_act` in config.json is 3, and must be a word",
+        ),
+        (
+            "mlp_only_layers",
+            json!(3),
+            "coec::hf::wrong_type",
+            "`mlp_only_layers` in config.json is 3, and must be a list of layers",
+        ),
+        (
+            "mlp_only_layers",
+            json!([99]),
+            "coec::hf::out_of_range",
+            "`mlp_only_layers` in config.json is [99], which is out of range",
+        ),
+        (
+            "rope_scaling",
+            json!("yarn"),
+            "coec::hf::wrong_type",
+            "`rope_scaling` in config.json is \"yarn\", and must be an object or null",
+        ),
+        (
+            "num_experts_per_tok",
+            json!(129),
+            "coec::hf::inconsistent",
+            "`num_experts_per_tok` in config.json does not fit the other settings: iteration 1 selects 129 experts of 128",
+        ),
+        (
+            "num_key_value_heads",
+            json!(5),
+            "coec::hf::inconsistent",
+            "`num_key_value_heads` in config.json does not fit the other settings: 32 heads cannot share 5 key-value heads evenly",
+        ),
+    ] {
+        let [error] = &errors("qwen3_30b_a3b", key, value)[..] else { panic!("{key}: one error") };
+        assert_eq!((error.code(), error.to_string().as_str()), (code, words));
+    }
+    let [error] = &errors("deepseek_v3", "n_group", json!(7))[..] else { panic!("one error") };
+    assert_eq!(
+        error.to_string(),
+        "`n_group` in config.json does not fit the other settings: 256 experts do not form 7 equal groups"
+    );
+}
+
+#[test]
+fn what_is_left_out_has_the_families_default() {
+    let bare = |model_type: &str| imported(&json!({"model_type": model_type}).to_string()).model;
+    assert_eq!((bare("mixtral").context, bare("mixtral").layers.len()), (131_072, 32));
+    assert_eq!((bare("olmoe").vocab, bare("qwen2_moe").vocab, bare("qwen3_moe").dim), (50304, 151_936, 2048));
+    assert_eq!(bare("deepseek_v3").layers.len(), 61);
+    // Where the published class has no default that its code can run, there is none here.
+    for (model_type, expected) in [
+        ("deepseek_v2", vec!["num_experts_per_tok"]),
+        ("coe_deepseekv2", vec!["num_experts_per_tok", "n_routed_experts", "inner_iter", "use_igate"]),
+    ] {
+        let found = import(&json!({"model_type": model_type}).to_string(), "m").unwrap_err();
+        let words: Vec<_> = found.iter().map(HfError::to_string).collect();
+        let expected = expected.iter().map(|key| format!("config.json of {model_type} has no `{key}`"));
+        assert_eq!(words, expected.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn files_that_are_no_configuration() {
+    for (text, code, words) in [
+        (
+            "",
+            "coec::hf::not_json",
+            "config.json is no JSON object: EOF while parsing a value at line 1 column 0",
+        ),
+        ("[1]", "coec::hf::not_json", "config.json is no JSON object: it is a value of another type"),
+        (
+            "{\"a\": 1",
+            "coec::hf::not_json",
+            "config.json is no JSON object: EOF while parsing an object at line 1 column 7",
+        ),
+        ("{}", "coec::hf::model_type", "config.json has no `model_type`"),
+        (
+            "{\"model_type\": \"llama\"}",
+            "coec::hf::model_type",
+            "config.json has the unknown `model_type` \"llama\"",
+        ),
+    ] {
+        let [error] = &import(text, "m").unwrap_err()[..] else { panic!("{text}: one error") };
+        assert_eq!((error.code(), error.to_string().as_str()), (code, words));
+        assert_eq!(Kept::read(text).unwrap_err(), *error);
+    }
+    // Depth is bounded by the JSON reader, so a hostile file overflows no stack.
+    assert_eq!(import(&"[".repeat(1 << 20), "m").unwrap_err()[0].code(), "coec::hf::not_json");
+}
+
+/// All errors of a file are reported together.
+#[test]
+fn every_error_is_reported() {
+    let found = import(
+        &with(
+            published("mixtral_8x7b"),
+            &[
+                ("hidden_act", json!("relu")),
+                ("vocab_size", json!("many")),
+                ("attention_dropout", json!(0.1)),
+                ("novelty", json!(1)),
+            ],
+        ),
+        "m",
+    )
+    .unwrap_err();
+    let codes: Vec<_> = found.iter().map(HfError::code).collect();
+    let (refused, wrong) = ("coec::hf::refused", "coec::hf::wrong_type");
+    assert_eq!(codes, [refused, wrong, refused, "coec::hf::unknown_setting"], "{}", lines(&found));
+}
+
+#[test]
+fn the_two_ways_to_say_a_residual() {
+    let residual = |changes: &[(&str, Value)]| {
+        let config = with(&without(published("coe"), &["residual"]), changes);
+        import(&config, "m").map(|import| import.model.layers.kinds()[0].ffn.as_coe().unwrap().residual)
+    };
+    let flags =
+        |inner: bool, outer: bool| [("inner_residual", json!(inner)), ("outer_residual", json!(outer))];
+    assert_eq!(residual(&[]), Ok(Residual::Inner));
+    assert_eq!(residual(&flags(true, false)), Ok(Residual::Inner));
+    assert_eq!(residual(&flags(false, true)), Ok(Residual::Outer));
+    assert_eq!(residual(&flags(true, true)), Ok(Residual::Both));
+    assert_eq!(residual(&flags(false, false)), Ok(Residual::None));
+    assert_eq!(residual(&[("residual", json!("addinit"))]), Ok(Residual::Init));
+    assert_eq!(residual(&[("inner_residual", json!(true))]).unwrap_err()[0].code(), "coec::hf::missing");
+    let contradiction =
+        [("residual", json!("none")), ("inner_residual", json!(true)), ("outer_residual", json!(false))];
+    assert_eq!(residual(&contradiction).unwrap_err()[0].code(), "coec::hf::refused");
+}
+
+/// A small model of a family, whose chain a test may change.
+fn small(name: &str, change: impl Fn(&mut coec_ir::Coe)) -> Model {
+    let mut model = imported(published(name)).model.into_inner();
+    let layers: Vec<Layer> = model.layers.kinds().to_vec();
+    let layers = layers.into_iter().map(|mut layer| {
+        if let Ffn::Coe(coe) = &mut layer.ffn {
+            change(coe);
+        }
+        layer
+    });
+    model.layers = Stack::from_layers(&layers.collect::<Vec<_>>());
+    model
+}
+
+#[test]
+fn models_that_a_family_cannot_express() {
+    use Family::*;
+    let groups = Groups { groups: 4, keep: 2, score: GroupScore::Max };
+    type Change = fn(&mut coec_ir::Coe);
+    let cases: [(&str, Family, Change, &str); 14] = [
+        ("mixtral_8x7b", Mixtral, |c| (c.iter, c.k) = (2, vec![2, 2]), "ffn.iter=2: one iteration"),
+        (
+            "mixtral_8x7b",
+            Mixtral,
+            |c| c.residual = Residual::Inner,
+            "ffn.residual=inner: the stream is added to what the experts made",
+        ),
+        (
+            "mixtral_8x7b",
+            Mixtral,
+            |c| c.router.renorm = false,
+            "ffn.router.renorm=false: weights are always renormalised",
+        ),
+        ("mixtral_8x7b", Mixtral, |c| c.router.scale = 2.0, "ffn.router.scale=2.0: weights are not scaled"),
+        ("mixtral_8x7b", Mixtral, |c| c.shared = 1, "ffn.shared=1: no shared experts"),
+        ("mixtral_8x7b", Mixtral, |c| c.act = Act::Relu2, "ffn.act=relu2: an MLP with a gate"),
+        ("mixtral_8x7b", Mixtral, |c| c.router.score = Score::Sigmoid, "ffn.router=sigmoid: softmax routing"),
+        (
+            "mixtral_8x7b",
+            Mixtral,
+            |c| c.balance = vec![Balance::Bias { rate: 0.1 }],
+            "ffn.balance=bias: there is no tensor for a selection bias",
+        ),
+        (
+            "deepseek_v3",
+            DeepseekV3,
+            |c| c.balance = vec![],
+            "ffn.balance=no bias: every router has a selection bias",
+        ),
+        (
+            "coe",
+            CoeDeepseekV2,
+            |c| (c.iter, c.k, c.gate) = (2, vec![7, 7], Gate::Frozen),
+            "ffn.gate=frozen: routers read in every iteration",
+        ),
+        (
+            "coe",
+            CoeDeepseekV2,
+            |c| (c.iter, c.k) = (2, vec![7, 6]),
+            "ffn.k=[7, 6]: as many experts in each iteration",
+        ),
+        (
+            "coe",
+            CoeDeepseekV2,
+            |c| (c.iter, c.k, c.norm) = (2, vec![7, 7], ChainNorm::Each),
+            "ffn.norm=each: one norm before the chain",
+        ),
+        (
+            "coe",
+            CoeDeepseekV2,
+            |c| (c.iter, c.k, c.shared_at) = (2, vec![7, 7], SharedAt::Last),
+            "ffn.shared_at=last: shared experts run in each iteration",
+        ),
+        (
+            "coe",
+            CoeDeepseekV2,
+            |c| (c.iter, c.k, c.residual) = (2, vec![7, 7], Residual::Delta),
+            "ffn.residual=delta: inner, outer, both, init or none",
+        ),
+    ];
+    for (name, family, change, words) in cases {
+        let found = export(&verified(small(name, change)), family, "float32").unwrap_err();
+        let [error] = found.as_slice() else { panic!("{name}: {}", lines(&found)) };
+        assert_eq!(error.to_string(), format!("{family} cannot express {words}"));
+        assert_eq!(error.code(), "coec::hf::inexpressible");
+    }
+    let grouped = verified(small("mixtral_8x7b", |coe| coe.router.groups = Some(groups)));
+    assert_eq!(export(&grouped, Mixtral, "float32").unwrap_err().len(), 1);
+}
+
+/// Of a model that no family has, each family says what stops it, one line each.
+#[test]
+fn no_family() {
+    let model = verified(small("mixtral_8x7b", |coe| (coe.iter, coe.k) = (3, vec![2, 2, 2])));
+    let error = family_of(&model).unwrap_err();
+    assert_eq!(error.code(), "coec::hf::no_family");
+    let words = error.to_string();
+    assert_eq!(words.lines().count(), 1 + Family::ALL.len(), "{words}");
+    for family in Family::ALL {
+        assert!(words.contains(&format!("\n  {family}: ")), "{words}");
+    }
+}
+
+/// A load that the settings cannot balance is said under a name of our own.
+#[test]
+fn balance_comes_back() {
+    for balance in [
+        vec![Balance::SwitchAux { alpha: 0.01 }],
+        vec![Balance::ZLoss { alpha: 0.001 }, Balance::SeqAux { alpha: 0.1 }],
+    ] {
+        for (name, family) in [
+            ("mixtral_8x7b", Family::Mixtral),
+            ("deepseek_v2", Family::DeepseekV2),
+            ("coe", Family::CoeDeepseekV2),
+        ] {
+            let model = verified(small(name, |coe| coe.balance = balance.clone()));
+            let settings = export(&model, family, "float32").unwrap();
+            let again = imported(&coec_hf::pretty(&settings));
+            let found = again.model.layers.kinds().iter().find_map(|layer| layer.ffn.as_coe()).unwrap();
+            assert_eq!(found.balance, balance, "{name}");
+        }
+    }
+    let unbiased = errors("deepseek_v3", coec_hf::BALANCE, json!([]));
+    assert!(unbiased[0].to_string().contains("the family has selection biases"), "{}", lines(&unbiased));
+    let garbled = errors("mixtral_8x7b", coec_hf::BALANCE, json!([{"much": 1}]));
+    assert_eq!(garbled[0].code(), "coec::hf::wrong_type");
+}
+
+#[test]
+fn tensors_that_are_not_the_models() {
+    let model = verified(small("deepseek_v3", |coe| (coe.experts, coe.router.groups) = (8, None)));
+    let family = Family::DeepseekV3;
+    let mut found: Vec<(String, Vec<usize>)> =
+        coec_hf::tensors(&model, family).into_iter().map(|tensor| (tensor.hf, tensor.shape)).collect();
+    let held = |found: &[(String, Vec<usize>)]| {
+        sort(&model, family, found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))
+    };
+    assert_eq!(held(&found).unwrap().carried, []);
+
+    // What the model does without travels along.
+    found.push(("model.layers.0.self_attn.rotary_emb.inv_freq".into(), vec![32]));
+    found.push(("model.layers.2.eh_proj.weight".into(), vec![7168, 14336]));
+    let carried = held(&found).unwrap().carried;
+    let whys: Vec<_> = carried.iter().map(|carried| carried.why).collect();
+    assert_eq!(whys, [coec_hf::Why::Frequencies, coec_hf::Why::FurtherPrediction]);
+
+    found[0].1 = vec![1, 2];
+    found.remove(3);
+    found.push(("model.layers.0.novelty".into(), vec![1]));
+    let error = held(&found).unwrap_err();
+    assert_eq!(error.code(), "coec::hf::tensors");
+    let HfError::Tensors { difference, .. } = &error else { panic!("{error}") };
+    assert_eq!((difference.missing.len(), difference.misshapen.len()), (1, 1), "{error}");
+    assert_eq!(difference.surplus, ["model.layers.0.novelty"]);
+
+    // A file of a few bytes can describe more names than fit into memory.
+    let config = with(
+        published("mixtral_8x7b"),
+        &[("num_hidden_layers", json!(1024)), ("num_local_experts", json!(16384))],
+    );
+    let vast = imported(&config);
+    let error = sort(&vast.model, vast.family, []).unwrap_err();
+    assert_eq!(error.code(), "coec::hf::tensor_count");
+    assert_eq!(error.to_string(), "config.json describes 50338819 tensors, and the folder has 0");
+
+    let fused = [("model.layers.0.mlp.experts.gate_up_proj", [8, 4096, 7168].as_slice())];
+    assert_eq!(sort(&model, family, fused).unwrap_err().code(), "coec::hf::fused");
+}
+
+/// A tied head may be stored twice; elsewhere a second head is surplus.
+#[test]
+fn a_tied_head_is_carried() {
+    let mut model = small("qwen3_30b_a3b", |_| {});
+    model.embedding.tied = true;
+    let model = verified(model);
+    let family = Family::Qwen3Moe;
+    let mut found: Vec<_> = coec_hf::tensors(&model, family).into_iter().map(|t| (t.hf, t.shape)).collect();
+    found.push(("lm_head.weight".into(), vec![151_936, 2048]));
+    let found = found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice()));
+    let sorted = sort(&model, family, found).unwrap();
+    assert_eq!(sorted.carried[0].why, coec_hf::Why::TiedHead);
+}

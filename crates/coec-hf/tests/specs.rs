@@ -1,0 +1,32 @@
+//! The handwritten specs of specs/families are the models of the published folders.
+
+mod common;
+
+use std::io;
+use std::path::Path;
+
+use coec_lang::{Loader, Outcome, check, load_one};
+use common::{imported, nameless, published};
+
+struct Repository;
+
+impl Loader for Repository {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path))
+    }
+}
+
+#[test]
+fn specs_are_the_published_models() {
+    for name in ["mixtral_8x7b", "olmoe_1b_7b", "qwen3_30b_a3b", "deepseek_v2_lite", "deepseek_v3"] {
+        let path = format!("specs/families/{name}.coe");
+        let spec = load_one(&path, &[], &Repository).unwrap_or_else(|errors| panic!("{path}: {errors:?}"));
+        assert_eq!(nameless(&spec.model), nameless(&imported(published(name)).model), "{name}");
+        let report = check(&spec, &Repository).unwrap_or_else(|errors| panic!("{path}: {errors:?}"));
+        assert!(report.verdicts.len() >= 3, "{name} has budgets");
+        for verdict in &report.verdicts {
+            assert_eq!(verdict.outcome, Outcome::Holds, "{name}: {}", verdict.at.text);
+        }
+        assert!(spec.advice.is_empty(), "{name}: {:?}", spec.advice);
+    }
+}

@@ -1,0 +1,61 @@
+//! The tensors of a model by name: what checkpoints hold.
+
+use crate::{Coe, Dense, Init, Mha, Mla, Model, Param, Sink, Site, Verified, params::linear, walk};
+
+/// Every tensor of a model in walk order, as checkpoints hold them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tensors {
+    /// Trained parameters.
+    pub trained: Vec<Param>,
+    /// Saved with the model but not trained by gradient: selection biases.
+    pub state: Vec<Param>,
+}
+
+impl Tensors {
+    /// The tensors of `model`.
+    pub fn of(model: &Verified<Model>) -> Self {
+        let mut tensors = Self::default();
+        match walk(model, &mut tensors) {
+            Ok(()) => tensors,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl Sink for Tensors {
+    type Error = std::convert::Infallible;
+
+    fn embedding(&mut self, model: &Model, name: &str) -> Result<(), Self::Error> {
+        self.trained.push(linear(name.into(), model.vocab, model.dim));
+        Ok(())
+    }
+
+    fn mha(&mut self, model: &Model, site: &Site, block: &Mha) -> Result<(), Self::Error> {
+        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
+        Ok(())
+    }
+
+    fn mla(&mut self, model: &Model, site: &Site, block: &Mla) -> Result<(), Self::Error> {
+        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
+        Ok(())
+    }
+
+    fn coe(&mut self, model: &Model, site: &Site, block: &Coe) -> Result<(), Self::Error> {
+        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
+        self.state.extend(block.state(&site.prefix));
+        Ok(())
+    }
+
+    fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), Self::Error> {
+        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
+        Ok(())
+    }
+
+    fn head(&mut self, model: &Model, norm: &str, head: Option<&str>) -> Result<(), Self::Error> {
+        self.trained.push(Param::new(norm, [model.dim], Init::Ones));
+        if let Some(head) = head {
+            self.trained.push(linear(head.into(), model.vocab, model.dim));
+        }
+        Ok(())
+    }
+}

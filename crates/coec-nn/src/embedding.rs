@@ -1,0 +1,55 @@
+//! The two ends of a language model: from tokens to the residual stream, and from it to logits.
+
+use burn::module::{Module, Param as Slot};
+use burn::tensor::{Int, Tensor};
+use coec_ir::{Init, Param};
+
+use crate::{Maker, RmsNorm};
+
+/// The token embedding.
+#[derive(Module, Debug)]
+pub struct Embedding {
+    /// `[V, D]`.
+    pub weight: Slot<Tensor<2>>,
+}
+
+impl Embedding {
+    /// A table of `vocab` rows, saved as `name`.
+    pub fn new(make: &mut Maker, name: &str, vocab: usize) -> Self {
+        Self { weight: make.one(Param::new(name, [vocab, make.dim], Init::LINEAR)) }
+    }
+
+    /// The stream `[B, T, D]` of tokens `[B, T]`.
+    pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        let [b, t] = tokens.dims();
+        let table = self.weight.val();
+        let [_, d] = table.dims();
+        table.select(0, tokens.reshape([b * t])).reshape([b, t, d])
+    }
+}
+
+/// The final norm and the output head.
+#[derive(Module, Debug)]
+pub struct Head {
+    /// Before the head.
+    pub norm: RmsNorm,
+    /// `[V, D]`; the embedding serves when there is none.
+    pub weight: Option<Slot<Tensor<2>>>,
+}
+
+impl Head {
+    /// A head with the norm saved as `norm`; with weights of its own when they have a `name`.
+    pub fn new(make: &mut Maker, norm: &str, name: Option<&str>, vocab: usize) -> Self {
+        let norm = RmsNorm::new(make, Param::new(norm, [make.dim], Init::Ones));
+        let weight = name.map(|name| make.one(Param::new(name, [vocab, make.dim], Init::LINEAR)));
+        Self { norm, weight }
+    }
+
+    /// Logits `[B, T, V]` of the stream `[B, T, D]`.
+    pub fn forward(&self, h: Tensor<3>, embedding: &Embedding) -> Tensor<3> {
+        let [b, t, d] = h.dims();
+        let weight = self.weight.as_ref().unwrap_or(&embedding.weight).val(); // [V, D]
+        let [v, _] = weight.dims();
+        self.norm.forward(h).reshape([b * t, d]).matmul(weight.transpose()).reshape([b, t, v])
+    }
+}

@@ -1,0 +1,33 @@
+//! The dense sublayer.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use coec_ir::{Dense, Site};
+
+use super::mlp::Mlp;
+use crate::{Maker, Pass, RmsNorm, maker::Params};
+
+/// `h + MLP(Norm(h))`, see [`Dense`].
+#[derive(Module, Debug)]
+pub struct FeedForward {
+    /// In front of the sublayer.
+    pub norm: RmsNorm,
+    /// The MLP.
+    pub mlp: Mlp,
+}
+
+impl FeedForward {
+    /// The block at `site`.
+    pub fn new(make: &mut Maker, site: &Site, block: &Dense) -> Self {
+        let mut params = Params::new(block.params(make.dim, &site.norm, &site.prefix));
+        let norm = RmsNorm::new(make, params.next());
+        Self { norm, mlp: Mlp::new(make, &mut params, block.act) }
+    }
+
+    /// The stream after the sublayer, `[B, T, D]`. It has nothing to tell the `pass`.
+    pub fn forward(&self, h: Tensor<3>, _: &mut Pass) -> Tensor<3> {
+        let [b, t, d] = h.dims();
+        let y = self.mlp.forward(self.norm.forward(h.clone()).reshape([b * t, d]));
+        h + y.reshape([b, t, d])
+    }
+}

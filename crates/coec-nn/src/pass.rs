@@ -1,0 +1,94 @@
+//! One forward pass: what its layers share, and what they leave behind.
+
+use burn::tensor::{Int, Tensor, activation};
+
+use crate::{Cache, Embedding, positions::Positions};
+
+/// What the layers of a model share during one pass.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    pub(crate) positions: Positions,
+    tokens: usize,
+    cache: Option<&'a mut Cache>,
+    aux_loss: Option<Tensor<1>>,
+    loads: Vec<Load>,
+}
+
+/// Which experts an iteration selected, and how often.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Layer, from 0.
+    pub layer: usize,
+    /// Iteration, from 0.
+    pub iteration: usize,
+    /// Selections per expert over the batch, `[E]`.
+    pub counts: Tensor<1>,
+}
+
+/// The result of a forward pass.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// `[B, T, V]`.
+    pub logits: Tensor<3>,
+    /// The weighted balance losses of all layers and iterations, `[1]`; `None` if the model has none.
+    pub aux_loss: Option<Tensor<1>>,
+    /// How often each expert was selected, per layer and routing.
+    pub loads: Vec<Load>,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass over `tokens` `[B, T]`, which follow those in `cache`.
+    pub fn new(tokens: &Tensor<2, Int>, embedding: &Embedding, cache: Option<&'a mut Cache>) -> Self {
+        let [_, tokens] = tokens.dims();
+        let table = embedding.weight.val();
+        let start = cache.as_ref().map_or(0, |cache| cache.seen);
+        let positions = Positions::new(start, tokens, &table.device(), table.dtype());
+        Self { positions, tokens, cache, aux_loss: None, loads: Vec::new() }
+    }
+
+    /// What a layer needs of the tokens so far: `a` and `b` joined to those in the cache along dimension 2.
+    pub(crate) fn recall(&mut self, layer: usize, a: Tensor<4>, b: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        match &mut self.cache {
+            Some(cache) => cache.layers[layer].append(a, b),
+            None => (a, b),
+        }
+    }
+
+    /// Notes the balance losses of a layer, and its selections, one `[E]` per routing.
+    pub(crate) fn observe(&mut self, layer: usize, aux_loss: Option<Tensor<1>>, counts: Vec<Tensor<1>>) {
+        self.aux_loss = match (self.aux_loss.take(), aux_loss) {
+            (Some(sum), Some(loss)) => Some(sum + loss),
+            (sum, loss) => sum.or(loss),
+        };
+        let counts = counts.into_iter().enumerate();
+        self.loads.extend(counts.map(|(iteration, counts)| Load { layer, iteration, counts }));
+    }
+
+    /// The result, and the tokens are seen.
+    pub fn finish(self, logits: Tensor<3>) -> Forward {
+        if let Some(cache) = self.cache {
+            cache.seen += self.tokens;
+        }
+        Forward { logits, aux_loss: self.aux_loss, loads: self.loads }
+    }
+}
+
+impl Forward {
+    /// What training minimises, `[1]`: the cross-entropy against `targets` `[B, T]` and the balance losses.
+    pub fn loss(&self, targets: Tensor<2, Int>) -> Tensor<1> {
+        let loss = cross_entropy(self.logits.clone(), targets);
+        match &self.aux_loss {
+            Some(aux) => loss + aux.clone(),
+            None => loss,
+        }
+    }
+}
+
+/// Mean cross-entropy in nats of `logits` `[B, T, V]` against `targets` `[B, T]`, `[1]`.
+pub fn cross_entropy(logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
+    let [b, t, v] = logits.dims();
+    let log_probs = activation::log_softmax(logits.reshape([b * t, v]), 1);
+    let picked = log_probs.gather(1, targets.reshape([b * t, 1])); // [N, 1]
+    // Rows first, then their mean: a fixed order of summation.
+    -picked.reshape([b, t]).mean_dim(1).mean_dim(0).reshape([1])
+}

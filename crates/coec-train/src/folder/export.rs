@@ -1,0 +1,177 @@
+//! From a run, or an import, to a folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use coec_hf::{Family, Kept};
+use coec_ir::{Model, Verified};
+use serde_json::json;
+
+use super::import::{copy_if_there, write};
+use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT};
+use crate::atomic::AtomicFolder;
+use crate::weights::{Announced, Dtype, Weights, Writer};
+
+/// What an export made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The family of the folder.
+    pub family: Family,
+    /// Tensors written.
+    pub tensors: usize,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Files they are in.
+    pub shards: usize,
+}
+
+/// A tensor on its way: its name there, and here, and the file it is in.
+struct Piece<'a> {
+    hf: String,
+    from: String,
+    weights: &'a Weights,
+}
+
+/// Exports `run`, a run's directory or an import, whose spec is `model`, to the folder `out`. Shards
+/// hold at most `shard` bytes each, or one tensor.
+///
+/// `family` of `None` is the one it was imported from, else the first that can express the model.
+pub fn export(
+    run: &Path,
+    model: &Verified<Model>,
+    family: Option<Family>,
+    shard: u64,
+    out: &Path,
+    tell: &mut dyn FnMut(usize, usize),
+) -> Result<Exported, FolderError> {
+    let weights = Weights::open(&run.join("model.safetensors"))?;
+    let kept = kept(run, family)?;
+    let family = match (family, &kept) {
+        (Some(family), _) => family,
+        (None, Some(kept)) => kept.family(),
+        (None, None) => coec_hf::family_of(model)?,
+    };
+    let mapped = coec_hf::tensors(model, family);
+    let expected: Vec<_> = mapped.iter().map(|tensor| (&tensor.contract, &tensor.shape)).collect();
+    weights.check(&expected)?;
+    let precision =
+        precision(&weights, mapped.iter().filter(|tensor| tensor.is_trained).map(|t| &t.contract))?;
+    let config = match &kept {
+        Some(kept) => kept.restored(model, precision)?,
+        None => coec_hf::pretty(&coec_hf::export(model, family, precision)?),
+    };
+    let carried = run.join(KEPT).join(CARRIED);
+    let carried = (kept.is_some() && carried.is_file()).then(|| Weights::open(&carried)).transpose()?;
+
+    let mut pieces: Vec<Piece> = mapped
+        .into_iter()
+        .map(|tensor| Piece { hf: tensor.hf, from: tensor.contract, weights: &weights })
+        .collect();
+    if let Some(carried) = &carried {
+        let names =
+            carried.names().map(|name| Piece { hf: name.into(), from: name.into(), weights: carried });
+        pieces.extend(names);
+    }
+    let scratch = begin(out)?;
+    let (bytes, shards) = write_shards(&pieces, shard, &scratch, tell)?;
+    write(&scratch, CONFIG, config.as_bytes())?;
+    copy_if_there(&run.join("tokenizer.json"), &scratch.scratch().join("tokenizer.json"))?;
+    if kept.is_some() {
+        for file in BESIDES {
+            copy_if_there(&run.join(KEPT).join(file), &scratch.scratch().join(file))?;
+        }
+    }
+    commit(scratch, out)?;
+    Ok(Exported { family, tensors: pieces.len(), bytes, shards })
+}
+
+/// The settings that the model was imported with, unless another family is wanted.
+fn kept(run: &Path, family: Option<Family>) -> Result<Option<Kept>, FolderError> {
+    let path = run.join(KEPT).join(CONFIG);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).map_err(|source| FolderError::Unreadable { path, source })?;
+    let kept = Kept::read(&text)?;
+    Ok(Some(kept).filter(|kept| family.is_none_or(|wanted| wanted == kept.family())))
+}
+
+/// The one precision of the trained tensors as the settings name it; the widest, if they differ.
+fn precision<'a>(
+    weights: &Weights,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<&'static str, FolderError> {
+    let mut found = BTreeSet::new();
+    for name in names {
+        found.insert(match weights.dtype(name)? {
+            Dtype::F16 => "float16",
+            Dtype::BF16 => "bfloat16",
+            _ => "float32",
+        });
+    }
+    // `float32` also for a mixture: both halves fit into it.
+    Ok(if found.len() == 1 { found.into_iter().next().unwrap_or("float32") } else { "float32" })
+}
+
+/// Writes the tensors into one file, or into several with an index. The bytes, and the files.
+fn write_shards(
+    pieces: &[Piece<'_>],
+    most: u64,
+    scratch: &AtomicFolder,
+    tell: &mut dyn FnMut(usize, usize),
+) -> Result<(u64, usize), FolderError> {
+    let mut shards: Vec<(u64, Vec<&Piece<'_>>)> = Vec::new();
+    for piece in pieces {
+        let bytes = piece.weights.len(&piece.from)? as u64;
+        match shards.last_mut() {
+            Some((size, shard)) if *size + bytes <= most => {
+                *size += bytes;
+                shard.push(piece);
+            }
+            _ => shards.push((bytes, vec![piece])),
+        }
+    }
+    let count = shards.len();
+    let total: u64 = shards.iter().map(|(bytes, _)| bytes).sum();
+    let mut map = BTreeMap::new();
+    let mut done = 0;
+    for (number, (_, shard)) in shards.iter().enumerate() {
+        let file = match count {
+            1 => "model.safetensors".to_string(),
+            _ => format!("model-{:05}-of-{count:05}.safetensors", number + 1),
+        };
+        let mut announced = Vec::with_capacity(shard.len());
+        for Piece { hf, from, weights } in shard.iter().copied() {
+            let (dtype, shape) = (weights.dtype(from)?, weights.shape(from)?.to_vec());
+            announced.push(Announced { name: hf.clone(), dtype, shape });
+        }
+        let path = scratch.scratch().join(&file);
+        let mut writer = Writer::create(&path, &announced, &[("format", "pt")])?;
+        for Piece { hf, from, weights } in shard.iter().copied() {
+            tell(done, pieces.len());
+            writer.copy(hf, weights, from)?;
+            map.insert(hf, file.clone());
+            done += 1;
+        }
+        writer.finish()?;
+    }
+    if count > 1 {
+        let index = json!({ "metadata": { "total_size": total }, "weight_map": map });
+        write(scratch, "model.safetensors.index.json", format!("{index:#}\n").as_bytes())?;
+    }
+    Ok((total, count))
+}
+
+/// Begins a folder where nothing is.
+pub(super) fn begin(out: &Path) -> Result<AtomicFolder, FolderError> {
+    AtomicFolder::create(out).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => FolderError::Exists { path: out.to_owned() },
+        _ => FolderError::Unwritable { path: out.to_owned(), source },
+    })
+}
+
+pub(super) fn commit(scratch: AtomicFolder, out: &Path) -> Result<(), FolderError> {
+    scratch.commit().map_err(|source| FolderError::Unwritable { path: out.to_owned(), source })
+}

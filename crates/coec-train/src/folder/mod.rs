@@ -1,0 +1,38 @@
+//! Hugging Face folders, in and out.
+//!
+//! [`coec_hf`] knows what the settings and the names mean; this module reads and writes the files.
+//! Tensors are copied a piece at a time, from shards and into shards, so that a checkpoint need not
+//! fit into memory.
+
+mod error;
+mod export;
+mod import;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use error::FolderError;
+pub use export::{Exported, export};
+pub use import::{Imported, import};
+pub use source::Folder;
+
+/// The subfolder of an import that keeps what the spec and the weights do not hold.
+const KEPT: &str = "hf";
+
+/// The settings.
+const CONFIG: &str = "config.json";
+
+/// Tensors the model has no use for, in [`KEPT`].
+const CARRIED: &str = "carried.safetensors";
+
+/// Small files that an import keeps as they are, for the way back.
+const BESIDES: &[&str] = &[
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "chat_template.jinja",
+];

@@ -1,0 +1,66 @@
+//! `coec export`: a run, or an import, becomes a Hugging Face folder.
+
+use coec_hf::Family;
+use coec_ir::Quantity;
+use coec_lang::load_one;
+use coec_train::folder;
+use serde_json::json;
+
+use super::{generate::path_of, print_json, progress::Progress};
+use crate::{
+    cli::{ExportArgs, ExportFormat},
+    disk::Disk,
+    failure::{Done, Failure},
+    render::{self, number},
+};
+
+pub fn run(args: &ExportArgs) -> Result<Done, Failure> {
+    let ExportFormat::Hf = args.format;
+    let spec = load_one(&path_of(&args.run.join("spec.coe"))?, &[], &Disk)?;
+    let family = args.family.as_deref().map(family).transpose()?;
+    let shard = shard_size(&args.shard_size)?;
+    let mut progress = Progress::new(args.json.json);
+    let mut tell = |done, all| progress.show(done, all);
+    let exported = folder::export(&args.run, &spec.model, family, shard, &args.out, &mut tell)?;
+    progress.finish();
+    if args.json.json {
+        print_json(&json!({
+            "schema": coec_ir::SCHEMA,
+            "model": spec.model.name,
+            "family": exported.family,
+            "tensors": exported.tensors,
+            "bytes": exported.bytes,
+            "shards": exported.shards,
+            "written": args.out,
+        }));
+    } else {
+        render::line(&format!(
+            "wrote {}: {}, {} tensors, {} in {}",
+            args.out.display(),
+            exported.family,
+            number::exact(&exported.tensors.to_string()),
+            number::short(exported.bytes as f64, coec_ir::Unit::Bytes),
+            if exported.shards == 1 { "one file".into() } else { format!("{} files", exported.shards) }
+        ));
+    }
+    Ok(Done::Well)
+}
+
+fn family(name: &str) -> Result<Family, Failure> {
+    Family::of_model_type(name).ok_or_else(|| {
+        let known: Vec<_> = Family::ALL.iter().map(|family| family.model_type()).collect();
+        let message = format!("there is no family `{name}`");
+        Failure::input("coec::cli::family", message, format!("known are {}", known.join(", ")))
+    })
+}
+
+fn shard_size(text: &str) -> Result<u64, Failure> {
+    let size = Quantity::parse(text).ok().and_then(|size| size.to_u64()).filter(|&size| size > 0);
+    size.ok_or_else(|| {
+        Failure::input(
+            "coec::cli::shard_size",
+            format!("`{text}` is no size of a file"),
+            "for example 5GB or 500MiB",
+        )
+    })
+}

@@ -1,0 +1,146 @@
+//! The modules against independent PyTorch code, see tests/parity/README.md: logits, losses and
+//! every gradient of whole models, in f32.
+
+mod common;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use coec_lang::load_one;
+use coec_nn::{LanguageModel, Source, cross_entropy};
+use coec_train::folder::{self, Folder};
+use coec_train::weights::Weights;
+use common::{Repository, files, root};
+
+/// Largest relative error, in the Frobenius norm, of a whole model's logits, losses and gradients.
+const TOLERANCE: f64 = 1e-4;
+
+/// How far a model is from its golden.
+struct Errors {
+    name: String,
+    logits: f64,
+    losses: f64,
+    /// The worst of all gradients.
+    gradients: f64,
+    worst: String,
+}
+
+fn relative(found: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut found.iter().zip(expected).map(|(&a, &b)| f64::from(a) - f64::from(b)));
+    let size = norm(&mut expected.iter().map(|&v| f64::from(v)));
+    // A gradient that is nothing but rounding has no relative error.
+    if size < 1e-7 { difference } else { difference / size }
+}
+
+/// Runs the model of a spec with given weights against a golden.
+fn compare(name: &str, spec: &str, weights: impl Fn(&str) -> Vec<f32>, golden: &Weights) -> Errors {
+    let device = Device::flex().autodiff();
+    let spec = load_one(spec, &[], &Repository).unwrap_or_else(|e| panic!("{}", common::lines(&e)));
+    let model = LanguageModel::new(&spec.model, &device, Source::Zeros)
+        .unwrap()
+        .load(|param| Ok(weights(&param.name)))
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    let ids = |name: &str| {
+        let shape: [usize; 2] = golden.shape(name).unwrap().try_into().unwrap();
+        let ids: Vec<i32> = golden.i64(name).unwrap().into_iter().map(|id| id as i32).collect();
+        Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device)
+    };
+    let floats = |data: TensorData| data.iter::<f32>().collect::<Vec<_>>();
+    let forward = model.forward(ids("tokens"));
+    let logits = relative(&floats(forward.logits.to_data()), &golden.f32("logits").unwrap());
+    let loss = cross_entropy(forward.logits, ids("targets"));
+    let mut losses = relative(&floats(loss.to_data()), &golden.f32("loss").unwrap());
+    let aux_loss = forward.aux_loss.unwrap_or_else(|| Tensor::zeros([1], &device));
+    if golden.contains("aux_loss") {
+        losses = losses.max(relative(&floats(aux_loss.to_data()), &golden.f32("aux_loss").unwrap()));
+    }
+    let grads = GradientsParams::from_grads((loss + aux_loss).backward(), &model);
+    let mut found: HashMap<String, Vec<f32>> =
+        model.gradients(&grads).into_iter().map(|(param, grad)| (param.name, grad)).collect();
+    let (mut gradients, mut worst) = (0.0, String::new());
+    for of in golden.names().filter_map(|name| name.strip_prefix("grad.")) {
+        let grad = found.remove(of).unwrap_or_else(|| panic!("{name}: the model has no {of}"));
+        let error = relative(&grad, &golden.f32(&format!("grad.{of}")).unwrap());
+        if error >= gradients {
+            (gradients, worst) = (error, of.to_string());
+        }
+    }
+    assert!(found.is_empty(), "{name}: the golden has no gradient of {:?}", found.keys());
+    Errors { name: name.into(), logits, losses, gradients, worst }
+}
+
+/// Every model of the language's own goldens.
+fn chains() -> Vec<Errors> {
+    let folder = "tests/parity/goldens/chains";
+    let specs = files(folder, "coe");
+    assert!(specs.len() >= 97, "goldens are missing");
+    let one = |spec: &String| {
+        let name = Path::new(spec).file_stem().unwrap().to_str().unwrap();
+        let golden = Weights::open(&root().join(format!("{folder}/{name}.safetensors"))).unwrap();
+        compare(name, spec, |tensor| golden.f32(&format!("weight.{tensor}")).unwrap(), &golden)
+    };
+    specs.iter().map(one).collect()
+}
+
+/// Every folder of the goldens, through an import: the settings and names of `transformers`, and the
+/// way back.
+fn families() -> Vec<Errors> {
+    let folder = "tests/parity/goldens/families";
+    let configs = files(folder, "json")
+        .into_iter()
+        .filter_map(|path| path.strip_suffix("/config.json").map(str::to_string));
+    let configs: Vec<String> = configs.collect();
+    assert!(configs.len() >= 18, "goldens are missing");
+    configs.iter().map(|path| family(&path[folder.len() + 1..], path)).collect()
+}
+
+fn family(name: &str, path: &str) -> Errors {
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path().join("out");
+    let source = Folder::open(&root().join(path)).unwrap();
+    let spec = |import: &coec_hf::Import, _| coec_ir::text::model(&import.model);
+    let imported = folder::import(&source, "imported", &out, spec, &mut |_, _| ()).unwrap();
+
+    // The way back: the same settings, the same tensors, bit for bit.
+    let back = scratch.path().join("back");
+    folder::export(&out, &imported.import.model, None, 10_000, &back, &mut |_, _| ()).unwrap();
+    let back = Folder::open(&back).unwrap();
+    assert_eq!(source.config(), back.config(), "{name}");
+    assert_eq!(source.shapes().unwrap(), back.shapes().unwrap(), "{name}");
+    for (tensor, _) in source.shapes().unwrap() {
+        let bytes = |folder: &Folder| folder.weights(tensor).unwrap().bytes(tensor).unwrap();
+        assert_eq!(bytes(&source), bytes(&back), "{name}: {tensor}");
+    }
+
+    let weights = Weights::open(&out.join("model.safetensors")).unwrap();
+    let golden = Weights::open(&root().join(path).join("golden.safetensors")).unwrap();
+    compare(name, &format!("{path}/model.coe"), |tensor| weights.f32(tensor).unwrap(), &golden)
+}
+
+/// Holds the errors within the tolerance. The table of docs/numerics.md is what this prints.
+fn hold(errors: &[Errors]) {
+    let page = common::text("docs/numerics.md");
+    for Errors { name, logits, losses, gradients, worst } in errors {
+        println!("| `{name}` | {logits:.0e} | {losses:.0e} | {gradients:.0e} |");
+        assert!(*logits < TOLERANCE, "{name}: logits differ by {logits:e}");
+        assert!(*losses < TOLERANCE, "{name}: losses differ by {losses:e}");
+        assert!(*gradients < TOLERANCE, "{name}: the gradient of {worst} differs by {gradients:e}");
+    }
+    let names = errors.iter().map(|errors| errors.name.as_str());
+    let unlisted: Vec<_> = names.filter(|name| !page.contains(&format!("\n| `{name}` |"))).collect();
+    assert!(unlisted.is_empty(), "docs/numerics.md has no row for {unlisted:?}");
+}
+
+#[test]
+fn imported_families_agree_with_transformers_and_go_back_bit_for_bit() {
+    hold(&families());
+}
+
+#[test]
+fn every_word_agrees_with_the_definition_in_pytorch() {
+    hold(&chains());
+}

@@ -1,0 +1,108 @@
+//! Any model the language can say is built, counted, run and printed, and agrees with its slow twin.
+
+use burn::optim::GradientsParams;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use coec_ir::cost::{Cost, Setting};
+use coec_ir::{Conditions, Figure, Model, Tensors, Verified, verify};
+use coec_lang::{MapLoader, load_one};
+use coec_nn::{LanguageModel, Source, capture, cross_entropy, reference};
+use coec_tests::models::{Sizes, model};
+use proptest::prelude::*;
+
+fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
+
+/// The explicit text, the JSON and every figure.
+fn print(model: &Verified<Model>) -> Result<(), TestCaseError> {
+    let text = coec_ir::text::model(model);
+    let files = MapLoader::new().with("a.coe", text.clone());
+    let read = load_one("a.coe", &[], &files).map_err(|e| TestCaseError::fail(format!("{text}\n{e}")))?;
+    prop_assert_eq!(&*read.model, &**model, "{}", text);
+    let formatted = coec_lang::format("a.coe", &text).map_err(|e| TestCaseError::fail(e.to_string()))?;
+    let files = MapLoader::new().with("a.coe", formatted);
+    prop_assert_eq!(&*load_one("a.coe", &[], &files).unwrap().model, &**model);
+
+    let cost = Cost::of(model, Setting::of(model, &Conditions::default()));
+    let listed: u128 = Tensors::of(model).trained.iter().map(|param| param.elements()).sum();
+    prop_assert_eq!(cost.total.params, listed, "the names are all there is");
+    for figure in Figure::ALL {
+        prop_assert_eq!(cost.figure(figure).is_none(), figure.is_measured(), "{}", figure.name());
+    }
+    Ok(())
+}
+
+/// Some tokens, two sequences of the model's context.
+fn tokens(model: &Model, device: &Device) -> Tensor<2, Int> {
+    let shape = [2, model.context];
+    let ids: Vec<i32> = (0..2 * model.context).map(|i| ((i * i + 3 * i) % model.vocab) as i32).collect();
+    Tensor::from_data(TensorData::new(ids, shape), device)
+}
+
+/// Closed form, captured graph, a step on the CPU.
+fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
+    let setting = Setting { batch: 2, context: model.context, precision: coec_ir::Precision::F32 };
+    capture::check_built(model, setting).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let device = Device::flex().autodiff();
+    let built = LanguageModel::new(model, &device, Source::Seed(7)).unwrap();
+    let tokens = tokens(model, &device);
+    let forward = built.forward(tokens.clone());
+    let loss = cross_entropy(forward.logits, tokens);
+    let loss = forward.aux_loss.map_or(loss.clone(), |aux| loss + aux);
+    prop_assert!(loss.clone().into_scalar::<f64>().is_finite());
+    let grads = GradientsParams::from_grads(loss.backward(), &built);
+    for (param, gradient) in built.gradients(&grads) {
+        prop_assert!(gradient.iter().all(|v| v.is_finite()), "gradient of {}", param.name);
+    }
+    built.update_biases(&forward.loads);
+    Ok(())
+}
+
+/// Logits and balance losses against the slow twin, and token by token with a cache.
+fn compare(model: &Verified<Model>) -> Result<(), TestCaseError> {
+    let device = Device::flex();
+    let built = LanguageModel::with_dtype(model, &device, Source::Seed(7), DType::F64).unwrap();
+    let tokens = tokens(model, &device);
+    let (fast, slow) = (built.forward(tokens.clone()), reference::forward(&built, tokens.clone()));
+    let (found, expected) = (floats(fast.logits), floats(slow.logits));
+    let scale = expected.iter().fold(1e-3f64, |most, v| most.max(v.abs()));
+    for (a, b) in found.iter().zip(&expected) {
+        prop_assert!((a - b).abs() <= 1e-9 * scale, "logits {} and {}", a, b);
+    }
+    let aux = |loss: &Option<Tensor<1>>| loss.as_ref().map_or(0.0, |loss| loss.clone().into_scalar::<f64>());
+    prop_assert!((aux(&fast.aux_loss) - aux(&slow.aux_loss)).abs() < 1e-9, "balance losses");
+    let mut cache = built.cache();
+    let first = tokens.narrow(0, 0, 1);
+    let steps: Vec<f64> = (0..model.context)
+        .flat_map(|t| floats(built.extend(first.clone().narrow(1, t, 1), &mut cache)))
+        .collect();
+    for (a, b) in steps.iter().zip(&found) {
+        prop_assert!((a - b).abs() <= 1e-9 * scale, "with a cache {}, without {}", a, b);
+    }
+    Ok(())
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn every_model_is_built_counted_run_and_printed(model in model(&Sizes::tiny())) {
+        let verified = verify(model).map_err(|violations| TestCaseError::fail(format!("{violations:?}")))?;
+        print(&verified)?;
+        run(&verified)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    #[test]
+    fn every_model_agrees_with_its_slow_twin(model in model(&Sizes::tiny())) {
+        let verified = verify(model).map_err(|violations| TestCaseError::fail(format!("{violations:?}")))?;
+        compare(&verified)?;
+    }
+}
