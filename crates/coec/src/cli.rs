@@ -53,6 +53,8 @@ pub enum Command {
     New(NewArgs),
     /// Lay specs out in their one form, comments and meaning kept
     Fmt(FmtArgs),
+    /// Draw the model: Mermaid or SVG
+    Graph(GraphArgs),
     /// Say what an error code means and what to do about it
     Explain(ExplainArgs),
     /// Print what a shell needs to complete commands and options
@@ -75,6 +77,7 @@ impl Command {
             Self::Devices(a) => a.json,
             Self::New(a) => a.json.json,
             Self::Fmt(a) => a.json.json,
+            Self::Graph(a) => a.json.json,
             Self::Explain(a) => a.json.json,
             // A script for a shell has no other form.
             Self::Completions(_) => false,
@@ -383,4 +386,37 @@ pub struct CompletionsArgs {
     /// Which shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+/// What `coec graph` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A flowchart as text
+    Mermaid,
+    /// A picture
+    Svg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec graph specs/quickstart.coe --out quickstart.svg    a picture for light and dark pages
+  coec graph 'CoE-2(4/64)'                                Mermaid, to the output
+  coec graph my.coe --set ffn.gate=frozen --format svg > frozen.svg
+
+One box per block, with its share of the parameters and of the forward FLOPs at the model's context.
+Layers of one kind are drawn once.")]
+pub struct GraphArgs {
+    /// A path, `path#model`, or the paper's notation
+    pub spec: String,
+    /// What to draw; when left out, svg for an --out that ends in .svg, else mermaid
+    #[arg(long, value_enum)]
+    pub format: Option<GraphFormat>,
+    /// Where to write, replacing what is there; to the output when left out
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
 }

@@ -39,7 +39,7 @@ fn every_code_is_listed_and_each_has_a_page() {
 fn an_unknown_code_is_answered_with_the_one_that_was_meant() {
     let shell = Shell::new();
     for (asked, meant) in [
-        ("coec::verify::k_exceds_experts", "verify::k_exceeds_experts"),
+        ("verify::k_exceds_experts", "verify::k_exceeds_experts"),
         ("k_exceeds_experts", "verify::k_exceeds_experts"),
         ("k_exceeds_expert", "verify::k_exceeds_experts"),
         ("out_of_range", "verify::out_of_range"),

@@ -11,6 +11,7 @@ mod export;
 mod fmt;
 mod forward;
 mod generate;
+mod graph;
 mod import;
 mod new;
 mod progress;
@@ -44,6 +45,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
         Command::Fmt(args) => fmt::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -1,0 +1,204 @@
+//! What there is to draw, in the order data flows through it.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::ops::AddAssign;
+
+use coec_ir::{Attention, Coe, Dense, Ffn, Mha, Mla, Model, Param, Sink, Site, Verified, walk};
+
+/// Everything there is to draw.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The token embedding.
+    pub embedding: Share,
+    /// Layers of one kind, in the order of the first.
+    pub kinds: Vec<Kind>,
+    /// The final norm and the output head.
+    pub head: Share,
+    /// Whether the head is the embedding's table.
+    pub tied: bool,
+    /// The whole model.
+    pub total: Share,
+}
+
+/// Equal layers.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Which they are.
+    pub layers: Vec<usize>,
+    /// The attention of each.
+    pub attention: Attention,
+    /// What the attention of all of them takes.
+    pub attention_share: Share,
+    /// The feed-forward sublayer of each.
+    pub ffn: Ffn,
+    /// What that of all of them takes.
+    pub ffn_share: Share,
+}
+
+/// What a block takes of the model, however often it occurs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Trained parameters.
+    pub params: u128,
+    /// FLOPs a token, forward.
+    pub flops: u128,
+}
+
+impl AddAssign for Share {
+    fn add_assign(&mut self, other: Self) {
+        self.params += other.params;
+        self.flops += other.flops;
+    }
+}
+
+impl Share {
+    fn of(params: &[Param], flops: u128) -> Self {
+        Self { params: params.iter().map(Param::elements).sum(), flops }
+    }
+
+    fn times(self, n: usize) -> Self {
+        Self { params: self.params * n as u128, flops: self.flops * n as u128 }
+    }
+}
+
+impl Plan {
+    /// What there is to draw of a model, counted at its own context.
+    pub fn of(model: &Verified<Model>) -> Self {
+        let mut blocks = Blocks::default();
+        match walk(model, &mut blocks) {
+            Ok(()) => blocks.finish(),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Whether layers of one kind stand between those of another, so that the order of the kinds
+    /// is not that of the layers.
+    pub fn is_mixed(&self) -> bool {
+        let in_order = self.kinds.iter().flat_map(|kind| &kind.layers);
+        !in_order.enumerate().all(|(place, &layer)| place == layer)
+    }
+}
+
+/// The blocks as the walk hands them out.
+#[derive(Default)]
+struct Blocks {
+    embedding: Share,
+    /// The attention of the layer whose other half comes next.
+    attention: Option<(Attention, Share)>,
+    kinds: Vec<Kind>,
+    /// The place in `kinds` of each of the model's kinds.
+    places: HashMap<usize, usize>,
+    head: Share,
+    tied: bool,
+}
+
+impl Blocks {
+    /// Whether a layer is the first of its kind, of which alone anything is counted.
+    fn is_first(&self, model: &Model, site: &Site) -> bool {
+        !self.places.contains_key(&model.layers.order()[site.layer])
+    }
+
+    /// Completes a layer.
+    fn layer(&mut self, model: &Model, site: &Site, ffn: impl FnOnce() -> (Ffn, Share)) {
+        let kind = model.layers.order()[site.layer];
+        if let Some(&place) = self.places.get(&kind) {
+            self.kinds[place].layers.push(site.layer);
+        } else if let Some((attention, attention_share)) = self.attention.take() {
+            let (ffn, ffn_share) = ffn();
+            let layers = vec![site.layer];
+            self.places.insert(kind, self.kinds.len());
+            self.kinds.push(Kind { layers, attention, attention_share, ffn, ffn_share });
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let Self { embedding, mut kinds, head, tied, .. } = self;
+        let mut total = embedding;
+        for kind in &mut kinds {
+            kind.attention_share = kind.attention_share.times(kind.layers.len());
+            kind.ffn_share = kind.ffn_share.times(kind.layers.len());
+            total += kind.attention_share;
+            total += kind.ffn_share;
+        }
+        total += head;
+        Plan { embedding, kinds, head, tied, total }
+    }
+}
+
+impl Sink for Blocks {
+    type Error = Infallible;
+
+    fn embedding(&mut self, model: &Model, _: &str) -> Result<(), Infallible> {
+        // A token looks itself up, which is no product.
+        self.embedding = Share { params: model.vocab as u128 * model.dim as u128, flops: 0 };
+        Ok(())
+    }
+
+    fn mha(&mut self, model: &Model, site: &Site, block: &Mha) -> Result<(), Infallible> {
+        if self.is_first(model, site) {
+            let flops = block.flops(model.dim, model.context).forward;
+            let share = Share::of(&block.params(model.dim, "", ""), flops);
+            self.attention = Some((Attention::Mha(block.clone()), share));
+        }
+        Ok(())
+    }
+
+    fn mla(&mut self, model: &Model, site: &Site, block: &Mla) -> Result<(), Infallible> {
+        if self.is_first(model, site) {
+            let flops = block.flops(model.dim, model.context).forward;
+            let share = Share::of(&block.params(model.dim, "", ""), flops);
+            self.attention = Some((Attention::Mla(block.clone()), share));
+        }
+        Ok(())
+    }
+
+    fn coe(&mut self, model: &Model, site: &Site, block: &Coe) -> Result<(), Infallible> {
+        self.layer(model, site, || {
+            let share = Share { params: block.param_count(model.dim), flops: block.flops(model.dim).forward };
+            (Ffn::Coe(block.clone()), share)
+        });
+        Ok(())
+    }
+
+    fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), Infallible> {
+        self.layer(model, site, || {
+            let flops = block.flops(model.dim).forward;
+            (Ffn::Dense(block.clone()), Share::of(&block.params(model.dim, "", ""), flops))
+        });
+        Ok(())
+    }
+
+    fn head(&mut self, model: &Model, _: &str, head: Option<&str>) -> Result<(), Infallible> {
+        let (v, d) = (model.vocab as u128, model.dim as u128);
+        self.tied = head.is_none();
+        self.head = Share { params: d + if self.tied { 0 } else { v * d }, flops: 2 * v * d };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coec_ir::Conditions;
+    use coec_ir::cost::{Cost, Setting};
+    use coec_lang::{MapLoader, load_one};
+
+    use super::*;
+
+    #[test]
+    fn blocks_add_up_to_the_model() {
+        for text in [
+            "model a { layers=5 ffn=coe(iter=2, k=2, experts=8, shared=1) ffn[every 2]=dense(64) }",
+            "model a { embedding=tokens(tied=true) attention=mha(heads=4, bias=true) ffn=moe(k=2, experts=8) }",
+        ] {
+            let spec = load_one("a.coe", &[], &MapLoader::new().with("a.coe", text)).unwrap();
+            let plan = Plan::of(&spec.model);
+            let cost = Cost::of(&spec.model, Setting::of(&spec.model, &Conditions::default()));
+            let total = Share { params: cost.total.params, flops: cost.total.flops.forward };
+            assert_eq!(plan.total, total, "{text}");
+            let layers: usize = plan.kinds.iter().map(|kind| kind.layers.len()).sum();
+            assert_eq!(layers, spec.model.layers.len());
+            assert_eq!(plan.is_mixed(), text.contains("every"));
+        }
+    }
+}
