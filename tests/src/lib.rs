@@ -1,1 +1,4 @@
-//! Tests live beside this file.
+//! What tests across crates share; the tests themselves live in `tests/` beside this folder.
+
+pub mod draw;
+pub mod reduce;
