@@ -218,11 +218,14 @@ impl<'a> Writer<'a> {
             .collect();
         let order: Vec<String> =
             self.plan.order.iter().map(|&kind| format!("Kind::{}", names[kind])).collect();
-        let line = format!("pub const ORDER: [Kind; LAYERS] = [{}];\n", order.join(", "));
-        let order = if line.len() <= WIDTH + 1 {
-            line
+        let items = format!("[{}];\n", order.join(", "));
+        let start = "pub const ORDER: [Kind; LAYERS] =";
+        let order = if start.len() + items.len() <= WIDTH {
+            format!("{start} {items}")
+        } else if 4 + items.len() <= WIDTH + 1 {
+            format!("{start}\n    {items}")
         } else {
-            format!("pub const ORDER: [Kind; LAYERS] = [\n{}];\n", lines(&order, 4))
+            format!("{start} [\n{}];\n", lines(&order, 4))
         };
         let arms: String = self
             .plan
@@ -231,8 +234,7 @@ impl<'a> Writer<'a> {
             .zip(&names)
             .map(|(kind, name)| {
                 let value = layer_literal(&self.plan.attention[kind.attention], &self.plan.ffn[kind.ffn], "");
-                let arm = format!("Self::{name} => ");
-                format!("            {arm}{},\n", value.print(12, arm.len(), 1))
+                arm(&format!("Self::{name}"), &value)
             })
             .collect();
         format!(
@@ -419,27 +421,25 @@ impl {} {{
 
     fn any_layer_impl(&self) -> String {
         let names: Vec<_> = self.plan.kinds.iter().map(|kind| camel(&kind.name)).collect();
-        let arms = |arm: &dyn Fn(usize, &str) -> String| -> String {
-            names
-                .iter()
-                .enumerate()
-                .map(|(kind, name)| format!("            {},\n", arm(kind, name)))
-                .collect()
+        let arms = |of: &dyn Fn(usize, &str) -> [String; 2]| -> String {
+            let arms = names.iter().enumerate().map(|(kind, name)| of(kind, name));
+            arms.map(|[pattern, value]| arm(&pattern, &Value::Plain(value))).collect()
         };
         let new = arms(&|kind, name| {
             let layer = layer_name(self.plan, kind);
-            format!("Kind::{name} => Self::{name}({layer}::new(make, layer))")
+            [format!("Kind::{name}"), format!("Self::{name}({layer}::new(make, layer))")]
         });
-        let forward = arms(&|_, name| format!("Self::{name}(layer) => layer.forward(h, pass)"));
+        let forward = arms(&|_, name| [format!("Self::{name}(layer)"), "layer.forward(h, pass)".into()]);
         let biases = if self.has_bias {
             let updates = arms(&|kind, name| {
                 let ffn = &self.plan.ffn[self.plan.kinds[kind].ffn];
                 match ffn.has_bias {
-                    true => format!("Self::{name}(layer) => layer.{}.update_biases(loads)", ffn.field),
-                    false => format!("Self::{name}(_) => {{}}"),
+                    true => {
+                        [format!("Self::{name}(layer)"), format!("layer.{}.update_biases(loads)", ffn.field)]
+                    }
+                    false => [format!("Self::{name}(_)"), "{}".into()],
                 }
             });
-            let updates = updates.replace("{},\n", "{}\n");
             format!(
                 "
     fn update_biases(&mut self, loads: &[Load]) {{
@@ -567,7 +567,9 @@ impl Run {
         }
         let last = first + count;
         let last = if last == layers { "LAYERS".to_string() } else { last.to_string() };
-        format!("let {field} = ({first}..{last}).map(|l| {layer}::new(&mut make, l)).collect();")
+        let value = format!("({first}..{last}).map(|l| {layer}::new(&mut make, l)).collect();");
+        let line = format!("let {field} = {value}");
+        if line.len() + 8 <= WIDTH { line } else { format!("let {field} =\n            {value}") }
     }
 
     fn passing(&self, dim: usize) -> String {
@@ -584,6 +586,19 @@ fn repeated(field: &str, dim: usize) -> String {
         "        for layer in &self.{field} {{\n            \
          h = layer.forward(h, &mut pass); // [B, T, {dim}]\n        }}\n"
     )
+}
+
+/// An arm of a match in a method. One that is too long for a line is a block.
+fn arm(pattern: &str, value: &Value) -> String {
+    let line = value.line();
+    let short = match line.as_str() {
+        "{}" => format!("            {pattern} => {{}}\n"),
+        _ => format!("            {pattern} => {line},\n"),
+    };
+    if short.len() <= WIDTH + 1 {
+        return short;
+    }
+    format!("            {pattern} => {{\n                {}\n            }}\n", value.print(16, 0, 0))
 }
 
 /// The name of a layer's struct.

@@ -25,7 +25,7 @@ pub(crate) fn of_blocks(blocks: &mut [Block]) {
 }
 
 /// The longest name that says how a block differs; beyond it blocks are numbered.
-const LONGEST: usize = 40;
+const LONGEST: usize = 28;
 
 /// The fields that tell blocks apart, in order: each one taken tells more of them apart.
 fn differing(blocks: &[&[(&'static str, String)]]) -> Vec<usize> {
@@ -60,7 +60,14 @@ pub(crate) fn of_layer(attention: &[Block], a: usize, ffn: &[Block], f: usize) -
         (false, false) => String::new(),
         (true, false) => attention[a].name.clone(),
         (false, true) => ffn[f].name.clone(),
-        (true, true) => format!("{}_{}", attention[a].name, ffn[f].name),
+        (true, true) => {
+            let name = format!("{}_{}", attention[a].name, ffn[f].name);
+            // Too long a name says no more than the numbers of the two.
+            if name.len() <= LONGEST {
+                return name;
+            }
+            format!("{}{}_{}{}", attention[a].word, a + 1, ffn[f].word, f + 1)
+        }
     }
 }
 

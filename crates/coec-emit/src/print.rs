@@ -79,7 +79,7 @@ impl Value {
     }
 
     /// The expression on one line.
-    fn line(&self) -> String {
+    pub fn line(&self) -> String {
         let join = |values: &[Value]| values.iter().map(Value::line).collect::<Vec<_>>().join(", ");
         match self {
             Self::Plain(text) => text.clone(),
@@ -104,14 +104,16 @@ pub(crate) fn lines(items: &[String], indent: usize) -> String {
     if items.iter().any(|item| item.chars().count() > SHORT) {
         return items.iter().map(|item| format!("{pad}{item},\n")).collect();
     }
-    filled(items, indent, WIDTH)
+    filled(items, indent)
 }
 
 /// Items side by side, as many as fit on a line.
-fn filled(items: &[String], indent: usize, width: usize) -> String {
+fn filled(items: &[String], indent: usize) -> String {
     let pad = " ".repeat(indent);
     let (mut out, mut line) = (String::new(), pad.clone());
-    for item in items {
+    for (i, item) in items.iter().enumerate() {
+        // Between items rustfmt keeps room for a comma and a space, behind the last for a comma.
+        let width = if i + 1 == items.len() { WIDTH } else { WIDTH - 1 };
         let gap = if line.len() == indent { "" } else { " " };
         if line.len() + gap.len() + item.len() + 1 > width && line.len() > indent {
             out.push_str(&line);
@@ -152,9 +154,7 @@ fn import_as(visibility: &str, path: &str, names: &[String]) -> String {
     if line.len() <= WIDTH + 1 {
         return line;
     }
-    // rustfmt leaves room for the visibility on every line.
-    let items = filled(&names, 4, WIDTH - visibility.len());
-    format!("{visibility}use {path}::{{\n{items}}};\n")
+    format!("{visibility}use {path}::{{\n{}}};\n", filled(&names, 4))
 }
 
 /// Text of the user's as lines of a comment that starts with `mark`.

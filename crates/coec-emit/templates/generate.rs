@@ -46,9 +46,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let text = Text::open(&arguments)?;
     let spec = spec();
-    let mut ids = match &arguments.ids {
-        Some(ids) => ids.clone(),
-        None => text.encode(&arguments.prompt)?,
+    // Tokens in, tokens out; or text in, and text out until the document ends.
+    let (mut ids, known, end) = match &arguments.ids {
+        Some(ids) => (ids.clone(), spec.vocab, None),
+        None => (text.encode(&arguments.prompt)?, text.vocab().min(spec.vocab), text.separator()),
     };
     // An empty prompt is the start of a document.
     if ids.is_empty() {
@@ -67,10 +68,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let row: Vec<i32> = unread.iter().map(|&id| id as i32).collect();
         let row = Tensor::<2, Int>::from_data(TensorData::new(row, [1, count]), &device); // [1, T]
         let logits = model.extend(row, &mut cache); // [1, T, V]
-        // The likeliest of the tokens that stand for text.
-        let known = text.vocab().min(spec.vocab);
+        // The likeliest of the tokens that are known.
         let next = logits.narrow(1, count - 1, 1).narrow(2, 0, known).argmax(2).into_scalar::<i64>() as u32;
-        if Some(next) == text.separator() {
+        if Some(next) == end {
             break;
         }
         written.push(next);
