@@ -129,6 +129,7 @@ fn crate_of(model: &Verified<Model>, link: Option<&Link>) -> Result<Files, Box<d
         spec: &coec_ir::text::model(model),
         ir: &pretty(&json!({ "model": **model }))?,
         budget: &pretty(&budget)?,
+        picture: "",
         link,
     })?)
 }

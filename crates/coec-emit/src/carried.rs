@@ -302,3 +302,96 @@ pub(crate) fn nn(blocks: Blocks) -> String {
          pub use pass::{{Forward, Load, Pass, cross_entropy}};\n"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// Files that no generated crate has: the front end's side of the IR, the optimizer, what
+    /// builds and checks a model in process, and the files that declare others.
+    const STAYS: &[(Room, &[&str])] = &[
+        (
+            Room::Ir,
+            &[
+                "block/mod.rs",
+                "budget.rs",
+                "cost.rs",
+                "diff",
+                "figure.rs",
+                "lib.rs",
+                "quantity.rs",
+                "tensors.rs",
+                "text",
+                "train.rs",
+                "verify.rs",
+                "walk.rs",
+            ],
+        ),
+        (Room::Kernels, &["adamw", "adamw.rs", "lib.rs"]),
+        (
+            Room::Nn,
+            &[
+                "attention/mod.rs",
+                "build.rs",
+                "capture.rs",
+                "ffn/mod.rs",
+                "lib.rs",
+                "model.rs",
+                "reference.rs",
+            ],
+        ),
+    ];
+
+    fn found(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { found(&path, files) } else { files.push(path) }
+        }
+    }
+
+    #[test]
+    fn every_file_is_carried_or_known_to_stay() {
+        for (room, stays) in STAYS {
+            let source = format!("{}/../coec-{}/src", env!("CARGO_MANIFEST_DIR"), room.folder());
+            let mut files = Vec::new();
+            found(Path::new(&source), &mut files);
+            for file in files {
+                let path = file.strip_prefix(&source).unwrap();
+                let stays = stays.iter().any(|stay| path.starts_with(stay));
+                let carried = CARRIED.iter().any(|file| file.room == *room && Path::new(file.path) == path);
+                assert!(stays != carried, "{}: say in this file who carries it", file.display());
+            }
+        }
+    }
+
+    /// The names after `pub use` and `pub mod` of a file.
+    fn exported(text: &str) -> impl Iterator<Item = &str> {
+        let items = text.split(';').flat_map(|item| {
+            let item = item.trim().rsplit('\n').next().unwrap_or_default();
+            let names = item.strip_prefix("pub use ").or(item.strip_prefix("pub mod "));
+            names.unwrap_or_default().rsplit("::").next().unwrap_or_default().split(',')
+        });
+        items.map(|name| name.trim_matches(|c: char| "{} \n".contains(c))).filter(|name| !name.is_empty())
+    }
+
+    #[test]
+    fn no_name_means_two_things_at_the_root() {
+        let all = Blocks { mha: true, mla: true, coe: true, dense: true };
+        let mut rooms: BTreeMap<&str, &str> = BTreeMap::new();
+        let files = [("ir", ir(all)), ("kernels", kernels()), ("nn", nn(all))];
+        for (room, text) in &files {
+            let names: BTreeSet<&str> = exported(text).collect();
+            assert!(names.len() > 5, "{room}: {names:?}");
+            for name in names {
+                assert_eq!(rooms.insert(name, room), None, "{name} is of two rooms");
+            }
+        }
+        // Modules of the crate itself.
+        for name in ["ir", "kernels", "model", "nn", "spec"] {
+            assert!(!rooms.contains_key(name), "{name}");
+        }
+    }
+}

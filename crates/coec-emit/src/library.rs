@@ -6,15 +6,19 @@ use coec_ir::{
 };
 
 use crate::{
-    EmitError, Files, Input, carried,
+    EmitError, Files, Input, LISTING, carried,
     carried::CARRIED,
-    manifest, model, names, opening,
+    listing, manifest, model, names, opening,
     plan::Plan,
     print::{comment, export, import},
 };
 
 /// The rustfmt of every file, this project's own.
 const RUSTFMT: &str = include_str!("../../../rustfmt.toml");
+
+/// What the carried files may be used under.
+const MIT: &str = include_str!("../../../LICENSE-MIT");
+const APACHE: &str = include_str!("../../../LICENSE-APACHE");
 
 /// Every file of the crate.
 pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
@@ -51,7 +55,11 @@ pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
     add("tests/budget.rs", &rust, &format!("\n{}", template(include_str!("../templates/budget.rs"))));
     let html = format!("<!-- {}\n     {} -->\n\n", opening(spec)[0], opening(spec)[1]);
     add("README.md", &html, &readme(input, &plan, &name));
+    add("model.svg", &html, input.picture);
     if link.is_none() {
+        let plain = format!("{}\n", opening(spec).join("\n"));
+        add("LICENSE-MIT", &plain, &format!("\n{MIT}"));
+        add("LICENSE-APACHE", &plain, &format!("\n{APACHE}"));
         for file in CARRIED.iter().filter(|file| plan.blocks.need(file.models)) {
             add(&format!("src/{}/{}", file.room.folder(), file.path), &rust, &format!("\n{}", file.text));
         }
@@ -60,6 +68,8 @@ pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
         add("src/kernels/mod.rs", &rust, &format!("\n{}", carried::kernels()));
         add("src/nn/mod.rs", &rust, &format!("\n{}", carried::nn(plan.blocks)));
     }
+    let listing = format!("{toml}{}", listing::list(&files));
+    files.insert(LISTING.into(), listing);
     Ok(files)
 }
 
@@ -200,6 +210,7 @@ fn readme(input: Input<'_>, plan: &Plan, name: &str) -> String {
             ),
             ("src/kernels/", "the expert product and its gradients on each backend"),
             ("src/ir/", "the structs of the spec, and the names and shapes of the tensors"),
+            ("LICENSE-MIT, LICENSE-APACHE", "what coec's files may be used under, either at your choice"),
         ]);
     }
     rows.extend([
@@ -207,6 +218,7 @@ fn readme(input: Input<'_>, plan: &Plan, name: &str) -> String {
         ("examples/generate.rs", "weights from safetensors, text from the model"),
         ("spec.coe, ir.json", "the spec with every value explicit, as text and as JSON"),
         ("budget.json", "its figures, what the capture device counted, and the verdicts"),
+        (LISTING, "the SHA-256 of every file, so that `coec build` sees what you have edited"),
     ]);
     let rows: Vec<_> = rows.iter().map(|(file, holds)| format!("| {file} | {holds} |")).collect();
     let blocks: Vec<_> = plan.distinct().map(|block| format!("- {}\n", block.about)).collect();

@@ -19,6 +19,9 @@ struct Run {
     count: usize,
 }
 
+/// Numbers of layers that a comment lists.
+const MOST_LISTED: usize = 8;
+
 /// Everything the file is written from.
 pub(crate) struct Writer<'a> {
     model: &'a Model,
@@ -142,7 +145,7 @@ impl<'a> Writer<'a> {
             None => "    /// In the order of [`ORDER`].\n    pub layers: Vec<AnyLayer>,\n".into(),
         };
         let mut out = format!(
-            "/// {}.\n\
+            "/// The language model {}.\n\
              #[derive(Module, Debug)]\n\
              pub struct LanguageModel {{\n    \
                  /// `[{vocab}, {dim}]`.\n    \
@@ -195,6 +198,10 @@ impl<'a> Writer<'a> {
         match at.as_slice() {
             [only] => format!("Layer {only}."),
             [first, .., last] if last - first + 1 == at.len() => format!("Layers {first} to {last}."),
+            [others @ .., last] if at.len() <= MOST_LISTED => {
+                let others: Vec<String> = others.iter().map(usize::to_string).collect();
+                format!("Layers {} and {last}.", others.join(", "))
+            }
             [first, ..] => format!("{} of the layers, the first of them layer {first}.", at.len()),
             [] => String::new(),
         }

@@ -130,11 +130,14 @@ pub struct BuildArgs {
     /// A path, `path#model`, or the paper's notation
     pub spec: String,
     /// Where to write; the model's name in the current folder when left out
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Depend on coec-nn in place of carrying its files: path=CHECKOUT, git=URL[#REV], version[=X]
     #[arg(long, value_name = "FROM")]
     pub link: Option<coec_emit::Link>,
+    /// Write over files of an earlier output that have been edited
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub set: SetArgs,
     #[command(flatten)]
@@ -218,7 +221,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "W", conflicts_with = "resume")]
     pub weights: Option<PathBuf>,
     /// The run's directory; runs/NAME-N when left out
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with the interrupted run in --out
     #[arg(long, requires = "out", conflicts_with_all = ["spec", "data", "sets"])]
@@ -270,7 +273,7 @@ pub struct ForwardArgs {
     #[arg(long, value_name = "T")]
     pub tokens: PathBuf,
     /// Where to write the results, safetensors
-    #[arg(long, value_name = "O")]
+    #[arg(short, long, value_name = "O")]
     pub out: PathBuf,
     /// Write gradients too
     #[arg(long)]
@@ -297,7 +300,7 @@ pub struct ImportArgs {
     /// A folder with config.json and safetensors
     pub dir: PathBuf,
     /// Where to write spec.coe, model.safetensors and, where there is one, tokenizer.json
-    #[arg(long, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT")]
     pub out: PathBuf,
     #[command(flatten)]
     pub json: JsonArgs,
@@ -323,7 +326,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]
     pub format: ExportFormat,
     /// Where to write
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
     /// The model_type to write, such as mixtral
     #[arg(long)]
@@ -413,7 +416,7 @@ pub struct GraphArgs {
     #[arg(long, value_enum)]
     pub format: Option<GraphFormat>,
     /// Where to write, replacing what is there; to the output when left out
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub set: SetArgs,

@@ -45,6 +45,33 @@ fn build_does_not_replace_what_it_did_not_write() {
 }
 
 #[test]
+fn building_again_keeps_additions_and_stops_before_edits() {
+    let shell = Shell::new();
+    shell.write("tiny.coe", TINY);
+    shell.ok(&["build", "tiny.coe"]);
+    let at = |file: &str| shell.path().join("tiny").join(file);
+    // A person's additions: a build folder, a file among ours, a repository.
+    for (file, text) in [("target/debug/x", "built"), ("src/nn/mine.rs", "mine"), (".git/HEAD", "main")] {
+        fs::create_dir_all(at(file).parent().unwrap()).unwrap();
+        fs::write(at(file), text).unwrap();
+    }
+    let before = fs::read_to_string(at("spec.coe")).unwrap();
+    shell.ok(&["build", "tiny.coe", "--set", "vocab=300"]);
+    assert_ne!(fs::read_to_string(at("spec.coe")).unwrap(), before);
+    for (file, text) in [("target/debug/x", "built"), ("src/nn/mine.rs", "mine"), (".git/HEAD", "main")] {
+        assert_eq!(fs::read_to_string(at(file)).unwrap(), text, "{file}");
+    }
+
+    let model = fs::read_to_string(at("src/model.rs")).unwrap();
+    fs::write(at("src/model.rs"), format!("{model}// mine\n")).unwrap();
+    let shown = shell.fails(&["build", "tiny.coe"], 2, "coec::build::edited");
+    assert!(shown.contains("src/model.rs") && shown.contains("--force"), "{shown}");
+    assert!(fs::read_to_string(at("src/model.rs")).unwrap().ends_with("// mine\n"));
+    shell.ok(&["build", "tiny.coe", "--force", "--set", "vocab=300"]);
+    assert_eq!(fs::read_to_string(at("src/model.rs")).unwrap(), model);
+}
+
+#[test]
 fn a_broken_budget_exits_1_and_says_what_would_mend_it() {
     let shell = Shell::new();
     shell.write("over.coe", format!("{TINY}\nbudget {{ params.total <= 5k }}\n"));

@@ -56,7 +56,7 @@ fn written(model: &Verified<Model>) {
 /// The crate, of the same bytes each time.
 fn emitted(model: &Verified<Model>) {
     let (spec, ir) = (text::model(model), serde_json::to_string(&**model).expect("a verified model is JSON"));
-    let input = Input { model, spec: &spec, ir: &ir, budget: "{}", link: None };
+    let input = Input { model, spec: &spec, ir: &ir, budget: "{}", picture: "", link: None };
     let files = emit(input).unwrap_or_else(|error| panic!("{spec}\n{error}"));
     assert_eq!(files, emit(input).expect("the same again"), "{spec}");
 }

@@ -1,10 +1,9 @@
 //! `coec build`: check, count the real module, write the model as a crate.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use coec_emit::{Files, Link, emit};
+use coec_emit::{Link, emit};
 use coec_ir::cost::Setting;
 use coec_lang::{check, load_one};
 use coec_nn::capture;
@@ -12,7 +11,7 @@ use coec_train::report::ReportCard;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Figures, check as check_command, default_setting, print_json, train::judged};
+use super::{Figures, check as check_command, crate_folder, default_setting, print_json, train::judged};
 use crate::{
     cli::BuildArgs,
     disk::Disk,
@@ -67,13 +66,14 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
         spec: &spec.explicit_text(),
         ir: &pretty(&ir),
         budget: &pretty(&budget),
+        picture: &coec_graph::svg(&spec.model),
         link: link.as_ref(),
     });
     let files = files.map_err(|error| {
         let help = "this is a bug of coec: its own Cargo.lock and what it writes do not agree";
         Failure::environment(error.code(), error.to_string(), help)
     })?;
-    write_all(&dir, &files)?;
+    crate_folder::write(&dir, &files, args.force)?;
     if args.json.json {
         print_json(&Printed { spec: document, report: budget, written: &dir });
     } else {
@@ -145,55 +145,4 @@ fn rules(spec: &coec_lang::Spec) -> Vec<&coec_ir::Rule> {
 
 fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
-}
-
-/// Writes the files into a scratch folder beside `dir` and renames it, so that a reader sees the
-/// old output or the new. What is replaced must be an earlier output.
-fn write_all(dir: &Path, files: &Files) -> Result<(), Failure> {
-    let disk = |what: &str, error: io::Error| {
-        let message = format!("cannot write {}: {what}: {error}", dir.display());
-        Failure::environment(
-            "coec::build::unwritable",
-            message,
-            "check the folder's permissions and the free space",
-        )
-    };
-    if dir.exists() && !is_replaceable(dir) {
-        return Err(Failure::input(
-            "coec::build::not_ours",
-            format!("{} exists and is not an earlier output of `coec build`", dir.display()),
-            "name another folder with --out, or move this one away",
-        ));
-    }
-    let name = dir.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned());
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(|error| disk("its parent", error))?;
-    let id = std::process::id();
-    let (scratch, old) = (parent.join(format!(".{name}.{id}.new")), parent.join(format!(".{name}.{id}.old")));
-    let written = (|| {
-        fs::create_dir(&scratch)?;
-        for (file, text) in files {
-            let path = scratch.join(file);
-            path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            coec_train::atomic::write(&path, text.as_bytes())?;
-        }
-        if dir.exists() {
-            fs::rename(dir, &old)?;
-        }
-        let renamed = fs::rename(&scratch, dir);
-        if renamed.is_err() && old.exists() {
-            fs::rename(&old, dir)?;
-        }
-        renamed
-    })();
-    let _ = fs::remove_dir_all(&scratch);
-    let _ = fs::remove_dir_all(&old);
-    written.map_err(|error| disk("the new output", error))
-}
-
-/// Whether a folder is empty or holds nothing but an earlier output.
-fn is_replaceable(dir: &Path) -> bool {
-    let Ok(mut entries) = fs::read_dir(dir) else { return false };
-    let is_output = ["spec.coe", "ir.json", "budget.json"].iter().all(|file| dir.join(file).is_file());
-    is_output || entries.next().is_none()
 }

@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod completions;
 mod cost;
+mod crate_folder;
 mod devices;
 mod diff;
 mod explain;

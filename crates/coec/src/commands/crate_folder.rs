@@ -1,0 +1,122 @@
+//! The folder of a generated crate: written whole, and again without a loss.
+//!
+//! The new crate is written beside the folder and takes its place by being renamed, so that a
+//! reader sees the old one or the new. What a person has added to the old one moves over to the
+//! new; what they have edited is not written over unless they ask for it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use coec_emit::{Files, LISTING, Listing};
+use coec_train::atomic;
+
+use crate::failure::Failure;
+
+/// Edited files that a message names.
+const NAMED: usize = 5;
+
+/// Writes `files` as the folder `dir`, in place of an earlier output if there is one.
+///
+/// Fails where `dir` holds anything else, or an earlier output with edits, which `force` gives up.
+pub fn write(dir: &Path, files: &Files, force: bool) -> Result<(), Failure> {
+    let earlier = earlier(dir)?;
+    if let Some(listing) = &earlier
+        && !force
+    {
+        let edited = listing.edited(files, |path| fs::read(dir.join(path)).ok());
+        if !edited.is_empty() {
+            return Err(edits(dir, &edited));
+        }
+    }
+    replace(dir, files, earlier.as_ref()).map_err(|error| {
+        Failure::environment(
+            "coec::build::unwritable",
+            format!("cannot write {}: {error}", dir.display()),
+            "check the folder's permissions and the free space",
+        )
+    })
+}
+
+/// What the output in `dir` was when it was written; `None` where there is nothing yet.
+fn earlier(dir: &Path) -> Result<Option<Listing>, Failure> {
+    if let Ok(text) = fs::read_to_string(dir.join(LISTING)) {
+        return Ok(Some(Listing::read(&text)));
+    }
+    let is_empty = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty || !dir.exists() {
+        return Ok(None);
+    }
+    Err(Failure::input(
+        "coec::build::not_ours",
+        format!("{} exists and is not an earlier output of `coec build`", dir.display()),
+        "name another folder with --out, or move this one away",
+    ))
+}
+
+fn edits(dir: &Path, edited: &[String]) -> Failure {
+    let more = match edited.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = edited.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    Failure::input(
+        "coec::build::edited",
+        format!("{} has files edited since they were written: {named}{more}", dir.display()),
+        "name another folder with --out, or write over them with --force",
+    )
+}
+
+fn replace(dir: &Path, files: &Files, earlier: Option<&Listing>) -> io::Result<()> {
+    let name = dir.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned());
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)?;
+    let id = std::process::id();
+    let scratch = Scratch(parent.join(format!(".{name}.{id}.new")));
+    fs::create_dir(&scratch.0)?;
+    for (file, text) in files {
+        let path = scratch.0.join(file);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        atomic::write(&path, text.as_bytes())?;
+    }
+    if !dir.exists() {
+        return fs::rename(&scratch.0, dir);
+    }
+    let old = parent.join(format!(".{name}.{id}.old"));
+    fs::rename(dir, &old)?;
+    if let Err(error) = fs::rename(&scratch.0, dir) {
+        fs::rename(&old, dir)?;
+        return Err(error);
+    }
+    if let Some(listing) = earlier {
+        move_additions(&old, dir, Path::new(""), listing)
+            .map_err(|error| io::Error::other(format!("{error}; what it held is in {}", old.display())))?;
+    }
+    fs::remove_dir_all(&old)
+}
+
+/// Moves what was not written from the folder `below` the old crate to its place in the new one.
+fn move_additions(old: &Path, new: &Path, below: &Path, listing: &Listing) -> io::Result<()> {
+    for entry in fs::read_dir(old.join(below))? {
+        let entry = entry?;
+        let path = below.join(entry.file_name());
+        let name = path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+        if !listing.holds(&name) && !new.join(&path).exists() {
+            fs::create_dir_all(new.join(below))?;
+            fs::rename(old.join(&path), new.join(&path))?;
+        } else if entry.file_type()?.is_dir() {
+            move_additions(old, new, &path, listing)?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder that is gone when this is dropped, if it still has its name.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // There is nobody left to tell; a scratch folder is never read.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
