@@ -95,7 +95,7 @@ fn models() -> Result<BTreeMap<String, Verified<Model>>, Box<dyn Error>> {
     let (strategy, mut runner) = (model(&Sizes::tiny()), TestRunner::deterministic());
     for number in 0..DRAWN {
         let name = format!("drawn_{number:02}");
-        let drawn = strategy.new_tree(&mut runner)?.current();
+        let drawn = strategy.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
         models.insert(name.clone(), verified(Model { name, ..drawn })?);
     }
     Ok(models)
@@ -225,11 +225,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.insert("models/src/lib.rs".into(), format!("{head}{library}"));
     files.insert("models/tests/bitwise.rs".into(), include_str!("../emit_run/bitwise.rs").into());
     files.insert("models/list.rs".into(), tests);
+    let owned = alone.iter().map(|(name, _)| format!("\"own_{name}/cuda\""));
+    let cuda = std::iter::once("\"coec/cuda\"".to_string()).chain(owned).collect::<Vec<_>>().join(", ");
     files.insert(
         "models/Cargo.toml".into(),
         format!(
             "[package]\nname = \"models\"\nversion = \"0.1.0\"\nedition = \"2024\"\npublish = false\n\n\
-             [lib]\ntest = false\ndoctest = false\n\n[dependencies]\n{dependencies}"
+             [features]\ncuda = [{cuda}]\n\n[lib]\ntest = false\ndoctest = false\n\n\
+             [dependencies]\n{dependencies}"
         ),
     );
     // What is generated is compiled faster and not as well: bits do not depend on it.

@@ -126,7 +126,14 @@ fn device(backend: &str) -> Result<Device, String> {
         #[cfg(feature = "ndarray")]
         "ndarray" => Ok(Device::ndarray()),
         #[cfg(feature = "cuda")]
-        "cuda" => Ok(Device::cuda(0)),
+        "cuda" => {
+            // Without a driver even the question panics.
+            let found = std::panic::catch_unwind(|| Device::enumerate(burn::tensor::DeviceType::Cuda));
+            match found.is_ok_and(|found| !found.is_empty()) {
+                true => Ok(Device::cuda(0)),
+                false => Err("no NVIDIA GPU or driver was found".into()),
+            }
+        }
         "cpu" | "ndarray" | "cuda" => Err(format!("{backend} is not compiled in; see Cargo.toml's features")),
         _ => Err(format!("there is no backend {backend}\n{USAGE}")),
     }
