@@ -137,7 +137,8 @@ pub(crate) fn ir(blocks: Blocks) -> String {
     names.extend(blocks.mha.then_some(MHA).into_iter().flatten());
     names.extend(blocks.mla.then_some("Mla"));
     let names: Vec<String> = names.into_iter().map(String::from).collect();
-    let reexports = blocks.lines(&[(Coe, "pub use balance::Balance;"), (Coe, "pub use binomial::binomial;")]);
+    let reexports = blocks
+        .lines(&[(Coe, "pub use balance::Balance;"), (Coe, "pub use binomial::{binomial, binomials};")]);
     format!(
         "//! What the model is: the structs its spec is written in, and the names and shapes of its tensors.\n\
          //!\n\

@@ -21,7 +21,12 @@ pub(crate) enum Value {
     Array(Vec<Value>),
     /// `(a, b)`.
     Tuple(Vec<Value>),
+    /// A `String` of this text.
+    Text(String),
 }
+
+/// Characters of a literal in a text that takes several.
+const PIECE: usize = 80;
 
 impl Value {
     /// Text as it stands.
@@ -36,7 +41,7 @@ impl Value {
 
     /// A string.
     pub fn string(text: &str) -> Self {
-        if text.is_empty() { Self::plain("String::new()") } else { Self::Plain(format!("{text:?}.into()")) }
+        if text.is_empty() { Self::plain("String::new()") } else { Self::Text(text.into()) }
     }
 
     /// The expression from column `indent` on, with `before` columns taken on its first line and
@@ -75,6 +80,10 @@ impl Value {
                 format!("[\n{}{outer}]", lines(&items, indent + 4))
             }
             Self::Tuple(values) => Self::Call(String::new(), values.clone()).print(indent, before, after),
+            Self::Text(text) => {
+                let pieces = pieces(text).into_iter().map(|piece| format!("{inner}{piece:?},\n"));
+                format!("[\n{}{outer}]\n{outer}.concat()", pieces.collect::<String>())
+            }
         }
     }
 
@@ -94,8 +103,31 @@ impl Value {
             Self::List(values) => format!("vec![{}]", join(values)),
             Self::Array(values) => format!("[{}]", join(values)),
             Self::Tuple(values) => format!("({})", join(values)),
+            Self::Text(text) => format!("{text:?}.into()"),
         }
     }
+}
+
+/// A long text in pieces of whole lines, or of as many whole words as fit.
+fn pieces(text: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let mut piece = String::new();
+        for word in line.split_inclusive(' ') {
+            if piece.chars().count() + word.chars().count() > PIECE && !piece.is_empty() {
+                pieces.push(std::mem::take(&mut piece));
+            }
+            // A word that is longer than a line is cut where the line ends.
+            for c in word.chars() {
+                if piece.chars().count() == PIECE {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+                piece.push(c);
+            }
+        }
+        pieces.push(piece);
+    }
+    pieces
 }
 
 /// Items of a list over several lines: short ones side by side, as many as fit, long ones alone.
@@ -175,4 +207,19 @@ pub(crate) fn comment(mark: &str, text: &str) -> String {
             if shown.is_empty() { format!("{mark}\n") } else { format!("{mark} {shown}\n") }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_text_and_fit_on_lines() {
+        let text = format!("{}\n\nshort\n{} {}", "word ".repeat(40), "é".repeat(200), "end");
+        let pieces = pieces(&text);
+        assert_eq!(pieces.concat(), text);
+        assert!(pieces.iter().all(|piece| piece.chars().count() <= PIECE && !piece.is_empty()));
+        assert_eq!(pieces[0].len(), PIECE, "lines are filled");
+        assert!(pieces.contains(&"short\n".to_string()));
+    }
 }
