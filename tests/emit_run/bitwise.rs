@@ -137,7 +137,9 @@ fn compare<G: Subject>(ir: &str) {
         assert_eq!(ours.aux_loss, theirs.aux_loss, "balance losses");
         assert_eq!(ours.gradients, theirs.gradients, "gradients");
         assert_eq!(ours.moved, theirs.moved, "selection biases");
-        assert!(ours.gradients.iter().any(|(_, values)| values.iter().any(|&bits| bits << 1 != 0)));
+        // Without a residual, a stream of width 1 can die out, and every gradient with it.
+        let flows = ours.gradients.iter().any(|(_, values)| values.iter().any(|&bits| bits << 1 != 0));
+        assert!(flows || model.dim == 1, "the comparison is not of zeros");
     }
 }
 

@@ -138,12 +138,7 @@ fn crate_of(model: &Verified<Model>, link: Option<&Link>) -> Result<Files, Box<d
 /// dependency with every feature, so that Burn and what is below it are those already compiled.
 fn dependencies(root: &Path) -> String {
     let path = |(name, place): (&str, &str)| format!("{name} = {{ path = {:?} }}\n", root.join(place));
-    let coec = [
-        ("coec", "crates/coec"),
-        ("coec-ir", "crates/coec-ir"),
-        ("coec-nn", "crates/coec-nn"),
-        ("coec-tests", "tests"),
-    ];
+    let coec = [("coec-ir", "crates/coec-ir"), ("coec-nn", "crates/coec-nn"), ("coec-tests", "tests")];
     let used = "burn = { version = \"=0.22.1\", default-features = false }\nserde_json = \"1\"\n";
     coec.map(path).concat() + used
 }
@@ -226,7 +221,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.insert("models/tests/bitwise.rs".into(), include_str!("../emit_run/bitwise.rs").into());
     files.insert("models/list.rs".into(), tests);
     let owned = alone.iter().map(|(name, _)| format!("\"own_{name}/cuda\""));
-    let cuda = std::iter::once("\"coec/cuda\"".to_string()).chain(owned).collect::<Vec<_>>().join(", ");
+    let cuda = std::iter::once("\"coec-nn/cuda\"".to_string()).chain(owned).collect::<Vec<_>>().join(", ");
     files.insert(
         "models/Cargo.toml".into(),
         format!(
