@@ -15,6 +15,7 @@ fn the_one_line_spec_builds() {
     let output = shell.coec(&["build", "coe2_4_64.coe"]);
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("coec::advice::paper_name"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("experts=64, shared=0, hidden=704"));
     let dir = shell.path().join("coe2_4_64");
     let read = |file: &str| fs::read_to_string(dir.join(file)).unwrap();
     assert!(read("spec.coe").contains("experts=64, shared=0, hidden=704"));

@@ -61,6 +61,16 @@ fn emitted(model: &Verified<Model>) {
     assert_eq!(files, emit(input).expect("the same again"), "{spec}");
 }
 
+/// Both pictures, of the same bytes each time. An SVG's elements are all closed.
+fn drawn(model: &Verified<Model>) {
+    let svg = coec_graph::svg(model);
+    assert_eq!(svg, coec_graph::svg(model));
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
+    let mermaid = coec_graph::mermaid(model);
+    let count = |word: &str| mermaid.lines().filter(|line| line.trim_start().starts_with(word)).count();
+    assert_eq!(count("subgraph "), mermaid.lines().filter(|line| line.trim() == "end").count(), "{mermaid}");
+}
+
 /// What differs between two models: nothing means that they are one, in fields and in tensors.
 fn compared(old: &Verified<Model>, new: &Verified<Model>) {
     let nameless = |model: &Model| Model { name: String::new(), doc: String::new(), ..model.clone() };
@@ -103,6 +113,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(model) = verified(&mut u) else { return };
     cost(&model);
     written(&model);
+    drawn(&model);
     compared(&model, &model);
     if let Some(other) = verified(&mut u) {
         compared(&model, &other);

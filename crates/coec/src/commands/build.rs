@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use coec_emit::{Link, emit};
 use coec_ir::cost::Setting;
-use coec_lang::{check, load_one};
+use coec_lang::{check, format, load_one};
 use coec_nn::capture;
 use coec_train::report::ReportCard;
 use serde::Serialize;
@@ -34,6 +34,10 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
     }
 
     let setting = default_setting(&spec);
+    if !args.json.json {
+        render::line(&format!("\n{}", laid_out(&coec_ir::text::model(&spec.model))));
+    }
+    let explicit = laid_out(&spec.explicit_text());
     let counts = capture::check_built(&spec.model, setting)?;
     let cost = coec_ir::cost::Cost::of(&spec.model, setting);
     let card = ReportCard::new(
@@ -63,7 +67,7 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
     let link = args.link.clone().map(absolute).transpose()?;
     let files = emit(coec_emit::Input {
         model: &spec.model,
-        spec: &spec.explicit_text(),
+        spec: &explicit,
         ir: &pretty(&ir),
         budget: &pretty(&budget),
         picture: &coec_graph::svg(&spec.model),
@@ -75,7 +79,7 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
     })?;
     crate_folder::write(&dir, &files, args.force)?;
     if args.json.json {
-        print_json(&Printed { spec: document, report: budget, written: &dir });
+        print_json(&Printed { spec: document, explicit: &explicit, report: budget, written: &dir });
     } else {
         render::card::print(&card);
         render::line(&format!(
@@ -112,7 +116,13 @@ struct Printed<'a> {
     #[serde(flatten)]
     report: BudgetDocument<'a>,
     spec: serde_json::Value,
+    explicit: &'a str,
     written: &'a Path,
+}
+
+/// An explicit spec as `coec fmt` lays it out.
+fn laid_out(explicit: &str) -> String {
+    format("spec.coe", explicit).unwrap_or_else(|_| explicit.to_string())
 }
 
 /// The verdicts without the file and the line they were read from, which are no part of the model.
