@@ -3,6 +3,7 @@
 use coec_ir::{
     Conditions, Figure,
     cost::{Cost, Setting},
+    grouped,
 };
 
 use crate::{
@@ -87,7 +88,7 @@ fn root(input: Input<'_>, writer: &model::Writer<'_>, name: &str) -> String {
         figures.get(Figure::ParamsTotal),
         figures.get(Figure::ParamsActive),
         figures.get(Figure::FlopsForward),
-        thousands(&input.model.context.to_string()),
+        grouped(input.model.context),
     ));
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let spec = writer.spec_imports();
@@ -155,20 +156,8 @@ impl Figures {
     }
 
     fn get(&self, figure: Figure) -> String {
-        self.0.figure(figure).map_or_else(|| "-".into(), |value| thousands(&value.to_string()))
+        self.0.figure(figure).map_or_else(|| "-".into(), grouped)
     }
-}
-
-/// Digits in groups of three.
-fn thousands(digits: &str) -> String {
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Figures that a README shows.
@@ -188,7 +177,7 @@ fn readme(input: Input<'_>, plan: &Plan, name: &str) -> String {
     let figures = Figures::of(input);
     let mut table = format!(
         "At {} tokens, one sequence, f32:\n\n| figure | value | unit |\n|---|---|---|\n",
-        thousands(&input.model.context.to_string())
+        grouped(input.model.context)
     );
     for figure in SHOWN {
         table.push_str(&format!(

@@ -2,7 +2,7 @@
 
 use coec_ir::{
     Attention, Balance, Carry, ChainNorm, Coe, Dense, Ffn, Gate, Groups, Mha, Mla, Model, Output, QkNorm,
-    Rope, SharedAt, SharedGate,
+    Rope, SharedAt, SharedGate, grouped,
 };
 
 use crate::plan::{Kind, Share};
@@ -18,19 +18,6 @@ impl Words {
     fn new(title: impl Into<String>, details: impl IntoIterator<Item = String>) -> Self {
         Self { title: title.into(), details: details.into_iter().collect() }
     }
-}
-
-/// `102,400`.
-pub(crate) fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `780.9 M`: four digits at most, by integers alone, so that every machine writes the same.
@@ -85,8 +72,8 @@ pub(crate) fn model(model: &Model, total: Share) -> String {
     format!(
         "{}, width {}, context {} · {} parameters, {}FLOP a token forward",
         count(model.layers.len(), "layer"),
-        grouped(model.dim as u128),
-        grouped(model.context as u128),
+        grouped(model.dim),
+        grouped(model.context),
         short(total.params),
         spaced(short(total.flops)),
     )
@@ -98,14 +85,14 @@ fn spaced(number: String) -> String {
 }
 
 pub(crate) fn embedding(model: &Model, tied: bool) -> Words {
-    let table = format!("{} tokens × {}", grouped(model.vocab as u128), grouped(model.dim as u128));
+    let table = format!("{} tokens × {}", grouped(model.vocab), grouped(model.dim));
     Words::new("Token embedding", [table].into_iter().chain(tied.then(|| "shared with the head".into())))
 }
 
 pub(crate) fn head(model: &Model, tied: bool) -> Words {
     let table = match tied {
         true => "the embedding's table".into(),
-        false => format!("{} → {} logits", grouped(model.dim as u128), grouped(model.vocab as u128)),
+        false => format!("{} → {} logits", grouped(model.dim), grouped(model.vocab)),
     };
     Words::new("Output head", ["final norm".to_string(), table])
 }
@@ -156,11 +143,11 @@ fn mha(b: &Mha) -> Words {
 }
 
 fn mla(b: &Mla) -> Words {
-    let queries = b.q_rank.map(|rank| format!("query latent {}", grouped(rank as u128)));
+    let queries = b.q_rank.map(|rank| format!("query latent {}", grouped(rank)));
     let details = [
         format!("{} of {} + {} rotary", count(b.heads, "head"), b.nope, b.rope_dim),
         format!("values {}", b.value),
-        format!("latent {}", grouped(b.kv_rank as u128)),
+        format!("latent {}", grouped(b.kv_rank)),
     ];
     Words::new("Latent attention", details.into_iter().chain(queries).chain([rope(&b.rope)]))
 }
@@ -216,7 +203,7 @@ pub(crate) fn dense(b: &Dense, dim: usize) -> Words {
 }
 
 fn widths(dim: usize, hidden: usize) -> String {
-    let (dim, hidden) = (grouped(dim as u128), grouped(hidden as u128));
+    let (dim, hidden) = (grouped(dim), grouped(hidden));
     format!("{dim} → {hidden} → {dim}")
 }
 
@@ -305,6 +292,5 @@ mod tests {
         assert_eq!(percent(1, 100_000), "<0.1%");
         assert_eq!(percent(3, 3), "100.0%");
         assert_eq!(subscript(12), "₁₂");
-        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

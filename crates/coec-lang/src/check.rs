@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::{Comparison, Figure, Model, Quantity, Rule, Target, Verified};
+use coec_ir::{Comparison, Figure, Model, Quantity, Rule, Target, Verified, grouped};
 use num_bigint::BigUint;
 
 use crate::close::Search;
@@ -303,10 +303,10 @@ fn difference(actual: &Quantity, target: &Quantity) -> String {
     let distance = high.numerator() * low.denominator() - low.numerator() * high.denominator();
     let whole = &distance / &unit;
     if &whole * &unit == distance {
-        return grouped(&whole);
+        return readable(&whole);
     }
     let fraction = (&distance - &whole * &unit) * 10_000u32 / &unit;
-    format!("{}.{:04}", grouped(&whole), u32::try_from(fraction).unwrap_or_default())
+    format!("{}.{:04}", readable(&whole), u32::try_from(fraction).unwrap_or_default())
 }
 
 /// The distance as a share of the target; `None` when that says nothing.
@@ -331,7 +331,7 @@ fn percent(actual: &Quantity, target: &Quantity) -> Option<String> {
 fn number(value: &Quantity) -> String {
     match value.to_integer() {
         Some(whole) => {
-            let digits = grouped(&whole);
+            let digits = readable(&whole);
             let written = value.text();
             if written.bytes().all(|b| b.is_ascii_digit()) { digits } else { format!("{written} ({digits})") }
         }
@@ -340,20 +340,13 @@ fn number(value: &Quantity) -> String {
 }
 
 /// Digits in groups of three; very large numbers by their first digits and their length.
-fn grouped(value: &BigUint) -> String {
+fn readable(value: &BigUint) -> String {
     const MOST: usize = 40;
     let digits = value.to_string();
     if digits.len() > MOST {
         return format!("{}.{}e{}", &digits[..1], &digits[1..6], digits.len() - 1);
     }
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    grouped(digits)
 }
 
 #[cfg(test)]
@@ -369,7 +362,7 @@ mod tests {
         assert_eq!(number(&q("571214848")), "571,214,848");
         assert_eq!(number(&q("350M")), "350M (350,000,000)");
         assert_eq!(number(&q("0.5")), "0.5");
-        assert_eq!(grouped(&BigUint::from(10u8).pow(50)), "1.00000e50");
+        assert_eq!(readable(&BigUint::from(10u8).pow(50)), "1.00000e50");
     }
 
     #[test]
