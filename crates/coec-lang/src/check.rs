@@ -97,7 +97,7 @@ impl Verdict {
             actual: reading.actual.clone().or_else(|| value(self.rule.figure)),
             target: reading.target.clone().or_else(|| value(right?)),
         });
-        judge(spec, &self.rule, readings.collect(), |_| Vec::new())
+        judge(spec, &self.rule, readings.collect(), |_| None)
     }
 }
 
@@ -133,7 +133,7 @@ pub fn check(spec: &Spec, loader: &dyn Loader) -> Result<Report, Diagnostics> {
                     *searched += 1;
                     match *searched <= MOST_SEARCHED {
                         true => search.fixes(rule, other.as_ref(), too_high),
-                        false => Vec::new(),
+                        false => None,
                     }
                 };
                 verdicts.push(judge(spec, rule, readings, fixes));
@@ -212,7 +212,7 @@ fn judge(
     spec: &Spec,
     rule: &Arc<RuleAt>,
     readings: Vec<Reading>,
-    fixes: impl FnOnce(bool) -> Vec<Fix>,
+    fixes: impl FnOnce(bool) -> Option<Vec<Fix>>,
 ) -> Verdict {
     let at = spec.label(rule.span, coec_ir::text::rule(rule));
     let mut known = true;
@@ -231,7 +231,7 @@ fn judge(
         Some((layer, actual, target)) => {
             let outcome = if rule.warn { Outcome::Warned } else { Outcome::Violated };
             let fixes = fixes(actual > target);
-            let error = describe(spec, rule, layer, actual, target, &fixes);
+            let error = describe(spec, rule, layer, actual, target, fixes.as_deref());
             (outcome, Some(Diagnostic::new(error, &spec.sources)))
         }
         None if known => (Outcome::Holds, None),
@@ -247,7 +247,7 @@ fn describe(
     layer: Option<usize>,
     actual: &Quantity,
     target: &Quantity,
-    fixes: &[Fix],
+    fixes: Option<&[Fix]>,
 ) -> BudgetError {
     let unit = rule.figure.unit().word();
     let relation = match rule.comparison {
@@ -278,16 +278,18 @@ fn describe(
     }
 }
 
-fn help(actual: &Quantity, target: &Quantity, unit: &str, fixes: &[Fix]) -> String {
+/// By how much a rule is broken, and what would meet it, as far as that was searched for.
+fn help(actual: &Quantity, target: &Quantity, unit: &str, fixes: Option<&[Fix]>) -> String {
     let direction = if actual > target { "over" } else { "under" };
     let mut help = format!("{} {unit} {direction}", difference(actual, target));
     if let Some(percent) = percent(actual, target) {
         help.push_str(&format!(", {percent} of the right-hand side"));
     }
+    let Some(fixes) = fixes else { return help };
     let fixes: Vec<_> =
         fixes.iter().map(|fix| format!("`{} = {}` ({} now)", fix.path, fix.then, fix.now)).collect();
     match fixes.as_slice() {
-        [] => {}
+        [] => help.push_str("; no single field was found that would meet it"),
         [one] => help.push_str(&format!("; {one} would meet it")),
         [rest @ .., last] => {
             help.push_str(&format!("; any one of {} or {last} would meet it", rest.join(", ")))

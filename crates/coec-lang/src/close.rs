@@ -54,17 +54,18 @@ impl<'s> Search<'s> {
         Self { spec, work: MOST_WORK, knobs: None }
     }
 
-    /// Values of single fields that would meet the rule, the smallest change first.
-    pub fn fixes(&mut self, rule: &Rule, other: Option<&Cost>, too_high: bool) -> Vec<Fix> {
+    /// Values of single fields that would meet the rule, the smallest change first; `None` for a
+    /// rule on what is measured, which no field decides.
+    pub fn fixes(&mut self, rule: &Rule, other: Option<&Cost>, too_high: bool) -> Option<Vec<Fix>> {
         if rule.figure.is_measured() {
-            return Vec::new();
+            return None;
         }
         let knobs = self.knobs.get_or_insert_with(|| knobs(self.spec)).clone();
         let mut fixes: Vec<Fix> =
             knobs.iter().filter_map(|knob| self.turn(knob, rule, other, too_high)).collect();
         fixes.sort_by_key(|fix| fix.now.abs_diff(fix.then) * 10_000 / fix.now.max(1));
         fixes.truncate(MOST_FIXES);
-        fixes
+        Some(fixes)
     }
 
     fn turn(&mut self, knob: &Knob, rule: &Rule, other: Option<&Cost>, too_high: bool) -> Option<Fix> {
