@@ -35,7 +35,7 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
 
     let setting = default_setting(&spec);
     if !args.json.json {
-        render::line(&format!("\n{}", laid_out(&coec_ir::text::model(&spec.model))));
+        render::line(&format!("\n{}", laid_out(&coec_ir::text::model(&spec.model)).trim_end()));
     }
     let explicit = laid_out(&spec.explicit_text());
     let counts = capture::check_built(&spec.model, setting)?;
