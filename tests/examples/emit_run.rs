@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use coec_emit::{Files, Input, Link, emit};
-use coec_ir::{Balance, Conditions, Ffn, Model, Verified, cost::Setting, verify};
+use coec_ir::{Conditions, Ffn, Model, Verified, cost::Setting, verify};
 use coec_lang::{Loader, load};
 use coec_nn::capture;
 use coec_tests::models::{Sizes, model};
@@ -107,10 +107,7 @@ fn verified(model: Model) -> Result<Verified<Model>, String> {
 }
 
 fn has_biases(model: &Model) -> bool {
-    model.layers.kinds().iter().any(|layer| match &layer.ffn {
-        Ffn::Coe(block) => block.balance.iter().any(|term| matches!(term, Balance::Bias { .. })),
-        Ffn::Dense(_) => false,
-    })
+    model.layers.kinds().iter().any(|layer| matches!(&layer.ffn, Ffn::Coe(block) if block.has_bias()))
 }
 
 /// The crate of a model, with the parts of its budget that its test reads.

@@ -7,6 +7,19 @@ use std::process::Command;
 
 use common::{files, root, text};
 
+/// What the binary and the tests may use: all there is below them.
+const EVERYTHING: &[&str] = &[
+    "coec-ir",
+    "coec-lang",
+    "coec-kernels",
+    "coec-nn",
+    "coec-graph",
+    "coec-emit",
+    "coec-hf",
+    "coec-train",
+    "burn",
+];
+
 /// A crate's own crates: those it depends on, and with them `burn` and `pest` by their prefix.
 const ARROWS: [(&str, &[&str]); 10] = [
     ("coec-ir", &[]),
@@ -14,37 +27,11 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("coec-kernels", &["burn"]),
     ("coec-nn", &["coec-ir", "coec-kernels", "burn"]),
     ("coec-graph", &["coec-ir"]),
-    ("coec-emit", &["coec-ir", "coec-graph"]),
+    ("coec-emit", &["coec-ir"]),
     ("coec-hf", &["coec-ir"]),
     ("coec-train", &["coec-nn", "coec-ir", "coec-hf", "coec-kernels", "burn"]),
-    (
-        "coec",
-        &[
-            "coec-ir",
-            "coec-lang",
-            "coec-kernels",
-            "coec-nn",
-            "coec-graph",
-            "coec-emit",
-            "coec-hf",
-            "coec-train",
-            "burn",
-        ],
-    ),
-    (
-        "coec-tests",
-        &[
-            "coec-ir",
-            "coec-lang",
-            "coec-kernels",
-            "coec-nn",
-            "coec-graph",
-            "coec-emit",
-            "coec-hf",
-            "coec-train",
-            "burn",
-        ],
-    ),
+    ("coec", EVERYTHING),
+    ("coec-tests", EVERYTHING),
 ];
 
 /// What each package of the workspace depends on to be built, by `cargo metadata`.

@@ -32,7 +32,8 @@ pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
     };
     let (manifest, lock) = manifest::write(&name, &about, plan.blocks, link)?;
     let writer = model::Writer::new(model, &plan);
-    let marked = |mark: &str| opening(spec).map(|line| format!("{mark} {line}\n")).concat();
+    let [origin, again] = &opening(spec);
+    let marked = |mark: &str| format!("{mark} {origin}\n{mark} {again}\n");
     let (rust, toml) = (marked("//"), marked("#"));
 
     let mut files = Files::new();
@@ -46,7 +47,7 @@ pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
     }
     add("rustfmt.toml", &toml, RUSTFMT);
     add("spec.coe", &rust, &format!("\n{spec}"));
-    let generated = format!("{{\n  \"generated\": {:?},\n", opening(spec).join(" "));
+    let generated = format!("{{\n  \"generated\": {:?},\n", [origin.as_str(), again].join(" "));
     add("ir.json", &generated, input.ir.trim_start_matches('{').trim_start_matches('\n'));
     add("budget.json", &generated, input.budget.trim_start_matches('{').trim_start_matches('\n'));
     add("src/model.rs", &rust, &format!("\n{}", writer.file(link)));
@@ -54,11 +55,11 @@ pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
     let template = |text: &str| text.replace("CRATE", &name);
     add("examples/generate.rs", &rust, &format!("\n{}", template(include_str!("../templates/generate.rs"))));
     add("tests/budget.rs", &rust, &format!("\n{}", template(include_str!("../templates/budget.rs"))));
-    let html = format!("<!-- {}\n     {} -->\n\n", opening(spec)[0], opening(spec)[1]);
+    let html = format!("<!-- {origin}\n     {again} -->\n\n");
     add("README.md", &html, &readme(input, &plan, &name));
     add("model.svg", &html, input.picture);
     if link.is_none() {
-        let plain = format!("{}\n", opening(spec).join("\n"));
+        let plain = format!("{origin}\n{again}\n");
         add("LICENSE-MIT", &plain, &format!("\n{MIT}"));
         add("LICENSE-APACHE", &plain, &format!("\n{APACHE}"));
         for file in CARRIED.iter().filter(|file| plan.blocks.need(file.models)) {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use coec_ir::{Coe, Dense, Mha, Mla, Model, Param, Sink, Site, Verified, walk};
+use coec_ir::{Coe, Dense, Mha, Mla, Model, Param, Sink, Site, Verified, counted, walk};
 
 use crate::{carried::Blocks, literal, literal::Literal, names};
 
@@ -139,13 +139,13 @@ impl Sink for Emit {
             field: "attention",
             about: {
                 let Mha { heads, kv_heads, head_dim, .. } = block;
-                let heads = plural(*heads, "head");
+                let heads = counted(*heads, "head");
                 if block.heads == *kv_heads {
                     format!("Multi-head attention: {heads} of width {head_dim}.")
                 } else {
                     format!(
                         "Grouped-query attention: {heads} of width {head_dim} read {}.",
-                        plural(*kv_heads, "key-value head")
+                        counted(*kv_heads, "key-value head")
                     )
                 }
             },
@@ -165,7 +165,7 @@ impl Sink for Emit {
             field: "attention",
             about: format!(
                 "Latent attention: {} of width {} + {}, values of width {}, from a latent of width {}.",
-                plural(block.heads, "head"),
+                counted(block.heads, "head"),
                 block.nope,
                 block.rope_dim,
                 block.value,
@@ -245,8 +245,8 @@ impl Emit {
 fn experts(block: &Coe) -> String {
     let Coe { iter, k, experts, shared, hidden, .. } = block;
     let pool = match shared {
-        0 => format!("{} of width {hidden}", plural(*experts, "expert")),
-        shared => format!("{} of width {hidden} and {shared} shared", plural(*experts, "expert")),
+        0 => format!("{} of width {hidden}", counted(*experts, "expert")),
+        shared => format!("{} of width {hidden} and {shared} shared", counted(*experts, "expert")),
     };
     let selected = match k.first() {
         Some(first) if k.iter().all(|k| k == first) => first.to_string(),
@@ -256,11 +256,6 @@ fn experts(block: &Coe) -> String {
         1 => format!("A mixture of experts: {pool}; a token selects {selected}."),
         _ => format!("A chain of experts: {pool}; a token selects {selected} in each of {iter} iterations."),
     }
-}
-
-/// `1 head`, `8 heads`.
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 /// Tensors with their shapes; those that differ in a number alone are listed once.

@@ -2,7 +2,7 @@
 
 use coec_ir::{
     Attention, Balance, Carry, ChainNorm, Coe, Dense, Ffn, Gate, Groups, Mha, Mla, Model, Output, QkNorm,
-    Rope, SharedAt, SharedGate, grouped,
+    Rope, SharedAt, SharedGate, counted, grouped,
 };
 
 use crate::plan::{Kind, Share};
@@ -62,16 +62,11 @@ pub(crate) fn shares(share: Share, total: Share) -> String {
     format!("params {}, FLOPs {}", percent(share.params, total.params), percent(share.flops, total.flops))
 }
 
-/// `1 expert`, `2 experts`.
-pub(crate) fn count(number: usize, one: &str) -> String {
-    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
-}
-
 /// What the model is, in one line.
 pub(crate) fn model(model: &Model, total: Share) -> String {
     format!(
         "{}, width {}, context {} · {} parameters, {}FLOP a token forward",
-        count(model.layers.len(), "layer"),
+        counted(model.layers.len(), "layer"),
         grouped(model.dim),
         grouped(model.context),
         short(total.params),
@@ -130,8 +125,8 @@ pub(crate) fn attention(attention: &Attention) -> Words {
 }
 
 fn mha(b: &Mha) -> Words {
-    let heads = format!("{} of {}", count(b.heads, "head"), b.head_dim);
-    let grouped = (b.kv_heads != b.heads).then(|| count(b.kv_heads, "key-value head"));
+    let heads = format!("{} of {}", counted(b.heads, "head"), b.head_dim);
+    let grouped = (b.kv_heads != b.heads).then(|| counted(b.kv_heads, "key-value head"));
     let norm = match b.qk_norm {
         QkNorm::None => None,
         QkNorm::Head => Some("queries and keys normed by head".to_string()),
@@ -145,7 +140,7 @@ fn mha(b: &Mha) -> Words {
 fn mla(b: &Mla) -> Words {
     let queries = b.q_rank.map(|rank| format!("query latent {}", grouped(rank)));
     let details = [
-        format!("{} of {} + {} rotary", count(b.heads, "head"), b.nope, b.rope_dim),
+        format!("{} of {} + {} rotary", counted(b.heads, "head"), b.nope, b.rope_dim),
         format!("values {}", b.value),
         format!("latent {}", grouped(b.kv_rank)),
     ];
@@ -231,8 +226,8 @@ pub(crate) fn router(b: &Coe) -> Words {
 /// The pool of routed experts.
 pub(crate) fn experts(b: &Coe, dim: usize) -> Words {
     let pool = match b.iter {
-        1 => count(b.experts, "expert"),
-        _ => format!("Pool of {}", count(b.experts, "expert")),
+        1 => counted(b.experts, "expert"),
+        _ => format!("Pool of {}", counted(b.experts, "expert")),
     };
     Words::new(pool, [widths(dim, b.hidden), b.act.word().to_string()])
 }
@@ -264,7 +259,7 @@ pub(crate) fn shared(b: &Coe) -> Option<Words> {
         SharedGate::None => None,
         SharedGate::Sigmoid => Some("weighed by a sigmoid".to_string()),
     };
-    let title = count(b.shared, "shared expert");
+    let title = counted(b.shared, "shared expert");
     (b.shared > 0).then(|| Words::new(title, when.into_iter().chain(gate)))
 }
 

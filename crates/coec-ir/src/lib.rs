@@ -92,7 +92,7 @@ pub use figure::{Figure, Unit};
 pub use flops::Flops;
 pub use model::{Layer, Model, Rms, Stack, Tokens};
 pub use params::{Init, Param};
-pub use quantity::{ParseQuantityError, Quantity, grouped};
+pub use quantity::{ParseQuantityError, Quantity, counted, grouped};
 pub use site::Site;
 pub use tensors::Tensors;
 pub use train::{AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train};

@@ -189,6 +189,11 @@ pub fn grouped(number: impl ToString) -> String {
     out
 }
 
+/// A number of things in words: `1 expert`, `2 experts`.
+pub fn counted(number: usize, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -90,6 +90,14 @@ impl AtomicFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => return Err(exists()),
         }
+        Self::beside(path)
+    }
+
+    /// Begins a folder that is to take the place of `path`. What is there, other than an empty
+    /// folder, must be moved away before the commit, which does not replace it. Folders above it
+    /// are made.
+    pub fn beside(path: &Path) -> io::Result<Self> {
+        let exists = || io::Error::from(io::ErrorKind::AlreadyExists);
         let name = path.file_name().ok_or_else(exists)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent)?;

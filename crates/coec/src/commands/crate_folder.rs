@@ -6,10 +6,10 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use coec_emit::{Files, LISTING, Listing};
-use coec_train::atomic;
+use coec_train::atomic::{self, AtomicFolder};
 
 use crate::failure::Failure;
 
@@ -68,30 +68,24 @@ fn edits(dir: &Path, edited: &[String]) -> Failure {
 }
 
 fn replace(dir: &Path, files: &Files, earlier: Option<&Listing>) -> io::Result<()> {
-    let name = dir.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned());
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent)?;
-    let id = std::process::id();
-    let scratch = Scratch(parent.join(format!(".{name}.{id}.new")));
-    fs::create_dir(&scratch.0)?;
+    let folder = AtomicFolder::beside(dir)?;
     for (file, text) in files {
-        let path = scratch.0.join(file);
+        let path = folder.scratch().join(file);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         atomic::write(&path, text.as_bytes())?;
     }
-    if !dir.exists() {
-        return fs::rename(&scratch.0, dir);
-    }
-    let old = parent.join(format!(".{name}.{id}.old"));
+    // Without an earlier output there is nothing, or an empty folder, which gives way.
+    let Some(listing) = earlier else { return folder.commit() };
+    let old = folder.scratch().with_extension(format!("{}.old", std::process::id()));
     fs::rename(dir, &old)?;
-    if let Err(error) = fs::rename(&scratch.0, dir) {
-        fs::rename(&old, dir)?;
+    if let Err(error) = folder.commit() {
+        if !dir.exists() {
+            fs::rename(&old, dir)?;
+        }
         return Err(error);
     }
-    if let Some(listing) = earlier {
-        move_additions(&old, dir, Path::new(""), listing)
-            .map_err(|error| io::Error::other(format!("{error}; what it held is in {}", old.display())))?;
-    }
+    move_additions(&old, dir, Path::new(""), listing)
+        .map_err(|error| io::Error::other(format!("{error}; what it held is in {}", old.display())))?;
     fs::remove_dir_all(&old)
 }
 
@@ -109,14 +103,4 @@ fn move_additions(old: &Path, new: &Path, below: &Path, listing: &Listing) -> io
         }
     }
     Ok(())
-}
-
-/// A folder that is gone when this is dropped, if it still has its name.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // There is nobody left to tell; a scratch folder is never read.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -1,23 +1,18 @@
 //! `src/model.rs`: the model, top to bottom.
 
+mod any_layer;
+mod run;
+mod spec;
+
 use coec_ir::Model;
 
+use self::run::{Run, repeated};
 use crate::{
     Link,
     literal::camel,
     plan::{Block, Plan},
-    print::{Value, WIDTH, import, lines},
+    print::{Value, WIDTH, import},
 };
-
-/// A field of the model that holds the layers of one kind.
-struct Run {
-    field: String,
-    layer: String,
-    ffn: usize,
-    /// The first of them.
-    first: usize,
-    count: usize,
-}
 
 /// Numbers of layers that a comment lists.
 const MOST_LISTED: usize = 8;
@@ -207,63 +202,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The enum of all kinds, and the order they stand in.
-    fn any_layer(&self) -> String {
-        let names: Vec<_> = self.plan.kinds.iter().map(|kind| camel(&kind.name)).collect();
-        let variants: String = (0..names.len())
-            .map(|kind| {
-                format!(
-                    "    /// {}\n    {}({}),\n",
-                    self.about_layer(kind),
-                    names[kind],
-                    layer_name(self.plan, kind)
-                )
-            })
-            .collect();
-        let kinds: String = (0..names.len())
-            .map(|kind| format!("    /// See [`{}`].\n    {},\n", layer_name(self.plan, kind), names[kind]))
-            .collect();
-        let order: Vec<String> =
-            self.plan.order.iter().map(|&kind| format!("Kind::{}", names[kind])).collect();
-        let items = format!("[{}];\n", order.join(", "));
-        let start = "pub const ORDER: [Kind; LAYERS] =";
-        let order = if start.len() + items.len() <= WIDTH {
-            format!("{start} {items}")
-        } else if 4 + items.len() <= WIDTH + 1 {
-            format!("{start}\n    {items}")
-        } else {
-            format!("{start} [\n{}];\n", lines(&order, 4))
-        };
-        let arms: String = self
-            .plan
-            .kinds
-            .iter()
-            .zip(&names)
-            .map(|(kind, name)| {
-                let value = layer_literal(&self.plan.attention[kind.attention], &self.plan.ffn[kind.ffn], "");
-                arm(&format!("Self::{name}"), &value)
-            })
-            .collect();
-        format!(
-            "/// A layer of any kind.\n\
-             // One a layer: nothing is gained by a box.\n\
-             #[allow(clippy::large_enum_variant)]\n\
-             #[derive(Module, Debug)]\n\
-             pub enum AnyLayer {{\n{variants}}}\n\
-             \n\
-             /// The kinds of layer.\n\
-             #[derive(Debug, Clone, Copy, PartialEq, Eq)]\n\
-             pub enum Kind {{\n{kinds}}}\n\
-             \n\
-             /// The kind of each layer.\n\
-             {order}\n\
-             impl Kind {{\n    \
-                 /// What the spec says of such a layer.\n    \
-                 pub fn spec(self) -> Layer {{\n        \
-                     match self {{\n{arms}        }}\n    }}\n}}\n\n"
-        )
-    }
-
     fn model_impl(&self) -> String {
         let head = if self.plan.has_head { "Some(Site::HEAD)" } else { "None" };
         let (fields, making): (Vec<&str>, String) = match &self.runs {
@@ -426,115 +364,6 @@ impl {} {{
         )
     }
 
-    fn any_layer_impl(&self) -> String {
-        let names: Vec<_> = self.plan.kinds.iter().map(|kind| camel(&kind.name)).collect();
-        let arms = |of: &dyn Fn(usize, &str) -> [String; 2]| -> String {
-            let arms = names.iter().enumerate().map(|(kind, name)| of(kind, name));
-            arms.map(|[pattern, value]| arm(&pattern, &Value::Plain(value))).collect()
-        };
-        let new = arms(&|kind, name| {
-            let layer = layer_name(self.plan, kind);
-            [format!("Kind::{name}"), format!("Self::{name}({layer}::new(make, layer))")]
-        });
-        let forward = arms(&|_, name| [format!("Self::{name}(layer)"), "layer.forward(h, pass)".into()]);
-        let biases = if self.has_bias {
-            let updates = arms(&|kind, name| {
-                let ffn = &self.plan.ffn[self.plan.kinds[kind].ffn];
-                match ffn.has_bias {
-                    true => {
-                        [format!("Self::{name}(layer)"), format!("layer.{}.update_biases(loads)", ffn.field)]
-                    }
-                    false => [format!("Self::{name}(_)"), "{}".into()],
-                }
-            });
-            format!(
-                "
-    fn update_biases(&mut self, loads: &[Load]) {{
-        match self {{
-{updates}        }}
-    }}
-"
-            )
-        } else {
-            String::new()
-        };
-        format!(
-            "
-impl AnyLayer {{
-    fn new(make: &mut Maker, kind: Kind, layer: usize) -> Self {{
-        match kind {{
-{new}        }}
-    }}
-
-    fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {{
-        match self {{
-{forward}        }}
-    }}
-{biases}}}
-"
-        )
-    }
-
-    /// `spec()` of lib.rs: the whole model as a literal of the IR.
-    pub fn spec(&self) -> String {
-        let Model { name, doc, context, embedding, .. } = self.model;
-        let layers = match &self.runs {
-            Some(runs) => {
-                let kinds: Vec<Value> = self
-                    .plan
-                    .kinds
-                    .iter()
-                    .map(|kind| {
-                        layer_literal(
-                            &self.plan.attention[kind.attention],
-                            &self.plan.ffn[kind.ffn],
-                            "model::",
-                        )
-                    })
-                    .collect();
-                match (runs.as_slice(), kinds.as_slice()) {
-                    ([_], [kind]) => {
-                        Value::Call("Stack::repeat".into(), vec![kind.clone(), Value::plain("model::LAYERS")])
-                    }
-                    _ => {
-                        let run =
-                            |(run, kind): (&Run, Value)| Value::Tuple(vec![kind, Value::plain(run.count)]);
-                        let runs = runs.iter().zip(kinds).map(run).collect();
-                        Value::Call("Stack::from_runs".into(), vec![Value::Array(runs)])
-                    }
-                }
-            }
-            None => Value::plain("Stack::from_layers(&model::ORDER.map(model::Kind::spec))"),
-        };
-        let value = Value::Struct(
-            "Model".into(),
-            vec![
-                ("name", Value::string(name)),
-                ("doc", Value::string(doc)),
-                ("vocab", Value::plain("model::VOCAB")),
-                ("context", Value::plain(context)),
-                ("dim", Value::plain("model::DIM")),
-                ("norm", Value::plain("model::NORM")),
-                ("embedding", Value::plain(format!("Tokens {{ tied: {} }}", embedding.tied))),
-                ("layers", layers),
-            ],
-        );
-        format!(
-            "/// The spec, every value explicit.\npub fn spec() -> Model {{\n    {}\n}}\n",
-            value.print(4, 0, 0)
-        )
-    }
-
-    /// Names of the IR that [`spec`](Self::spec) is written with.
-    pub fn spec_imports(&self) -> Vec<&'static str> {
-        let mut names = vec!["Model", "Stack", "Tokens"];
-        if self.runs.is_some() {
-            names.extend(["Attention", "Ffn", "Layer"]);
-        }
-        names
-    }
-
-    /// The public names of the file's types.
     pub fn types(&self) -> Vec<String> {
         let mut names = vec!["LanguageModel".to_string()];
         names.extend((0..self.plan.kinds.len()).map(|kind| layer_name(self.plan, kind)));
@@ -543,69 +372,6 @@ impl AnyLayer {{
         }
         names
     }
-}
-
-impl Run {
-    /// Whether the field is a list; one layer among other kinds is a field by itself.
-    fn is_list(&self) -> bool {
-        self.count > 1 || self.field == "layers"
-    }
-
-    fn declared(&self) -> String {
-        let Self { field, layer, first, count, .. } = self;
-        match self.is_list() {
-            true => {
-                let last = first + count - 1;
-                let which = match (field.as_str(), count) {
-                    (_, 1) => "One layer.".to_string(),
-                    ("layers", count) => format!("{count} layers, all alike."),
-                    _ => format!("Layers {first} to {last}."),
-                };
-                format!("    /// {which}\n    pub {field}: Vec<{layer}>,\n")
-            }
-            false => format!("    /// Layer {first}.\n    pub {field}: {layer},\n"),
-        }
-    }
-
-    fn making(&self, layers: usize) -> String {
-        let Self { field, layer, first, count, .. } = self;
-        if !self.is_list() {
-            return format!("let {field} = {layer}::new(&mut make, {first});");
-        }
-        let last = first + count;
-        let last = if last == layers { "LAYERS".to_string() } else { last.to_string() };
-        let value = format!("({first}..{last}).map(|l| {layer}::new(&mut make, l)).collect();");
-        let line = format!("let {field} = {value}");
-        if line.len() + 8 <= WIDTH { line } else { format!("let {field} =\n            {value}") }
-    }
-
-    fn passing(&self, dim: usize) -> String {
-        match self.is_list() {
-            true => repeated(&self.field, dim),
-            false => format!("        h = self.{}.forward(h, &mut pass); // [B, T, {dim}]\n", self.field),
-        }
-    }
-}
-
-/// The loop over a list of layers.
-fn repeated(field: &str, dim: usize) -> String {
-    format!(
-        "        for layer in &self.{field} {{\n            \
-         h = layer.forward(h, &mut pass); // [B, T, {dim}]\n        }}\n"
-    )
-}
-
-/// An arm of a match in a method. One that is too long for a line is a block.
-fn arm(pattern: &str, value: &Value) -> String {
-    let line = value.line();
-    let short = match line.as_str() {
-        "{}" => format!("            {pattern} => {{}}\n"),
-        _ => format!("            {pattern} => {line},\n"),
-    };
-    if short.len() <= WIDTH + 1 {
-        return short;
-    }
-    format!("            {pattern} => {{\n                {}\n            }}\n", value.print(16, 0, 0))
 }
 
 /// The name of a layer's struct.

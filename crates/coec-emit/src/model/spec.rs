@@ -1,0 +1,67 @@
+//! `spec()` of lib.rs: the model as a literal of the IR.
+
+use coec_ir::Model;
+
+use super::{Run, Writer, layer_literal};
+use crate::print::Value;
+
+impl Writer<'_> {
+    /// The function, the whole model in it.
+    pub fn spec(&self) -> String {
+        let Model { name, doc, context, embedding, .. } = self.model;
+        let layers = match &self.runs {
+            Some(runs) => {
+                let kinds: Vec<Value> = self
+                    .plan
+                    .kinds
+                    .iter()
+                    .map(|kind| {
+                        layer_literal(
+                            &self.plan.attention[kind.attention],
+                            &self.plan.ffn[kind.ffn],
+                            "model::",
+                        )
+                    })
+                    .collect();
+                match (runs.as_slice(), kinds.as_slice()) {
+                    ([_], [kind]) => {
+                        Value::Call("Stack::repeat".into(), vec![kind.clone(), Value::plain("model::LAYERS")])
+                    }
+                    _ => {
+                        let run =
+                            |(run, kind): (&Run, Value)| Value::Tuple(vec![kind, Value::plain(run.count)]);
+                        let runs = runs.iter().zip(kinds).map(run).collect();
+                        Value::Call("Stack::from_runs".into(), vec![Value::Array(runs)])
+                    }
+                }
+            }
+            None => Value::plain("Stack::from_layers(&model::ORDER.map(model::Kind::spec))"),
+        };
+        let value = Value::Struct(
+            "Model".into(),
+            vec![
+                ("name", Value::string(name)),
+                ("doc", Value::string(doc)),
+                ("vocab", Value::plain("model::VOCAB")),
+                ("context", Value::plain(context)),
+                ("dim", Value::plain("model::DIM")),
+                ("norm", Value::plain("model::NORM")),
+                ("embedding", Value::plain(format!("Tokens {{ tied: {} }}", embedding.tied))),
+                ("layers", layers),
+            ],
+        );
+        format!(
+            "/// The spec, every value explicit.\npub fn spec() -> Model {{\n    {}\n}}\n",
+            value.print(4, 0, 0)
+        )
+    }
+
+    /// Names of the IR that [`spec`](Self::spec) is written with.
+    pub fn spec_imports(&self) -> Vec<&'static str> {
+        let mut names = vec!["Model", "Stack", "Tokens"];
+        if self.runs.is_some() {
+            names.extend(["Attention", "Ffn", "Layer"]);
+        }
+        names
+    }
+}
