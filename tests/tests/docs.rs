@@ -126,6 +126,7 @@ fn the_reference_names_every_word() {
         schema::OPTIMIZERS,
         schema::SCHEDULES,
         schema::EVALS,
+        schema::SAVES,
     ];
     for block in blocks.into_iter().flatten() {
         assert!(page.contains(&format!("`{}", block.word)), "the block `{}`", block.word);

@@ -3,7 +3,6 @@
 mod common;
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use coec_ir::{Balance, Train, verify};
@@ -11,8 +10,8 @@ use coec_lang::load;
 use coec_tests::reduced::reduced;
 use coec_train::{
     report::Verdict,
-    run::{self, Bases, Event, Job, MemoryMeter, Start},
-    run_dir::{RunDir, RunFile},
+    run::{self, Bases, Control, Event, Job, MemoryMeter, Start},
+    run_dir::{Place, RunDir, RunFile},
     weights::Weights,
 };
 use common::{Repository, files, lines};
@@ -46,18 +45,18 @@ fn a_twin_of_each_family_trains() {
         let model = verify(reduced(&spec.model)).unwrap_or_else(|v| panic!("{path}: {v:?}"));
         let train = train(&quickstart(), model.context);
         let folder = tempfile::tempdir().unwrap();
-        let dir = RunDir::create_next(folder.path(), "run").unwrap();
         let job = Job {
             model: &model,
             train: &train,
             bases: Bases { data: Path::new(""), tokenizer: Path::new("") },
             device: Device::flex(),
             backend: "cpu",
+            threads: 1,
             gemm_size: 64,
             judge: &|_| Vec::new(),
             spec: "",
-            dir: &dir,
-            start: Start::Fresh,
+            version: "",
+            start: Start::Fresh(Place::At(folder.path().join("run"))),
             memory: &Unmeasured,
         };
         let mut losses = Vec::new();
@@ -66,15 +65,15 @@ fn a_twin_of_each_family_trains() {
                 losses.push(metrics.loss);
             }
         };
-        let summary = run::run(&job, &mut tell, &AtomicBool::new(false))
-            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let outcome = run::run(&job, &mut tell, &Control::default());
+        let outcome = outcome.unwrap_or_else(|error| panic!("{path}: {error}"));
         let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
         let (first, last) = (mean(&losses[..3]), mean(&losses[STEPS - 3..]));
         assert!(last < first - 0.3, "{path}: the loss went from {first} to {last}");
-        for row in summary.card.rows.iter().filter(|row| row.figure.starts_with("flops")) {
+        for row in outcome.summary.card.rows.iter().filter(|row| row.figure.starts_with("flops")) {
             assert_ne!(row.verdict, Verdict::Fails, "{path}: {}", row.figure);
         }
-        biases_move(&model, &dir, &path);
+        biases_move(&model, &outcome.dir, &path);
     }
 }
 

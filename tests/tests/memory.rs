@@ -1,14 +1,13 @@
 //! The closed form of training memory against what a run really held.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use coec_lang::{Loader, load_one};
 use coec_train::{
     peak::CountingAllocator,
-    run::{self, Bases, Job, MemoryMeter, Start},
-    run_dir::RunDir,
+    run::{self, Bases, Control, Job, MemoryMeter, Start},
+    run_dir::Place,
 };
 
 #[global_allocator]
@@ -43,21 +42,21 @@ fn memory(sets: &[&str]) -> (f64, f64) {
     let spec = load_one(spec, &sets, &Disk).unwrap();
     let train = spec.train.clone().unwrap();
     let folder = tempfile::TempDir::new().unwrap();
-    let dir = RunDir::create_next(folder.path(), "run").unwrap();
     let job = Job {
         model: &spec.model,
         train: &train,
         bases: Bases { data: Path::new(""), tokenizer: Path::new("") },
         device: Device::flex(),
         backend: "cpu",
+        threads: 1,
         gemm_size: 64,
         judge: &|_| Vec::new(),
         spec: "",
-        dir: &dir,
-        start: Start::Fresh,
+        version: "",
+        start: Start::Fresh(Place::At(folder.path().join("run"))),
         memory: &Meter(Default::default()),
     };
-    let summary = run::run(&job, &mut |_| {}, &AtomicBool::new(false)).unwrap();
+    let summary = run::run(&job, &mut |_| {}, &Control::default()).unwrap().summary;
     let row = summary.card.rows.into_iter().find(|row| row.figure == "memory.train").unwrap();
     (row.closed_form.unwrap().to_f64(), row.measured.unwrap().to_f64())
 }

@@ -9,12 +9,12 @@
 use std::ops::AddAssign;
 
 use num_bigint::BigUint;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Attention, Conditions, Ffn, Figure, Flops, Layer, Model, Precision, Verified};
 
 /// What a figure is computed for, every condition explicit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// Tokens per sequence T.
     pub context: usize,

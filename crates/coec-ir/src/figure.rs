@@ -1,5 +1,6 @@
 //! The names of everything that is counted.
 
+use serde::de::{Deserialize, Deserializer, Error};
 use serde::{Serialize, Serializer};
 
 /// A figure of the budget language.
@@ -175,6 +176,13 @@ impl Unit {
             Self::TokensPerSecond => "tokens/s",
             Self::Share => "share of peak",
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Figure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| D::Error::custom(format!("there is no figure `{name}`")))
     }
 }
 

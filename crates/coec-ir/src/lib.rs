@@ -95,7 +95,7 @@ pub use params::{Init, Param};
 pub use quantity::{ParseQuantityError, Quantity, counted, grouped};
 pub use site::Site;
 pub use tensors::Tensors;
-pub use train::{AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train};
+pub use train::{AdamW, Amount, Data, Eval, Precision, Save, Schedule, ScheduleShape, Tokenizer, Train};
 pub use verify::{
     Bounds, Field, Place, Verified, Violation, ViolationKind, bounds, verify, verify_attention, verify_ffn,
     verify_train,

@@ -27,6 +27,10 @@ pub struct Train {
     pub seed: u64,
     /// How often and how long to evaluate.
     pub eval: Eval,
+    /// How often the run is committed to the disk.
+    pub save: Save,
+    /// Commits that stay, the newest ones; the best by validation loss stays besides.
+    pub keep: usize,
 }
 
 /// Where the text comes from.
@@ -181,6 +185,16 @@ impl Precision {
             Self::Bf16 => 2,
         }
     }
+}
+
+/// How often the state of a run is committed to the disk. It is also committed at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Save {
+    /// After so many minutes, or fifty times what the last commit took if that is longer.
+    Minutes(f64),
+    /// After every so many steps.
+    Every(usize),
 }
 
 /// Evaluation on held-out text.

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use crate::{
     Amount, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Mha, Mla, Model, Residual,
-    Rope, ScheduleShape, SharedGate, Tokenizer, Train,
+    Rope, Save, ScheduleShape, SharedGate, Tokenizer, Train,
 };
 
 /// A value that [`verify`] accepted. Nothing else makes one.
@@ -406,6 +406,10 @@ pub mod bounds {
     pub const LR: Bounds = b(0.0, 1e3);
     /// `betas`.
     pub const BETA: Bounds = b(0.0, 0.999_999_999);
+    /// `save=minutes(...)`: from half a second to two years.
+    pub const MINUTES: Bounds = b(0.01, 1e6);
+    /// `keep`.
+    pub const KEEP: Bounds = b(1.0, 1e6);
     /// Shares.
     pub const SHARE: Bounds = b(0.0, 1.0);
 }
@@ -470,6 +474,11 @@ pub fn verify_train(train: &Train, vocab: Option<usize>, context: Option<usize>)
     }
     check.int("eval.every", train.eval.every, bounds::STEPS);
     check.int("eval.batches", train.eval.batches, bounds::STEPS);
+    match train.save {
+        Save::Minutes(minutes) => check.real("save.minutes", minutes, bounds::MINUTES),
+        Save::Every(steps) => check.int("save.steps", steps, bounds::STEPS),
+    };
+    check.int("keep", train.keep, bounds::KEEP);
     if let Some(model) = context.filter(|&model| inside && train.context > model) {
         check.push("context", ViolationKind::TrainContextExceedsModel { train: train.context, model });
     }

@@ -272,6 +272,8 @@ pub static TRAIN: Block = block(
         field("precision", Kind::Word(words::<Precision>), Default::Word("f32")),
         field("seed", Count, Default::Count(42)),
         field("eval", Kind::Block(EVALS), Default::Word("every")),
+        field("save", Kind::Block(SAVES), Default::Word("minutes")),
+        field("keep", Count, Default::Count(2)),
     ],
 );
 
@@ -324,6 +326,12 @@ pub static EVALS: &[Block] = &[positional(
     &[field("every", Count, Default::Count(100)), field("batches", Count, Default::Count(4))],
 )];
 
+/// `save`. Its `every` is another block than that of `eval`.
+pub static SAVES: &[Block] = &[
+    positional("minutes", 1, &[field("minutes", Real, Default::Real(10.0))]),
+    positional("every", 1, &[field("steps", Count, Required)]),
+];
+
 /// The backends that a measured rule may be for, as `--backend` names them.
 pub static BACKENDS: &[&str] = &["cpu", "ndarray", "cuda"];
 
@@ -339,12 +347,14 @@ impl Block {
 
 static ALL: &[&[Block]] = &[
     NORMS, EMBEDDINGS, ATTENTIONS, ROPES, FFNS, ROUTERS, BALANCES, DATA, TOKENIZERS, OPTIMIZERS, SCHEDULES,
-    EVALS,
+    EVALS, SAVES,
 ];
 
-/// The block of a word. No two blocks share one.
-pub fn named(word: &str) -> Option<&'static Block> {
-    ALL.iter().copied().flatten().find(|block| block.word == word)
+/// The place of a field in the blocks of a word, where one has it. Blocks that share a word share
+/// no name of a field.
+pub fn position(word: &str, field: &str) -> Option<usize> {
+    let mut blocks = ALL.iter().copied().flatten().filter(|block| block.word == word);
+    blocks.find_map(|block| block.position(field))
 }
 
 /// Whether a word has a meaning somewhere, so that no `let` may take it.
@@ -368,12 +378,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_blocks_are_unique() {
-        let mut words: Vec<_> = ALL.iter().copied().flatten().map(|block| block.word).collect();
-        let all = words.len();
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), all);
+    fn a_word_and_a_field_name_one_block() {
+        let blocks = ALL.iter().copied().flatten();
+        let fields = blocks.flat_map(|block| block.fields.iter().map(|field| (block.word, field.name)));
+        let mut fields: Vec<_> = fields.collect();
+        let all = fields.len();
+        fields.sort_unstable();
+        fields.dedup();
+        assert_eq!(fields.len(), all);
+    }
+
+    #[test]
+    fn a_field_has_one_block_of_a_word() {
+        for field in ALL.iter().copied().flatten().chain([&TRAIN, &MODEL]).flat_map(|block| block.fields) {
+            let (Kind::Block(blocks) | Kind::Blocks(blocks)) = field.kind else { continue };
+            let mut words: Vec<_> = blocks.iter().map(|block| block.word).collect();
+            words.sort_unstable();
+            words.dedup();
+            assert_eq!(words.len(), blocks.len(), "{}", field.name);
+        }
     }
 
     #[test]

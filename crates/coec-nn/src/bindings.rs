@@ -1,12 +1,13 @@
 //! Parameters by name: what a checkpoint holds, in and out of a model.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param as Slot, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData, s};
 use coec_ir::Param;
 
 /// A module parameter and the named tensors its elements are, one after another.
@@ -64,9 +65,24 @@ impl Bindings {
 
     /// Every named tensor of `module` with its values, trained or state, in walk order.
     pub fn tensors(&self, module: &impl Module) -> Vec<(Param, Vec<f32>)> {
-        let mut values = Values::default();
-        module.visit(&mut values);
-        self.iter().flat_map(|binding| split(binding, &values.0[&binding.id])).collect()
+        let mut tensors = Vec::new();
+        let Ok(()) = self.each_tensor(module, |param, values| {
+            tensors.push((param.clone(), values.to_vec()));
+            Ok::<_, Infallible>(())
+        });
+        tensors
+    }
+
+    /// Hands over every named tensor of `module`, trained or state, in walk order: its values are
+    /// copied from the device one tensor at a time.
+    pub fn each_tensor<E>(
+        &self,
+        module: &impl Module,
+        mut take: impl FnMut(&Param, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut flat = Flat::default();
+        module.visit(&mut flat);
+        self.iter().try_for_each(|binding| binding.each_part(&flat.0[&binding.id], &mut take))
     }
 
     /// Every trained tensor with its gradient, zero where none flowed, in walk order.
@@ -78,7 +94,7 @@ impl Bindings {
                 _ => grads.get::<3>(binding.id).map(Tensor::into_data),
             };
             data.map_or_else(
-                || vec![0.0; binding.parts.iter().map(|part| part.elements() as usize).sum()],
+                || vec![0.0; binding.elements()],
                 |data| data.iter::<f32>().collect(),
             )
         };
@@ -87,30 +103,20 @@ impl Bindings {
     }
 
     /// `module` with every tensor replaced by what `source` gives for its name, trained or state.
+    ///
+    /// One parameter is replaced after the other, so that no second model is ever in memory.
     pub fn load<M: Module>(
         &self,
         module: M,
         mut source: impl FnMut(&Param) -> Result<Vec<f32>, String>,
     ) -> Result<M, LoadError> {
-        let mut values = HashMap::new();
-        for binding in self.iter() {
-            let mut flat = Vec::new();
-            for part in &binding.parts {
-                let given =
-                    source(part).map_err(|reason| LoadError::Source { name: part.name.clone(), reason })?;
-                let expected = part.elements() as usize;
-                if given.len() != expected {
-                    return Err(LoadError::Elements {
-                        name: part.name.clone(),
-                        found: given.len(),
-                        expected,
-                    });
-                }
-                flat.extend(given);
-            }
-            values.insert(binding.id, flat);
+        let bindings = self.iter().map(|binding| (binding.id, binding)).collect();
+        let mut assign = Assign { bindings, source: &mut source, failed: None };
+        let module = module.map(&mut assign);
+        match assign.failed {
+            Some(error) => Err(error),
+            None => Ok(module),
         }
-        Ok(module.map(&mut Assign(values)))
     }
 
     /// Trained parameters of `module` itself, as built.
@@ -136,12 +142,40 @@ fn split(binding: &Binding, flat: &[f32]) -> Vec<(Param, Vec<f32>)> {
         .collect()
 }
 
-#[derive(Default)]
-struct Values(HashMap<ParamId, Vec<f32>>);
+impl Binding {
+    /// Elements of all its tensors.
+    pub fn elements(&self) -> usize {
+        self.parts.iter().map(|part| part.elements() as usize).sum()
+    }
 
-impl ModuleVisitor for Values {
+    /// Hands over the named tensors that stand one after another in `flat` `[elements]`, each
+    /// copied from the device for itself.
+    pub fn each_part<E>(
+        &self,
+        flat: &Tensor<1>,
+        take: &mut impl FnMut(&Param, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut start = 0;
+        for part in &self.parts {
+            let end = start + part.elements() as usize;
+            let data = flat.clone().slice(s![start..end]).into_data().convert::<f32>();
+            take(part, data.as_slice().unwrap_or_default())?;
+            start = end;
+        }
+        Ok(())
+    }
+}
+
+/// Every parameter as one row of elements, still on its device.
+#[derive(Default)]
+struct Flat(HashMap<ParamId, Tensor<1>>);
+
+impl ModuleVisitor for Flat {
     fn visit_float<const D: usize>(&mut self, param: &Slot<Tensor<D>>) {
-        self.0.insert(param.id, param.val().into_data().iter::<f32>().collect());
+        let tensor = param.val();
+        let tensor = if tensor.device().is_autodiff() { tensor.inner() } else { tensor };
+        let elements: usize = tensor.dims().iter().product();
+        self.0.insert(param.id, tensor.reshape([elements]));
     }
 }
 
@@ -158,11 +192,45 @@ impl ModuleVisitor for Count {
     }
 }
 
-struct Assign(HashMap<ParamId, Vec<f32>>);
+struct Assign<'a> {
+    bindings: HashMap<ParamId, &'a Binding>,
+    source: &'a mut dyn FnMut(&Param) -> Result<Vec<f32>, String>,
+    /// Why one could not be replaced; those after it stay what they are.
+    failed: Option<LoadError>,
+}
 
-impl ModuleMapper for Assign {
+impl Assign<'_> {
+    /// The elements of a parameter.
+    fn values(&mut self, binding: &Binding) -> Result<Vec<f32>, LoadError> {
+        let mut flat = Vec::with_capacity(binding.elements());
+        for part in &binding.parts {
+            let given = (self.source)(part)
+                .map_err(|reason| LoadError::Source { name: part.name.clone(), reason })?;
+            let expected = part.elements() as usize;
+            if given.len() != expected {
+                let (name, found) = (part.name.clone(), given.len());
+                return Err(LoadError::Elements { name, found, expected });
+            }
+            match binding.parts.len() {
+                1 => return Ok(given),
+                _ => flat.extend(given),
+            }
+        }
+        Ok(flat)
+    }
+}
+
+impl ModuleMapper for Assign<'_> {
     fn map_float<const D: usize>(&mut self, param: Slot<Tensor<D>>) -> Slot<Tensor<D>> {
-        let Some(values) = self.0.remove(&param.id) else { return param };
+        let binding = self.bindings.get(&param.id).copied().filter(|_| self.failed.is_none());
+        let Some(binding) = binding else { return param };
+        let values = match self.values(binding) {
+            Ok(values) => values,
+            Err(error) => {
+                self.failed = Some(error);
+                return param;
+            }
+        };
         param.map(|tensor| {
             let data = TensorData::new(values, tensor.shape()).convert_dtype(tensor.dtype());
             let trained = tensor.is_require_grad();

@@ -36,4 +36,4 @@ pub use ffn::{Chain, FeedForward, Mlp};
 pub use maker::{Maker, Source};
 pub use model::LanguageModel;
 pub use norm::RmsNorm;
-pub use pass::{Forward, Load, Pass, cross_entropy};
+pub use pass::{Forward, Load, Pass, cross_entropy, token_losses};

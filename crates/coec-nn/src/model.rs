@@ -87,6 +87,12 @@ impl LanguageModel {
         self.bindings.tensors(self)
     }
 
+    /// Hands over every named tensor, trained or state, in walk order, copied from the device one at
+    /// a time: a model need not be in memory twice to be saved.
+    pub fn each_tensor<E>(&self, take: impl FnMut(&Param, &[f32]) -> Result<(), E>) -> Result<(), E> {
+        self.bindings.each_tensor(self, take)
+    }
+
     /// Every trained tensor with its gradient, zero where none flowed, in walk order.
     pub fn gradients(&self, grads: &GradientsParams) -> Vec<(Param, Vec<f32>)> {
         self.bindings.gradients(grads)

@@ -86,9 +86,14 @@ impl Forward {
 
 /// Mean cross-entropy in nats of `logits` `[B, T, V]` against `targets` `[B, T]`, `[1]`.
 pub fn cross_entropy(logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
+    // Rows first, then their mean: a fixed order of summation.
+    token_losses(logits, targets).mean_dim(1).mean_dim(0).reshape([1])
+}
+
+/// Cross-entropy in nats of each token: `logits` `[B, T, V]` against `targets` `[B, T]`, `[B, T]`.
+pub fn token_losses(logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<2> {
     let [b, t, v] = logits.dims();
     let log_probs = activation::log_softmax(logits.reshape([b * t, v]), 1);
     let picked = log_probs.gather(1, targets.reshape([b * t, 1])); // [N, 1]
-    // Rows first, then their mean: a fixed order of summation.
-    -picked.reshape([b, t]).mean_dim(1).mean_dim(0).reshape([1])
+    -picked.reshape([b, t])
 }

@@ -1,51 +1,55 @@
-//! Files that are there whole or not at all.
+//! Files and folders that are there whole or not at all.
 //!
-//! A file is written under a scratch name beside its own, flushed to the disk,
-//! and renamed; then its folder is flushed. A reader, or a machine that loses
+//! They are written under a scratch name beside their own, flushed to the disk,
+//! and renamed; then the folder they are in is flushed. A reader, or a machine that loses
 //! power, finds the old file or the new one.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::disk::{Disk, DiskFile, Lock, System};
+
 /// A file in the making. Dropped without [`AtomicFile::commit`], it leaves nothing.
 #[derive(Debug)]
-pub struct AtomicFile {
-    file: File,
+pub struct AtomicFile<'d> {
+    disk: &'d dyn Disk,
+    file: Box<dyn DiskFile>,
     scratch: PathBuf,
     path: PathBuf,
     committed: bool,
 }
 
-impl AtomicFile {
+impl<'d> AtomicFile<'d> {
     /// Begins the file that will be `path`.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
-        for number in 0u64.. {
-            let mut scratch = OsString::from(".");
-            scratch.push(name);
-            scratch.push(format!(".{number}.tmp"));
-            let scratch = path.with_file_name(scratch);
-            match OpenOptions::new().write(true).create_new(true).open(&scratch) {
-                Ok(file) => return Ok(Self { file, scratch, path: path.to_owned(), committed: false }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+    pub fn create(path: &Path) -> io::Result<AtomicFile<'static>> {
+        AtomicFile::create_on(&System, path)
+    }
+
+    /// The same on `disk`.
+    pub fn create_on(disk: &'d dyn Disk, path: &Path) -> io::Result<Self> {
+        let mut number = 0;
+        loop {
+            let scratch = scratch(path, number)?;
+            match disk.create(&scratch) {
+                Ok(file) => return Ok(Self { disk, file, scratch, path: path.to_owned(), committed: false }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(error),
             }
         }
-        Err(io::Error::from(io::ErrorKind::AlreadyExists))
     }
 
     /// Gives the file its name.
     pub fn commit(mut self) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.scratch, &self.path)?;
+        self.file.sync()?;
+        self.disk.rename(&self.scratch, &self.path)?;
         self.committed = true;
-        sync_folder(&self.path)
+        self.disk.sync_dir(folder(&self.path))
     }
 }
 
-impl Write for AtomicFile {
+impl Write for AtomicFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -55,17 +59,17 @@ impl Write for AtomicFile {
     }
 }
 
-impl Seek for AtomicFile {
+impl Seek for AtomicFile<'_> {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         self.file.seek(position)
     }
 }
 
-impl Drop for AtomicFile {
+impl Drop for AtomicFile<'_> {
     fn drop(&mut self) {
         if !self.committed {
             // There is nobody left to tell; a scratch file is never read.
-            let _ = fs::remove_file(&self.scratch);
+            let _ = self.disk.remove_file(&self.scratch);
         }
     }
 }
@@ -76,6 +80,7 @@ impl Drop for AtomicFile {
 pub struct AtomicFolder {
     scratch: PathBuf,
     path: PathBuf,
+    lock: Option<Lock>,
     committed: bool,
 }
 
@@ -93,26 +98,13 @@ impl AtomicFolder {
         Self::beside(path)
     }
 
-    /// Begins a folder that is to take the place of `path`. What is there, other than an empty
-    /// folder, must be moved away before the commit, which does not replace it. Folders above it
-    /// are made.
+    /// Begins a folder that is to take the place of `path`, with [`AtomicFolder::replace`] if something
+    /// is there. Folders above it are made.
     pub fn beside(path: &Path) -> io::Result<Self> {
-        let exists = || io::Error::from(io::ErrorKind::AlreadyExists);
-        let name = path.file_name().ok_or_else(exists)?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(parent)?;
-        for number in 0u64.. {
-            let mut scratch = OsString::from(".");
-            scratch.push(name);
-            scratch.push(format!(".{number}.tmp"));
-            let scratch = parent.join(scratch);
-            match fs::create_dir(&scratch) {
-                Ok(()) => return Ok(Self { scratch, path: path.to_owned(), committed: false }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(exists())
+        path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
+        fs::create_dir_all(folder(path))?;
+        let (scratch, lock) = begin_folder(&System, path)?;
+        Ok(Self { scratch, path: path.to_owned(), lock: Some(lock), committed: false })
     }
 
     /// Where its files are written.
@@ -122,12 +114,53 @@ impl AtomicFolder {
 
     /// Gives the folder its name.
     pub fn commit(mut self) -> io::Result<()> {
-        sync_folder(&self.scratch.join("."))?;
+        self.close()?;
         // An empty folder of that name gives way; one with files in it does not.
         fs::rename(&self.scratch, &self.path)?;
         self.committed = true;
-        sync_folder(&self.path)
+        System.sync_dir(folder(&self.path))
     }
+}
+
+impl AtomicFolder {
+    /// Gives the folder the name of one that is there, which takes the scratch name: at no moment
+    /// is there neither, where the system can exchange two names at once (Linux and macOS can, on all
+    /// common file systems). Where the old folder is now; whoever calls removes it.
+    pub fn replace(mut self) -> io::Result<PathBuf> {
+        self.close()?;
+        exchange(&self.scratch, &self.path)?;
+        self.committed = true;
+        System.sync_dir(folder(&self.path))?;
+        Ok(self.scratch.clone())
+    }
+
+    /// Nothing is written any more.
+    fn close(&mut self) -> io::Result<()> {
+        fs::remove_file(self.scratch.join(LOCK))?;
+        self.lock = None;
+        System.sync_dir(&self.scratch)
+    }
+}
+
+/// Exchanges the names of two folders.
+fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
+            // A file system that cannot.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            exchanged => return Ok(exchanged?),
+        }
+    }
+    let aside = scratch(b, u64::from(std::process::id()))?;
+    fs::rename(b, &aside)?;
+    if let Err(error) = fs::rename(a, b) {
+        fs::rename(&aside, b)?;
+        return Err(error);
+    }
+    fs::rename(&aside, a)
 }
 
 impl Drop for AtomicFolder {
@@ -138,21 +171,70 @@ impl Drop for AtomicFolder {
     }
 }
 
+/// In a scratch folder, and in a run's: held by the process that writes there.
+pub const LOCK: &str = ".lock";
+
+/// Begins a folder beside `path`, under a scratch name and locked. Others that killed processes began
+/// beside it, whose locks nobody holds any more, are removed.
+pub(crate) fn begin_folder(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Lock)> {
+    let beside = folder(path);
+    for name in disk.names(beside).unwrap_or_default().iter().filter(|name| is_scratch(name)) {
+        let litter = beside.join(name);
+        let lock = litter.join(LOCK);
+        if lock.is_file() && matches!(disk.lock(&lock), Ok(Some(_))) {
+            // It is in nobody's way: not worth an error.
+            let _ = disk.remove_dir(&litter);
+        }
+    }
+    let mut number = 0;
+    loop {
+        let scratch = scratch(path, number)?;
+        match disk.create_dir(&scratch) {
+            Ok(()) => {
+                if let Some(lock) = disk.lock(&scratch.join(LOCK))? {
+                    return Ok((scratch, lock));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        number += 1;
+    }
+}
+
 /// Writes all of `path`, or nothing.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = AtomicFile::create(path)?;
+    write_on(&System, path, bytes)
+}
+
+/// The same on `disk`.
+pub fn write_on(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create_on(disk, path)?;
     file.write_all(bytes)?;
     file.commit()
 }
 
-/// Makes the names in the folder of `path` last.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    // Elsewhere a folder cannot be opened, and renaming is durable or cannot be made so.
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
+/// A scratch name beside `path`, one of many.
+pub(crate) fn scratch(path: &Path, number: u64) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+    let mut scratch = OsString::from(".");
+    scratch.push(name);
+    scratch.push(format!(".{number}{SCRATCH}"));
+    Ok(path.with_file_name(scratch))
+}
+
+/// How scratch names end.
+const SCRATCH: &str = ".tmp";
+
+/// Whether a name is a scratch name of ours.
+pub(crate) fn is_scratch(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.') && name.ends_with(SCRATCH)
+}
+
+/// The folder that `path` is in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -208,6 +290,42 @@ mod tests {
         assert!(AtomicFolder::create(&path).is_err());
         drop(AtomicFolder::create(&parent.path().join("c")).unwrap());
         assert_eq!(names(parent.path()), ["above"]);
+    }
+
+    #[test]
+    fn a_folder_is_replaced_without_a_moment_with_neither() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("which"), "0").unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 1..200 {
+                    let folder = AtomicFolder::beside(&path).unwrap();
+                    write(&folder.scratch().join("which"), number.to_string().as_bytes()).unwrap();
+                    fs::remove_dir_all(folder.replace().unwrap()).unwrap();
+                }
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(path.is_dir(), "a reader always finds one");
+            }
+        });
+        assert_eq!(fs::read(path.join("which")).unwrap(), b"199");
+        assert_eq!(names(parent.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_began_disappears_and_what_a_living_one_began_does_not() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::create_dir(parent.path().join(".a.0.tmp")).unwrap();
+        fs::write(parent.path().join(".a.0.tmp").join(LOCK), "").unwrap();
+        let alive = AtomicFolder::create(&parent.path().join("b")).unwrap();
+        AtomicFolder::create(&parent.path().join("a")).unwrap().commit().unwrap();
+        assert_eq!(names(parent.path()), [".b.0.tmp", "a"]);
+        assert_eq!(names(&parent.path().join("a")), Vec::<OsString>::new());
+        drop(alive);
     }
 
     #[test]

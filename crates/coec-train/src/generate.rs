@@ -6,13 +6,13 @@ use coec_ir::{Model, Verified};
 use coec_nn::LanguageModel;
 
 use crate::{
-    checkpoint::load_model,
+    commit::Damage,
     data::{Purpose, Stream},
     error::TrainError,
+    load::load_model,
     run_dir::{RunDir, RunFile},
     sample::Sampler,
     tokenizer::Tokenizer,
-    weights::Weights,
 };
 
 /// A trained model, ready to continue text.
@@ -34,14 +34,21 @@ pub struct Options {
 }
 
 impl Generator {
-    /// The model of a finished run.
-    pub fn open(run: &RunDir, model: &Verified<Model>, device: &Device) -> Result<Self, TrainError> {
-        let weights = Weights::open(&run.file(RunFile::Model))?;
-        Ok(Self {
-            model: load_model(model, &weights, device)?.valid(),
-            tokenizer: Tokenizer::load(&run.file(RunFile::Tokenizer))?,
-            context: model.context,
-        })
+    /// A model without a tape, whose tokens are those of `tokenizer` and whose cache holds `context`
+    /// of them.
+    pub fn new(model: LanguageModel, tokenizer: Tokenizer, context: usize) -> Self {
+        Self { model, tokenizer, context }
+    }
+
+    /// The model of a run, or of an import, as its newest sound commit has it, and what is damaged.
+    pub fn open(
+        run: &RunDir,
+        model: &Verified<Model>,
+        device: &Device,
+    ) -> Result<(Self, Vec<Damage>), TrainError> {
+        let tokenizer = Tokenizer::load(&run.file(RunFile::Tokenizer))?;
+        let (weights, damaged) = run.weights()?;
+        Ok((Self::new(load_model(model, &weights, device)?.valid(), tokenizer, model.context), damaged))
     }
 
     /// Continues `prompt`, handing over text as it comes, until the tokens are spent or the

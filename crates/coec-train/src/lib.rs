@@ -3,26 +3,34 @@
 //! This crate is where files and clocks live. What is drawn at random derives
 //! from (seed, step, purpose) by [`data::Stream`], so that a run can be resumed exactly.
 //!
-//! [`run`] trains; [`generate`](mod@generate) samples from a finished run; [`pass`] is one
-//! forward pass with given weights.
+//! [`run`] trains; [`generate`](mod@generate) samples from a run, [`eval`] measures one on other text;
+//! [`pass`] is one forward pass with given weights. [`commit`] says how a run's state gets to the disk,
+//! and [`disk`] is what all of it goes through.
 
 pub mod atomic;
-mod checkpoint;
+pub mod commit;
 pub mod data;
+pub mod disk;
 mod error;
+pub mod eval;
+mod experts;
+pub mod fingerprint;
 pub mod folder;
 pub mod gemm;
 pub mod generate;
-mod optimizer;
+mod load;
+pub mod optimizer;
 pub mod pass;
 pub mod peak;
 pub mod report;
 pub mod run;
 pub mod run_dir;
 pub mod sample;
-mod step;
+pub mod state;
+pub mod step;
 pub mod tokenizer;
 pub mod weights;
 
-pub use checkpoint::load_model;
 pub use error::TrainError;
+pub use experts::{ExpertCounts, ExpertLine, Selected};
+pub use load::load_model;

@@ -1,11 +1,14 @@
 //! AdamW with clipping by the global norm.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor, TensorData};
 use coec_nn::{Binding, LanguageModel};
+
+use crate::weights::{Weights, WeightsError};
 
 /// AdamW (Loshchilov and Hutter, arXiv 1711.05101), with torch's placement of eps:
 ///
@@ -25,15 +28,6 @@ pub struct AdamW {
 struct Moments {
     first: Tensor<1>,
     second: Tensor<1>,
-}
-
-/// One moment of one parameter, as checkpoints hold it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SavedMoment {
-    /// `first.N` or `second.N`, N being the place of the parameter in the model's bindings.
-    pub name: String,
-    /// Its values.
-    pub values: Vec<f32>,
 }
 
 impl AdamW {
@@ -56,42 +50,103 @@ impl AdamW {
         model.map(&mut update)
     }
 
-    /// The moments by the place of their parameter, and the steps taken.
-    pub fn save(&self, bindings: &[Binding]) -> (i32, Vec<SavedMoment>) {
-        let values = |tensor: &Tensor<1>| tensor.to_data().iter::<f32>().collect();
-        let moments = bindings.iter().enumerate().filter_map(|(i, binding)| {
-            let moments = self.moments.get(&binding.id)?;
-            Some([
-                SavedMoment { name: format!("first.{i}"), values: values(&moments.first) },
-                SavedMoment { name: format!("second.{i}"), values: values(&moments.second) },
-            ])
-        });
-        (self.steps, moments.flatten().collect())
+    /// Steps taken.
+    pub fn updates(&self) -> i32 {
+        self.steps
     }
 
-    /// Continues from saved moments.
+    /// The names and shapes of the moments, in the order of [`AdamW::each_moment`].
+    pub fn moment_names<'a>(
+        &self,
+        bindings: &'a [Binding],
+    ) -> impl Iterator<Item = (String, &'a [usize])> + use<'a, '_> {
+        let moved = bindings.iter().filter(|binding| self.moments.contains_key(&binding.id));
+        moved.flat_map(|binding| {
+            MOMENTS.iter().flat_map(|kind| {
+                binding.parts.iter().map(move |part| (moment_name(kind, part), part.shape.as_slice()))
+            })
+        })
+    }
+
+    /// Hands over the moments by name, copied from the device one tensor at a time. A parameter
+    /// that never had a gradient has none.
+    pub fn each_moment<E>(
+        &self,
+        bindings: &[Binding],
+        mut take: impl FnMut(&str, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for binding in bindings {
+            let Some(moments) = self.moments.get(&binding.id) else { continue };
+            for (kind, moment) in MOMENTS.iter().zip([&moments.first, &moments.second]) {
+                binding.each_part(moment, &mut |part: &coec_ir::Param, values: &[f32]| {
+                    take(&moment_name(kind, part), values)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The trained tensors that no gradient ever moved, in walk order: those whose moments are all zero.
+    pub fn unmoved(&self, bindings: &[Binding]) -> Vec<String> {
+        let mut unmoved = Vec::new();
+        for binding in bindings.iter().filter(|binding| binding.trained) {
+            let mut quiet: Vec<bool> = vec![true; binding.parts.len()];
+            if let Some(moments) = self.moments.get(&binding.id) {
+                for moment in [&moments.first, &moments.second] {
+                    let mut quiet = quiet.iter_mut();
+                    let Ok(()) = binding.each_part(moment, &mut |_: &coec_ir::Param, values: &[f32]| {
+                        if let Some(quiet) = quiet.next() {
+                            *quiet &= values.iter().all(|&value| value == 0.0);
+                        }
+                        Ok::<_, Infallible>(())
+                    });
+                }
+            }
+            let parts = binding.parts.iter().zip(quiet).filter(|(_, quiet)| *quiet);
+            unmoved.extend(parts.map(|(part, _)| part.name.clone()));
+        }
+        unmoved
+    }
+
+    /// Continues from the moments in a file, which must be exactly those of the model's parameters;
+    /// one that never had a gradient has none.
     pub fn restore(
         config: coec_ir::AdamW,
         model: &LanguageModel,
-        steps: i32,
-        mut moment: impl FnMut(&str) -> Option<Vec<f32>>,
-    ) -> Self {
+        updates: i32,
+        file: &Weights,
+    ) -> Result<Self, WeightsError> {
         let device = model.device().inner();
-        let tensor = |values: Vec<f32>| {
-            let count = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [count]), (&device, DType::F32))
+        let mut optimizer = Self { config, steps: updates, moments: HashMap::new() };
+        let has = |binding: &&Binding| {
+            let name = binding.parts.first().map(|part| moment_name(MOMENTS[0], part));
+            binding.trained && name.is_some_and(|name| file.contains(&name))
         };
-        let mut moments = HashMap::new();
-        for (i, binding) in model.bindings().iter().enumerate() {
-            if let (Some(first), Some(second)) =
-                (moment(&format!("first.{i}")), moment(&format!("second.{i}")))
-            {
-                let saved = Moments { first: tensor(first), second: tensor(second) };
-                moments.insert(binding.id, saved);
-            }
+        let moved: Vec<&Binding> = model.bindings().iter().filter(has).collect();
+        let parts = || moved.iter().flat_map(|binding| &binding.parts);
+        let expected = MOMENTS.map(|kind| parts().map(move |part| (moment_name(kind, part), &part.shape)));
+        file.check(&expected.into_iter().flatten().collect::<Vec<_>>())?;
+        for binding in moved {
+            let moment = |kind| {
+                let mut values = Vec::with_capacity(binding.elements());
+                for part in &binding.parts {
+                    values.extend(file.f32(&moment_name(kind, part))?);
+                }
+                let data = TensorData::new(values, [binding.elements()]);
+                Ok::<_, WeightsError>(Tensor::<1>::from_data(data, (&device, DType::F32)))
+            };
+            let moments = Moments { first: moment(MOMENTS[0])?, second: moment(MOMENTS[1])? };
+            optimizer.moments.insert(binding.id, moments);
         }
-        Self { config, steps, moments }
+        Ok(optimizer)
     }
+}
+
+/// The two moments, as files call them.
+const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
+
+fn moment_name(kind: &str, param: &coec_ir::Param) -> String {
+    format!("{kind}.{}", param.name)
 }
 
 struct Update<'a> {

@@ -8,8 +8,8 @@ use coec_ir::{Model, Verified};
 use coec_nn::cross_entropy;
 
 use crate::{
-    checkpoint::load_model,
     error::TrainError,
+    load::load_model,
     weights::{self, Values, Weights},
 };
 

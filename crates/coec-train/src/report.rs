@@ -1,14 +1,16 @@
 //! The budget report card: declared, closed form, captured, measured, verdict.
 
+use std::borrow::Cow;
+
 use coec_ir::{
     Figure, Model, Verified,
     cost::{Cost, Setting},
 };
 use coec_nn::capture::Counts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a run measured.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// FLOPs a token that were really multiplied, forward and backward.
     pub flops: f64,
@@ -36,7 +38,7 @@ impl Measured {
 }
 
 /// A figure's value: an exact integer where it is one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Number {
     /// Counted.
@@ -70,7 +72,7 @@ impl From<f64> for Number {
 }
 
 /// How a row or a rule came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It holds.
@@ -84,10 +86,10 @@ pub enum Verdict {
 }
 
 /// One figure, counted in every way there is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Its name.
-    pub figure: &'static str,
+    pub figure: Cow<'static, str>,
     /// From the IR.
     pub closed_form: Option<Number>,
     /// From the recorded operations of the real module.
@@ -99,7 +101,7 @@ pub struct Row {
 }
 
 /// One rule and how it came out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The rule as specs write it.
     pub rule: String,
@@ -117,10 +119,10 @@ pub struct Judged {
 pub type Judge<'a> = dyn Fn(Option<&Measured>) -> Vec<Judged> + 'a;
 
 /// The whole card.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReportCard {
     /// The version of this document.
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// The model's name.
     pub model: String,
     /// The backend the run was on.
@@ -133,6 +135,27 @@ pub struct ReportCard {
     pub budgets: Vec<Judged>,
     /// What was measured.
     pub measured: Option<Measured>,
+    /// What training never moved.
+    #[serde(default)]
+    pub unmoved: Unmoved,
+}
+
+/// What training never moved: since the first step, no gradient reached it (weight decay may have).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Unmoved {
+    /// Experts that no token ever selected.
+    pub experts: Vec<LayerExperts>,
+    /// Other tensors.
+    pub tensors: Vec<String>,
+}
+
+/// Experts of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerExperts {
+    /// The layer, from 0.
+    pub layer: usize,
+    /// The experts, from 0.
+    pub experts: Vec<usize>,
 }
 
 impl ReportCard {
@@ -144,16 +167,18 @@ impl ReportCard {
         counts: &Counts,
         measured: Option<Measured>,
         budgets: Vec<Judged>,
+        unmoved: Unmoved,
     ) -> Self {
         let rows = rows(&Cost::of(model, setting), counts, measured.as_ref());
         Self {
-            schema: coec_ir::SCHEMA,
+            schema: coec_ir::SCHEMA.into(),
             model: model.name.clone(),
             backend: backend.to_string(),
             setting,
             rows,
             budgets,
             measured,
+            unmoved,
         }
     }
 
@@ -171,7 +196,7 @@ fn rows(cost: &Cost, counts: &Counts, measured: Option<&Measured>) -> Vec<Row> {
         let closed_form = closed(figure).map(Number::Integer);
         let parts = captured.is_some() && closed_form != captured;
         let verdict = if parts { Verdict::Fails } else { Verdict::Holds };
-        Row { figure: figure.name(), closed_form, captured, measured, verdict }
+        Row { figure: figure.name().into(), closed_form, captured, measured, verdict }
     };
     let mut rows = vec![
         row(Figure::ParamsTotal, Some(Number::Integer(counts.params)), None),
@@ -183,7 +208,7 @@ fn rows(cost: &Cost, counts: &Counts, measured: Option<&Measured>) -> Vec<Row> {
     let executed = closed(Figure::FlopsExecuted).map(|executed| Number::Integer(3 * executed));
     let captured = Some(Number::ratio(counts.forward + counts.backward, tokens));
     rows.push(Row {
-        figure: TRAINED,
+        figure: TRAINED.into(),
         closed_form: executed,
         captured,
         measured: measured.map(|m| m.flops.into()),
@@ -202,3 +227,9 @@ fn rows(cost: &Cost, counts: &Counts, measured: Option<&Measured>) -> Vec<Row> {
 
 /// The row of what a training step multiplies: forward and backward.
 const TRAINED: &str = "flops.executed x3";
+
+/// A figure as f64; figures of a verified model are far below 2^1023.
+pub fn figure(model: &Verified<Model>, setting: Setting, figure: Figure) -> f64 {
+    let value = Cost::of(model, setting).figure(figure).unwrap_or_default();
+    value.to_string().parse().unwrap_or(f64::INFINITY)
+}

@@ -1,13 +1,13 @@
 //! One optimizer step.
 
-use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_ir::Train;
-use coec_nn::{LanguageModel, Load, cross_entropy};
+use coec_nn::{LanguageModel, Load, cross_entropy, token_losses};
 
 use crate::{
     data::Batch,
+    experts::Selected,
     optimizer::{AdamW, global_norm, scale},
 };
 
@@ -30,14 +30,30 @@ pub struct StepResult {
     /// Whether the weights moved; they do not where something is not finite.
     pub applied: bool,
     /// Selections of experts, one entry per layer, iteration and part of the batch.
-    pub loads: Vec<Load>,
+    pub selected: Vec<Selected>,
+}
+
+/// The gradients of a batch, and what was seen on the way to them.
+pub struct Gradients {
+    grads: GradientsParams,
+    loads: Vec<Load>,
+    loss: f64,
+    aux_loss: f64,
+    norm: f64,
+    selected: Vec<Selected>,
 }
 
 impl Trainer {
     /// Learns from `batch` with learning rate `lr`.
     ///
     /// Takes itself by value: the update works in place only while nobody else holds the weights.
-    pub fn step(mut self, config: &Train, batch: &Batch, lr: f64) -> (Self, StepResult) {
+    pub fn step(self, config: &Train, batch: &Batch, lr: f64) -> (Self, StepResult) {
+        let gradients = self.gradients(config, batch);
+        self.apply(config, gradients, lr)
+    }
+
+    /// The gradients of `batch`, computed in `config.accumulate` parts. Nothing is changed.
+    pub fn gradients(&self, config: &Train, batch: &Batch) -> Gradients {
         let parts = config.accumulate;
         let mut accumulator = GradientsAccumulator::new();
         let (mut losses, mut aux_losses, mut loads) = (Vec::new(), Vec::new(), Vec::new());
@@ -58,41 +74,76 @@ impl Trainer {
         }
         let grads = accumulator.grads();
         let norm = global_norm(&self.model, &grads);
-
-        // One read for all three numbers.
         let mean = |values: Vec<Tensor<1>>| {
             let count = values.len();
             (count > 0).then(|| Tensor::cat(values, 0).mean_dim(0))
         };
         let zero = || Tensor::<1>::zeros([1], &self.device.clone().inner());
-        let numbers = [mean(losses), mean(aux_losses), norm].map(|number| number.unwrap_or_else(zero));
-        let numbers: Vec<f64> = Tensor::cat(numbers.to_vec(), 0).into_data().iter::<f64>().collect();
-        let (loss, aux_loss, grad_norm) = (numbers[0], numbers[1], numbers[2]);
+        let mut seen: Vec<Tensor<1>> =
+            [mean(losses), mean(aux_losses), norm].map(|number| number.unwrap_or_else(zero)).to_vec();
+        // One read for the three numbers and all counts.
+        seen.extend(loads.iter().map(|load| without_tape(load.counts.clone())));
+        let mut seen = Tensor::cat(seen, 0).into_data().iter::<f64>().collect::<Vec<_>>().into_iter();
+        let mut number = || seen.next().unwrap_or(f64::NAN);
+        let (loss, aux_loss, norm) = (number(), number(), number());
+        let selected = loads.iter().map(|load| Selected {
+            layer: load.layer,
+            iteration: load.iteration,
+            // Exact: no part of a batch has 2^24 tokens, up to which f32 counts.
+            counts: (0..load.counts.dims()[0]).map(|_| number() as u64).collect(),
+        });
+        let selected = selected.collect();
+        Gradients { grads, loads, loss, aux_loss, norm, selected }
+    }
 
-        let applied = loss.is_finite() && aux_loss.is_finite() && grad_norm.is_finite();
+    /// Moves the weights along `gradients` with learning rate `lr`, unless something is not finite:
+    /// then nothing changes.
+    pub fn apply(mut self, config: &Train, gradients: Gradients, lr: f64) -> (Self, StepResult) {
+        let Gradients { grads, loads, loss, aux_loss, norm, selected } = gradients;
+        let applied = loss.is_finite() && aux_loss.is_finite() && norm.is_finite();
         if applied {
             let clip = config.optimizer.clip;
-            let grads = match clip > 0.0 && grad_norm > clip {
-                true => scale(&self.model, grads, clip / (grad_norm + 1e-6)),
+            let grads = match clip > 0.0 && norm > clip {
+                true => scale(&self.model, grads, clip / (norm + 1e-6)),
                 false => grads,
             };
             self.model = self.optimizer.step(self.model, grads, lr).update_biases(&loads);
         }
-        (self, StepResult { loss, aux_loss, grad_norm, applied, loads })
+        (self, StepResult { loss, aux_loss, grad_norm: norm, applied, selected })
     }
+}
 
-    /// Mean cross-entropy over `batches`, without the tape.
-    pub fn evaluate(&self, batches: impl Iterator<Item = Batch>) -> f64 {
-        let model = self.model.valid();
-        let device = self.device.clone().inner();
-        let (mut sum, mut count) = (0.0, 0);
-        for batch in batches {
-            let (tokens, targets) = tensors(&batch, &device);
-            sum += cross_entropy(model.forward(tokens).logits, targets).into_scalar::<f64>();
-            count += 1;
+/// Mean cross-entropy, nats a token, of `batches`, each in `parts` parts; `None` as soon as
+/// `go_on` says no.
+///
+/// Losses are added token by token in double precision, so that the parts are only a matter of memory.
+/// `model` has no tape.
+pub fn evaluate(
+    model: &LanguageModel,
+    batches: impl Iterator<Item = Batch>,
+    parts: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Option<f64> {
+    let device = model.device();
+    let (mut sum, mut count) = (0.0, 0u64);
+    for batch in batches {
+        for part in batch.parts(parts) {
+            if !go_on() {
+                return None;
+            }
+            let (tokens, targets) = tensors(&part, &device);
+            let losses = token_losses(model.forward(tokens).logits, targets).into_data();
+            for loss in losses.iter::<f64>() {
+                sum += loss;
+                count += 1;
+            }
         }
-        sum / f64::from(count.max(1))
     }
+    Some(sum / count.max(1) as f64)
+}
+
+fn without_tape(tensor: Tensor<1>) -> Tensor<1> {
+    if tensor.device().is_autodiff() { tensor.inner() } else { tensor }
 }
 
 /// Inputs and targets, `[B, T]` each.

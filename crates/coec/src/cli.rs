@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::backend::Backend;
+use crate::{backend::Backend, max_time::MaxTime};
 
 /// Chain-of-Experts models and their compute budgets, held to each other.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Train a model and print its budget report card
     Train(TrainArgs),
+    /// Measure a run, or an import, on other text: loss and nats a byte
+    Eval(EvalArgs),
     /// Continue text with a trained run
     Generate(GenerateArgs),
     /// One pass with given weights, for checking parity with another implementation
@@ -70,6 +72,7 @@ impl Command {
             Self::Cost(a) => a.spec.json.json,
             Self::Diff(a) => a.json.json,
             Self::Train(a) => a.json.json,
+            Self::Eval(a) => a.json.json,
             Self::Generate(a) => a.json.json,
             Self::Forward(a) => a.json.json,
             Self::Import(a) => a.json.json,
@@ -207,14 +210,22 @@ pub struct DiffArgs {
 Examples:
   coec train
   coec train my.coe --data 'texts/*.txt' --set train.steps=2000
-  coec train --resume --out runs/quickstart-1")]
+  coec train my.coe --max-time 3h55m --set 'train.save=minutes(5)'    in a job of four hours
+  coec train --resume runs/quickstart-1
+  coec train --resume runs/quickstart-1 --set train.steps=1000       a finished run, made longer
+
+A run is committed while it goes on, by default every ten minutes; killed anywhere, it goes on from
+its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish the step,
+save, and exit with 128 + signal; a second one ends at once.")]
 pub struct TrainArgs {
-    /// A path, `path#model`, or the paper's notation; the built-in quickstart when left out
+    /// A path, `path#model`, or the paper's notation; the built-in quickstart when left out. With
+    /// --resume, a run's directory
     pub spec: Option<String>,
     /// Where to run
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
     pub backend: Backend,
-    /// Text files, or JSON Lines by their ending `.jsonl`, in place of the spec's data
+    /// Text files, or JSON Lines by their ending `.jsonl`, in place of the spec's data; with --resume,
+    /// where the run's data is now
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
     /// Weights to start from, safetensors, in place of fresh ones
@@ -223,11 +234,40 @@ pub struct TrainArgs {
     /// The run's directory; runs/NAME-N when left out
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Go on with the interrupted run in --out
-    #[arg(long, requires = "out", conflicts_with_all = ["spec", "data", "sets"])]
+    /// Go on with a run: `--resume RUN`, or `--resume --out RUN`
+    #[arg(long)]
     pub resume: bool,
+    /// End within this time, saved, as SIGTERM would: seconds, `90m`, `3h55m`, `2d`, or `HH:MM:SS` with
+    /// days in front as `D-`
+    #[arg(long, value_name = "TIME", value_parser = MaxTime::parse)]
+    pub max_time: Option<MaxTime>,
     #[command(flatten)]
     pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec eval runs/quickstart-1 --data 'tests/*.txt'
+  coec eval imported --data gsm8k/test.jsonl --json
+
+All of the text is measured, nothing is held out. It is cut into sequences of the training's context,
+one behind the other, and each token but the first is predicted once, from those before it in its
+sequence. Documents have a separator between them; a file of plain text is one document.")]
+pub struct EvalArgs {
+    /// A run's directory, or an import's
+    pub run: PathBuf,
+    /// Text files, or JSON Lines by their ending `.jsonl`, put into the run's template if it has one
+    #[arg(long, value_name = "PATH")]
+    pub data: String,
+    /// Tokens a sequence; the training's when left out
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
+    pub context: Option<u64>,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
     #[command(flatten)]
     pub json: JsonArgs,
 }

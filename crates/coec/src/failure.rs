@@ -57,6 +57,17 @@ impl Failure {
         Self::Other { code: code.into(), message: message.into(), help: help.into(), input: false }
     }
 
+    /// What went wrong, in one line.
+    pub fn one_line(&self) -> String {
+        match self {
+            Self::Spec(_) | Self::Shown => "a spec is wrong".into(),
+            Self::Several(failures) => {
+                failures.iter().map(Self::one_line).collect::<Vec<_>>().join("; ")
+            }
+            Self::Other { code, message, help, .. } => format!("{message} ({code}); {help}"),
+        }
+    }
+
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Spec(_) | Self::Shown | Self::Several(_) | Self::Other { input: true, .. } => 2,

@@ -6,6 +6,7 @@ mod commands;
 mod disk;
 mod failure;
 mod manual;
+mod max_time;
 mod render;
 mod signals;
 

@@ -1,38 +1,182 @@
-//! SIGINT and SIGTERM: the first asks, the second insists.
+//! What ends a run before its time: signals, and a time limit.
+//!
+//! The first signal asks: the step in progress is finished, the state saved. If the step takes longer
+//! than there is time, the state before it is saved instead. The second signal insists.
 
 use std::io;
+use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use coec_train::run::{Control, Rescue};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGUSR1};
+use signal_hook::iterator::Signals;
 
-/// Whether a signal came, and which.
+use crate::{failure::Failure, render};
+
+/// A signal has been answered when so much time has passed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A closed terminal sends SIGHUP twice or three times: from the system, and from the shell.
+const ECHO: Duration = Duration::from_secs(2);
+
+/// Between two looks at a run.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Listens for what ends a run.
 pub struct Stop {
-    asked: Arc<AtomicBool>,
-    signal: Arc<AtomicUsize>,
+    asked: Arc<Asked>,
+}
+
+/// What was asked for, and how it is answered.
+struct Asked {
+    control: Arc<Control>,
+    /// The first signal, or 0.
+    signal: AtomicI32,
+    json: bool,
 }
 
 impl Stop {
-    /// Listens from now on.
-    pub fn listen() -> io::Result<Self> {
-        let stop = Self { asked: Arc::new(AtomicBool::new(false)), signal: Arc::new(AtomicUsize::new(0)) };
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: a signal while one is already being answered ends the process.
-            flag::register_conditional_shutdown(signal, 128 + signal, stop.asked.clone())?;
-            flag::register(signal, stop.asked.clone())?;
-            flag::register_usize(signal, stop.signal.clone(), signal as usize)?;
+    /// Listens from now on. A run that is to end `within` some time is asked to early enough, as SIGTERM
+    /// would ask it.
+    pub fn listen(control: Arc<Control>, within: Option<Duration>, json: bool) -> io::Result<Self> {
+        let asked = Arc::new(Asked { control, signal: AtomicI32::new(0), json });
+        let mut signals = Signals::new(heard())?;
+        let listener = asked.clone();
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            let mut first: Option<(i32, Instant)> = None;
+            for signal in signals.forever() {
+                match first {
+                    None => {
+                        first = Some((signal, Instant::now()));
+                        listener.ask(signal, Instant::now() + PATIENCE);
+                    }
+                    Some((first, at)) if is_echo(first, signal, at.elapsed()) => {}
+                    Some(_) => process::exit(128 + signal),
+                }
+            }
+        })?;
+        if let Some(end) = within.and_then(|within| Instant::now().checked_add(within)) {
+            let asked = asked.clone();
+            thread::Builder::new().name("time limit".into()).spawn(move || asked.ask_before(end))?;
         }
-        Ok(stop)
-    }
-
-    /// Set once a signal came.
-    pub fn flag(&self) -> &AtomicBool {
-        &self.asked
+        Ok(Self { asked })
     }
 
     /// The signal that came.
     pub fn signal(&self) -> Option<i32> {
-        self.asked.load(Relaxed).then(|| self.signal.load(Relaxed) as i32)
+        Some(self.asked.signal.load(Relaxed)).filter(|&signal| signal != 0)
+    }
+}
+
+/// Whether a signal is only the first one again.
+fn is_echo(first: i32, signal: i32, after: Duration) -> bool {
+    #[cfg(unix)]
+    return first == SIGHUP && signal == SIGHUP && after < ECHO;
+    #[cfg(not(unix))]
+    return false;
+}
+
+/// The signals to listen for. SIGHUP is not among them when it is ignored already: then `nohup`, or
+/// whoever started the run, wants it to outlive its terminal.
+fn heard() -> Vec<i32> {
+    let mut signals = vec![SIGINT, SIGTERM];
+    #[cfg(unix)]
+    {
+        signals.push(SIGUSR1);
+        if !is_ignored(SIGHUP) {
+            signals.push(SIGHUP);
+        }
+    }
+    signals
+}
+
+// The standard library does not say what a signal does.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action `sigaction` only writes the present one, to memory of its type,
+    // which is valid as zeros too, should it fail.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+impl Asked {
+    /// Asks the run to end, and sees to it that it has by `deadline`.
+    fn ask(self: &Arc<Self>, signal: i32, deadline: Instant) {
+        if self.signal.compare_exchange(0, signal, Relaxed, Relaxed).is_err() {
+            return;
+        }
+        self.control.stop();
+        let asked = self.clone();
+        let watch = thread::Builder::new().name("deadline".into()).spawn(move || asked.watch(deadline));
+        if watch.is_err() {
+            // Without a thread to wait in, the run ends when its step does.
+            self.say("there is no thread to watch the time with; the step in progress is waited for");
+        }
+    }
+
+    /// Asks early enough that the step and the commit that follow are done by `end`.
+    fn ask_before(self: &Arc<Self>, end: Instant) {
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left <= self.control.step_takes() + self.saving() {
+                return self.ask(SIGTERM, end);
+            }
+            thread::sleep(TICK.min(left));
+        }
+    }
+
+    /// What saving may take, going by the last time.
+    fn saving(&self) -> Duration {
+        2 * self.control.saving_takes() + Duration::from_secs(1)
+    }
+
+    /// Waits for the run to end the process, and ends it when that takes too long.
+    fn watch(&self, deadline: Instant) {
+        let code = 128 + self.signal.load(Relaxed);
+        let mut complaint = None;
+        loop {
+            let is_late = Instant::now() + self.saving() >= deadline;
+            match self.control.rescue(is_late) {
+                Rescue::NothingYet => {
+                    self.say("stopped before the first step: there was nothing to save");
+                    process::exit(code);
+                }
+                Rescue::NothingMore if is_late => process::exit(code),
+                Rescue::NothingMore | Rescue::Busy => {}
+                Rescue::Saved { step, path } => {
+                    self.say(&format!(
+                        "the step in progress took too long and was dropped; step {step} is saved; go on with: \
+                         coec train --resume {}",
+                        path.display()
+                    ));
+                    process::exit(code);
+                }
+                Rescue::Failed(error) => complaint = Some(Failure::from(error).one_line()),
+            }
+            if let Some(complaint) = &complaint
+                && Instant::now() >= deadline
+            {
+                self.say(&format!("the state could not be saved, the last commit stands: {complaint}"));
+                process::exit(code);
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// The last words of a process, for people or for programs.
+    fn say(&self, text: &str) {
+        match self.json {
+            true => render::failure(&Failure::environment("coec::train::interrupted", text, "--resume goes on"), true),
+            false => render::line(text),
+        }
     }
 }

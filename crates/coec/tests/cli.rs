@@ -3,7 +3,6 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
 
 use common::{Shell, TINY};
 use serde_json::Value;
@@ -312,38 +311,6 @@ fn a_new_spec_is_ready_to_use() {
     shell.ok(&["check", "mine.coe"]);
     shell.fails(&["new", "mine"], 2, "coec::new::exists");
     shell.fails(&["new", "../mine"], 2, "coec::new::name");
-}
-
-/// Ctrl-C finishes the step, saves, and the run goes on to where it would have ended.
-#[cfg(unix)]
-#[test]
-fn an_interrupted_run_is_saved_and_resumed() {
-    use std::io::{BufRead, BufReader};
-    use std::process::Stdio;
-
-    let shell = Shell::new();
-    shell.write("tiny.coe", TINY);
-    let sets = ["--set", "train.steps=400", "--set", "train.eval=every(400, batches=1)"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_coec"))
-        .args([&["train", "tiny.coe", "--out", "cut"][..], &sets].concat())
-        .current_dir(shell.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("step    20/")), "the run began");
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let rest: Vec<String> = lines.map(Result::unwrap).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("coec train --resume --out cut")), "{rest:?}");
-
-    let resumed = shell.json(&["train", "--resume", "--out", "cut", "--json"]);
-    assert_eq!(resumed["summary"]["steps"], 400);
-    shell.ok(&[&["train", "tiny.coe", "--out", "whole", "--json"][..], &sets].concat());
-    let model = |run: &str| fs::read(shell.path().join(run).join("model.safetensors")).unwrap();
-    assert!(model("cut") == model("whole"), "the resumed run is the uninterrupted one, bit for bit");
-    shell.fails(&["train", "--resume", "--out", "cut"], 2, "coec::train::resume");
 }
 
 /// A batch in two parts, their gradients added up, is the batch.

@@ -1,7 +1,7 @@
 //! Training as values of the language.
 
 use super::value::{Block, Value};
-use crate::{Amount, Data, ScheduleShape, Tokenizer, Train};
+use crate::{Amount, Data, Save, ScheduleShape, Tokenizer, Train};
 
 /// The fields of a training block, in the order of the language reference.
 pub fn train_fields(train: &Train) -> Vec<(&'static str, Value)> {
@@ -27,6 +27,8 @@ pub fn train_fields(train: &Train) -> Vec<(&'static str, Value)> {
         ("precision", Value::plain(train.precision.word())),
         ("seed", Value::plain(train.seed)),
         ("eval", eval.into()),
+        ("save", save(train.save).into()),
+        ("keep", Value::plain(train.keep)),
     ]
 }
 
@@ -55,6 +57,13 @@ fn schedule(train: &Train) -> Block {
         ScheduleShape::Linear => Block::new("linear").with("warmup", warmup),
         ScheduleShape::Cosine => Block::new("cosine").with("warmup", warmup),
         ScheduleShape::Wsd { decay } => Block::new("wsd").with("warmup", warmup).with("decay", amount(decay)),
+    }
+}
+
+fn save(save: Save) -> Block {
+    match save {
+        Save::Minutes(minutes) => Block::new("minutes").bare("minutes", Value::real(minutes)),
+        Save::Every(steps) => Block::new("every").bare("steps", Value::plain(steps)),
     }
 }
 

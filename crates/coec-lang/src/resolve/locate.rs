@@ -36,7 +36,7 @@ pub(crate) fn argument<'v>(word: &'v Word, name: &str) -> Option<&'v Value> {
     let args = word.args.as_deref()?;
     let keyed = args.iter().find(|arg| arg.key.as_ref().is_some_and(|key| key.text == name));
     let arg = keyed.or_else(|| {
-        let position = schema::named(&word.name.text)?.position(name)?;
+        let position = schema::position(&word.name.text, name)?;
         args.iter().filter(|arg| arg.key.is_none()).nth(position)
     })?;
     Some(&arg.value)

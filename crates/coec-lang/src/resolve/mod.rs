@@ -288,6 +288,7 @@ fn example(word: &str) -> &'static str {
         "text" => "text(\"data/*.txt\")",
         "jsonl" => "jsonl(\"data/*.jsonl\", template=\"{question}\\n{answer}\")",
         "bpe" => "bpe(vocab=4096)",
+        "every" => "every(100)",
         "file" => "file(\"tokenizer.json\")",
         _ => "",
     }
@@ -318,7 +319,7 @@ mod tests {
     #[test]
     fn every_block_that_needs_fields_has_an_example() {
         let blocks = [schema::ATTENTIONS, schema::ROPES, schema::FFNS, schema::BALANCES, schema::DATA];
-        for block in blocks.into_iter().flatten().chain(schema::TOKENIZERS) {
+        for block in blocks.into_iter().flatten().chain(schema::TOKENIZERS).chain(schema::SAVES) {
             let needs = block.fields.iter().any(|field| field.default == Default::Required);
             assert_eq!(needs, !example(block.word).is_empty(), "{}", block.word);
         }

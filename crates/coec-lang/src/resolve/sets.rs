@@ -6,7 +6,7 @@ use super::train::TrainDraft;
 use super::{Cx, home_of_field};
 use crate::ast::{Arg, Name, Setting, Value, ValueKind, Word};
 use crate::error::ResolveError;
-use crate::schema::{self, Block, Default, MODEL, TRAIN};
+use crate::schema::{Block, Default, Kind, MODEL, TRAIN};
 use crate::suggest;
 
 impl Cx<'_> {
@@ -69,7 +69,12 @@ impl Cx<'_> {
         };
         let described = value.describe();
         let ValueKind::Word(word) = &mut value.kind else { return self.not_a_block(name, &described) };
-        let Some(block) = schema::named(&word.name.text) else { return self.not_a_block(name, &described) };
+        let (Kind::Block(blocks) | Kind::Blocks(blocks)) = block.fields[position].kind else {
+            return self.not_a_block(name, &described);
+        };
+        let Some(block) = blocks.iter().find(|block| block.word == word.name.text) else {
+            return self.not_a_block(name, &described);
+        };
         let Some(position) = block.position(&inner.text) else {
             self.unknown_field(block, &inner.text, inner.span, None);
             return None;

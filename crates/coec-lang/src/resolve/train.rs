@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use coec_ir::{
-    AdamW, Amount, Data, Eval, Precision, Schedule, ScheduleShape, Tokenizer, Train, verify_train,
+    AdamW, Amount, Data, Eval, Precision, Save, Schedule, ScheduleShape, Tokenizer, Train, verify_train,
 };
 
 use super::gaps::Gaps;
@@ -130,6 +130,8 @@ impl<'a> Cx<'a> {
             precision: gaps.or("precision", self.word(&call, "precision"), Precision::F32),
             seed: gaps.or("seed", self.count(&call, "seed"), 0) as u64,
             eval: gaps.or("eval", self.eval(&call), Eval { every: 1, batches: 1 }),
+            save: gaps.or("save", self.save(&call), Save::Every(1)),
+            keep: gaps.or("keep", self.count(&call, "keep"), 1),
         };
         let violations = verify_train(&train, vocab, context);
         (self.accept(&call, TRAIN.word, violations, &gaps) && !draft.is_broken()).then_some(train)
@@ -207,5 +209,12 @@ impl<'a> Cx<'a> {
         let every = self.count(&call, "every");
         let batches = self.count(&call, "batches");
         Some(Eval { every: every?, batches: batches? })
+    }
+    fn save(&mut self, outer: &Call) -> Option<Save> {
+        let call = self.block(outer, "save")?;
+        match call.block.word {
+            "every" => self.count(&call, "steps").map(Save::Every),
+            _ => self.real(&call, "minutes").map(Save::Minutes),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The selection biases: balance without a loss.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use coec_ir::{Balance, Gate};
 
 use super::chain::Chain;
@@ -19,19 +19,29 @@ impl Chain {
         let Some(rate) = rate else { return };
         let (layer, gate) = (self.layer, self.config.gate);
         for (r, router) in self.routers.iter_mut().enumerate() {
-            let counts = loads
+            let loads = loads
                 .iter()
-                .filter(|load| load.layer == layer && (gate != Gate::Independent || load.iteration == r))
-                .map(|load| load.counts.clone())
-                .reduce(|sum, counts| sum + counts);
-            let Some(counts) = counts else { continue };
+                .filter(|load| load.layer == layer && (gate != Gate::Independent || load.iteration == r));
+            let Some(directions) = directions(loads) else { continue };
             router.bias = router.bias.take().map(|bias| {
                 bias.map(|bias| {
-                    let counts = Tensor::from_data(counts.into_data(), (&bias.device(), bias.dtype()));
-                    let mean = counts.clone().mean_dim(0);
-                    (bias + (mean - counts).sign() * rate).detach().set_require_grad(false)
+                    let directions = TensorData::from(directions.as_slice()).convert_dtype(bias.dtype());
+                    let directions = Tensor::<1>::from_data(directions, (&bias.device(), bias.dtype()));
+                    (bias + directions * rate).detach().set_require_grad(false)
                 })
             });
         }
     }
+}
+
+/// `sign(mean count - count_e)` over the summed `loads`; `None` without one. Counts are whole
+/// numbers, so that nothing is rounded however many they are.
+fn directions<'a>(loads: impl Iterator<Item = &'a Load>) -> Option<Vec<f32>> {
+    let counts = loads.map(|load| load.counts.to_data().iter::<f64>().map(|count| count as i64).collect());
+    let sums = counts.reduce(|mut sums: Vec<i64>, counts| {
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        sums
+    })?;
+    let (total, experts) = (sums.iter().sum::<i64>(), sums.len() as i64);
+    Some(sums.into_iter().map(|count| (total - experts * count).signum() as f32).collect())
 }

@@ -41,6 +41,18 @@ pub(crate) fn resolve(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, DataEr
     }
 }
 
+/// `pattern` as it names the same files from anywhere: absolute, and where it is a pattern, the folder it
+/// starts from is none.
+pub fn absolute(pattern: &str, base: &Path) -> String {
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned();
+    let literal = base.join(pattern);
+    if literal.exists() || Path::new(pattern).is_absolute() {
+        return absolute(literal);
+    }
+    let base = absolute(if base.as_os_str().is_empty() { PathBuf::from(".") } else { base.to_owned() });
+    format!("{}/{pattern}", glob::Pattern::escape(base.trim_end_matches('/')))
+}
+
 /// The bytes of a file, without a byte order mark.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
@@ -105,6 +117,16 @@ mod tests {
         let folder = folder(&["x[ab]/a.txt", "xa/b.txt"]);
         let found = resolve("*.txt", &folder.path().join("x[ab]")).unwrap();
         assert_eq!(found, [folder.path().join("x[ab]/a.txt")]);
+    }
+
+    #[test]
+    fn an_absolute_pattern_names_the_same_files_from_anywhere() {
+        let folder = folder(&["x[ab]/a[1].txt", "x[ab]/b.txt", "xa/c.txt"]);
+        let base = folder.path().join("x[ab]");
+        for pattern in ["*.txt", "a[1].txt", "b.txt"] {
+            let found = resolve(&absolute(pattern, &base), Path::new("/")).unwrap();
+            assert_eq!(found, resolve(pattern, &base).unwrap(), "{pattern}");
+        }
     }
 
     #[test]

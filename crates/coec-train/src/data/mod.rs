@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod jsonl;
 mod packed;
+mod sequences;
 mod split;
 mod stream;
 mod template;
@@ -20,7 +21,9 @@ use std::path::Path;
 
 pub use arithmetic::{Problem, problem, problems};
 pub use error::{DataError, Part};
+pub use files::absolute;
 pub use packed::{Batch, Tokens, TrainBatches, ValidationBatches};
+pub use sequences::Sequences;
 pub use split::is_held_out;
 pub use stream::{Purpose, Stream};
 
@@ -46,6 +49,19 @@ pub fn load(data: &coec_ir::Data, base: &Path) -> Result<Corpus, DataError> {
         coec_ir::Data::Text { glob } => text::load(glob, base),
         coec_ir::Data::Jsonl { glob, template } => jsonl::load(glob, template, base),
     }
+}
+
+/// All documents of a spec's data, nothing held out; a file of plain text is one.
+pub fn documents(data: &coec_ir::Data, base: &Path) -> Result<Vec<String>, DataError> {
+    let documents = match data {
+        coec_ir::Data::Text { glob } => text::files(glob, base)?,
+        _ => {
+            let Corpus { mut train, validation } = load(data, base)?;
+            train.extend(validation);
+            train
+        }
+    };
+    Ok(documents)
 }
 
 #[cfg(test)]

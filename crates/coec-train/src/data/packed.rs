@@ -95,13 +95,13 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn with_capacity(sequences: usize, context: usize) -> Self {
+    pub(super) fn with_capacity(sequences: usize, context: usize) -> Self {
         let tokens = Vec::with_capacity(sequences * context);
         Self { inputs: tokens.clone(), targets: tokens, sequences: 0, context }
     }
 
     /// Adds a window of `context + 1` tokens as a row.
-    fn push(&mut self, window: impl Iterator<Item = u32>) {
+    pub(super) fn push(&mut self, window: impl Iterator<Item = u32>) {
         let start = self.inputs.len();
         let mut window = window.map(|id| id as i32);
         let first = window.next();

@@ -27,6 +27,18 @@ pub fn load(pattern: &str, base: &Path) -> Result<Corpus, DataError> {
     }
 }
 
+/// Each file whole.
+pub fn files(pattern: &str, base: &Path) -> Result<Vec<String>, DataError> {
+    let mut documents = Vec::new();
+    for path in files::resolve(pattern, base)? {
+        documents.push(files::utf8(&files::read(&path)?, &path, 1)?.to_owned());
+    }
+    match documents.iter().all(String::is_empty) {
+        true => Err(DataError::Empty { pattern: pattern.to_owned() }),
+        false => Ok(documents),
+    }
+}
+
 /// The first nine tenths of `text`, and the last.
 fn split(text: &str) -> (&str, &str) {
     text.split_at(text.floor_char_boundary(text.len() - text.len() / 10))

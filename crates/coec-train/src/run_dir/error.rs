@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::RunFile;
+use crate::commit::Damage;
 
 /// A run directory that cannot be made, read or written.
 #[derive(Debug, Error)]
@@ -36,6 +37,56 @@ pub enum RunError {
         path: PathBuf,
         /// What it lacks.
         missing: Vec<RunFile>,
+    },
+    /// A directory that another process is working in.
+    #[error(
+        "another process{} is working in {}: it holds {}",
+        process.as_ref().map_or(String::new(), |process| format!(", number {process},")),
+        path.display(),
+        lock.display()
+    )]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// The lock.
+        lock: PathBuf,
+        /// The number of the process, if it could be read.
+        process: Option<String>,
+    },
+    /// Commits, and none that could be used.
+    #[error("no commit in {} can be used: {}", path.display(), reasons(damaged))]
+    Damaged {
+        /// Their folder.
+        path: PathBuf,
+        /// What is wrong with each.
+        damaged: Vec<Damage>,
+    },
+    /// A run of an earlier version of coec.
+    #[error("{} was written by an earlier version of coec, which kept nothing to go on from", path.display())]
+    Earlier {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// What a run is of is not what it was.
+    #[error("{} is not the run it was: {}", path.display(), changes.join("; "))]
+    Changed {
+        /// Its path.
+        path: PathBuf,
+        /// What changed, from what to what.
+        changes: Vec<String>,
+    },
+    /// A disk without room for the commits to come.
+    #[error(
+        "{} has {free} bytes free, and three commits of this model take {needed}",
+        path.display()
+    )]
+    NoRoom {
+        /// A folder on the disk.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are needed.
+        needed: u64,
     },
     /// The system refuses to create a directory.
     #[error("cannot create {}", path.display())]
@@ -77,6 +128,11 @@ fn list(files: &[RunFile]) -> String {
     files.iter().map(|file| file.name()).collect::<Vec<_>>().join(", ")
 }
 
+fn reasons(damaged: &[Damage]) -> String {
+    let reason = |damage: &Damage| format!("{}: {}", damage.file.display(), damage.reason);
+    damaged.iter().map(reason).collect::<Vec<_>>().join("; ")
+}
+
 impl RunError {
     /// Its stable code.
     pub fn code(&self) -> &'static str {
@@ -85,6 +141,11 @@ impl RunError {
             Self::NotADirectory { .. } => "coec::run::not_a_directory",
             Self::NoRun { .. } => "coec::run::no_run",
             Self::Incomplete { .. } => "coec::run::incomplete",
+            Self::Locked { .. } => "coec::run::locked",
+            Self::Damaged { .. } => "coec::run::damaged",
+            Self::Earlier { .. } => "coec::run::earlier",
+            Self::Changed { .. } => "coec::run::changed",
+            Self::NoRoom { .. } => "coec::run::no_room",
             Self::Uncreatable { .. } => "coec::run::uncreatable",
             Self::Unreadable { .. } => "coec::run::unreadable",
             Self::Unwritable { .. } => "coec::run::unwritable",
@@ -100,8 +161,29 @@ impl RunError {
             }
             Self::NotADirectory { .. } => "name a directory".into(),
             Self::NoRun { .. } => "runs stand in runs/NAME-N; `coec train` says where it writes".into(),
-            Self::Incomplete { .. } => {
-                "the run may still be going on, or have been cut off before it saved".into()
+            Self::Incomplete { path, missing } if missing.as_slice() == [RunFile::Model] => format!(
+                "nothing is committed yet; if nothing is running, start it with: coec train --resume {}",
+                path.display()
+            ),
+            Self::Incomplete { .. } => "name the directory of a run, or of an import".into(),
+            Self::Locked { .. } => "wait for it to end, or end it; a run has one process at a time".into(),
+            Self::Damaged { .. } => {
+                "copy the run from a backup, or start anew; nothing was changed or removed".into()
+            }
+            Self::Earlier { path } => format!(
+                "it generates and exports; to train on from its weights: coec train {0}/spec.coe --weights \
+                 {0}/model.safetensors",
+                path.display()
+            ),
+            Self::Changed { .. } => {
+                "undo the change, or start a new run; a run may only change its length and what it keeps: \
+                 --set train.steps=N, and --data tells where its data is now"
+                    .into()
+            }
+            Self::NoRoom { .. } => {
+                "make room, or name a directory on another disk with --out; a commit is the weights and two \
+                 moments, 12 bytes a parameter"
+                    .into()
             }
             Self::Uncreatable { source, .. }
             | Self::Unreadable { source, .. }

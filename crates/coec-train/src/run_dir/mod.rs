@@ -1,20 +1,34 @@
 //! The directory of a run: its name, its files, and how they are written.
+//!
+//! `spec.coe` and `tokenizer.json` are there from the start, the logs grow, and everything else a
+//! run is stands in [`commits`](crate::commit). `model.safetensors` is the newest commit's.
 
 mod error;
-mod lines;
+mod log;
 mod metrics;
+mod place;
 #[cfg(test)]
 mod tests;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::RunError;
-pub use lines::Lines;
+pub use log::Log;
 pub use metrics::Metrics;
+pub use place::Place;
 
-use crate::atomic;
+use crate::{
+    atomic,
+    commit::{Commit, Commits, Contents, Damage, Found, MODEL},
+    disk::{self, Disk, Lock},
+    error::TrainError,
+    experts::ExpertLine,
+    state::{LogState, State},
+    weights::Weights,
+};
 
 /// A file of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,10 +43,8 @@ pub enum RunFile {
     Experts,
     /// Counts and verdicts.
     Budget,
-    /// The weights.
+    /// The weights of the newest commit.
     Model,
-    /// The optimizer's moments, to go on with.
-    Optimizer,
 }
 
 impl RunFile {
@@ -44,75 +56,80 @@ impl RunFile {
             Self::Metrics => "metrics.jsonl",
             Self::Experts => "experts.jsonl",
             Self::Budget => "budget.json",
-            Self::Model => "model.safetensors",
-            Self::Optimizer => "optimizer.safetensors",
+            Self::Model => MODEL,
         }
     }
 }
 
+/// Where the commits are.
+const COMMITS: &str = "commits";
+
 /// A run's directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RunDir {
     path: PathBuf,
+    disk: Arc<dyn Disk>,
+    /// Held by those who write.
+    lock: Option<Arc<Lock>>,
 }
 
 impl RunDir {
-    /// Makes `parent/NAME-N`, N being the first free number from 1 on.
-    ///
-    /// Two runs that start at once get two numbers.
-    pub fn create_next(parent: &Path, name: &str) -> Result<Self, RunError> {
-        let uncreatable = |path: &Path, source| RunError::Uncreatable { path: path.to_owned(), source };
-        fs::create_dir_all(parent).map_err(|source| uncreatable(parent, source))?;
-        let name = plain(name);
-        let mut number = 1u64;
-        loop {
-            let path = parent.join(format!("{name}-{number}"));
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                Err(error) => return Err(uncreatable(&path, error)),
-            }
-        }
-    }
-
-    /// Makes the directory `path`, or takes it if it is empty.
-    pub fn create_at(path: &Path) -> Result<Self, RunError> {
-        let path = path.to_owned();
-        match fs::metadata(&path) {
-            Ok(about) if !about.is_dir() => return Err(RunError::NotADirectory { path }),
-            Ok(_) => {
-                let entries = fs::read_dir(&path);
-                match entries.map(|mut entries| entries.next().is_some()) {
-                    Ok(false) => {}
-                    Ok(true) => return Err(RunError::Exists { path }),
-                    Err(source) => return Err(RunError::Unreadable { path, source }),
-                }
-            }
-            Err(_) => {
-                if let Err(source) = fs::create_dir_all(&path) {
-                    return Err(RunError::Uncreatable { path, source });
-                }
-            }
-        }
-        Ok(Self { path })
-    }
-
-    /// Opens the directory of a finished run, which has a spec, a tokenizer and weights.
+    /// Opens a directory to read what a run, or an import, has: a spec, a tokenizer and weights.
     pub fn open(path: &Path) -> Result<Self, RunError> {
+        let run = Self::found(path)?;
+        run.needs(&[RunFile::Spec, RunFile::Tokenizer, RunFile::Model])?;
+        Ok(run)
+    }
+
+    /// Opens the directory of a run to go on with it: locked, and rid of what killed processes left.
+    ///
+    /// # Errors
+    ///
+    /// No run; one that another process is working on; one of an earlier version of coec, which
+    /// has weights and no commits.
+    pub fn resume(path: &Path) -> Result<Self, RunError> {
+        Self::resume_on(disk::system(), path)
+    }
+
+    /// The same on `disk`.
+    pub fn resume_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, RunError> {
+        let mut run = Self { disk, ..Self::found(path)? };
+        run.needs(&[RunFile::Spec, RunFile::Tokenizer])?;
+        run.lock = Some(Arc::new(take_lock(&*run.disk, path)?));
+        if run.file(RunFile::Model).is_file() && run.commits().is_empty()? {
+            return Err(RunError::Earlier { path: run.path });
+        }
+        run.sweep()?;
+        Ok(run)
+    }
+
+    fn found(path: &Path) -> Result<Self, RunError> {
         let path = path.to_owned();
         match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(RunError::NoRun { path }),
-            Err(source) => return Err(RunError::Unreadable { path, source }),
-            Ok(about) if !about.is_dir() => return Err(RunError::NotADirectory { path }),
-            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RunError::NoRun { path }),
+            Err(source) => Err(RunError::Unreadable { path, source }),
+            Ok(about) if !about.is_dir() => Err(RunError::NotADirectory { path }),
+            Ok(_) => Ok(Self { path, disk: disk::system(), lock: None }),
         }
-        let run = Self { path };
-        let needed = [RunFile::Spec, RunFile::Tokenizer, RunFile::Model];
-        let missing: Vec<_> = needed.into_iter().filter(|&file| !run.file(file).is_file()).collect();
+    }
+
+    fn needs(&self, files: &[RunFile]) -> Result<(), RunError> {
+        let missing: Vec<_> = files.iter().copied().filter(|&file| !self.file(file).is_file()).collect();
         match missing.is_empty() {
-            true => Ok(run),
-            false => Err(RunError::Incomplete { path: run.path, missing }),
+            true => Ok(()),
+            false => Err(RunError::Incomplete { path: self.path.clone(), missing }),
         }
+    }
+
+    /// Removes scratch files of processes that were killed.
+    fn sweep(&self) -> Result<(), RunError> {
+        let names = self.disk.names(&self.path);
+        let names = names.map_err(|source| RunError::Unreadable { path: self.path.clone(), source })?;
+        for name in names.iter().filter(|name| atomic::is_scratch(name)) {
+            let path = self.path.join(name);
+            self.disk.remove_file(&path).map_err(|source| RunError::Unwritable { path, source })?;
+        }
+        self.commits().sweep()
     }
 
     /// Where it is.
@@ -128,37 +145,113 @@ impl RunDir {
     /// Writes a file, whole or not at all.
     pub fn write(&self, file: RunFile, bytes: &[u8]) -> Result<(), RunError> {
         let path = self.file(file);
-        atomic::write(&path, bytes).map_err(|source| RunError::Unwritable { path, source })
+        atomic::write_on(&*self.disk, &path, bytes).map_err(|source| RunError::Unwritable { path, source })
     }
 
     /// Reads a text file.
     pub fn read(&self, file: RunFile) -> Result<String, RunError> {
         let path = self.file(file);
-        fs::read_to_string(&path).map_err(|source| RunError::Unreadable { path, source })
+        let mut text = String::new();
+        let read = self.disk.open(&path).and_then(|mut file| file.read_to_string(&mut text));
+        read.map_err(|source| RunError::Unreadable { path, source })?;
+        Ok(text)
     }
 
-    /// Opens the metrics for appending.
-    pub fn metrics(&self) -> Result<Lines<Metrics>, RunError> {
-        Lines::append(&self.file(RunFile::Metrics))
+    /// The metrics, to be appended to.
+    pub fn metrics(&self, state: LogState) -> Log<Metrics> {
+        Log::new(self.disk.clone(), self.file(RunFile::Metrics), state)
     }
 
-    /// Opens the file of expert loads for appending.
-    pub fn experts<T: serde::Serialize>(&self) -> Result<Lines<T>, RunError> {
-        Lines::append(&self.file(RunFile::Experts))
+    /// The expert loads, to be appended to.
+    pub fn experts(&self, state: LogState) -> Log<ExpertLine> {
+        Log::new(self.disk.clone(), self.file(RunFile::Experts), state)
+    }
+
+    /// Writes the lines of logs that could not be written when `state` was committed.
+    pub fn write_waiting(&self, state: &State) -> Result<(), RunError> {
+        let logs = &state.logs;
+        self.metrics(logs.metrics.clone()).write_waiting()?;
+        self.experts(logs.experts.clone()).write_waiting()
     }
 
     /// The metrics written so far.
     pub fn read_metrics(&self) -> Result<Vec<Metrics>, RunError> {
-        lines::read(&self.file(RunFile::Metrics))
+        log::read(&*self.disk, &self.file(RunFile::Metrics))
+    }
+
+    /// The commits.
+    pub fn commits(&self) -> Commits {
+        Commits::new(self.disk.clone(), self.path.join(COMMITS))
+    }
+
+    /// The newest commit to go on from, see [`Commits::newest`].
+    pub fn newest(&self) -> Result<Found<Commit>, RunError> {
+        self.commits().newest()
+    }
+
+    /// The newest weights: those of the newest sound commit, with what is damaged; of an import or
+    /// a run without commits the file in the directory.
+    pub fn weights(&self) -> Result<(Weights, Vec<Damage>), TrainError> {
+        let found = self.commits().newest_weights()?;
+        match found.newest {
+            Some(weights) => Ok((weights, found.damaged)),
+            None => Ok((Weights::open_on(&*self.disk, &self.file(RunFile::Model))?, found.damaged)),
+        }
+    }
+
+    /// Commits `contents`, the logs first, and makes `model.safetensors` the weights committed; the
+    /// bytes written.
+    pub fn commit(&self, contents: Contents<'_>) -> Result<u64, TrainError> {
+        // The lines that the state counts must last before it does.
+        for log in [RunFile::Metrics, RunFile::Experts] {
+            let path = self.file(log);
+            if path.exists() {
+                let synced = self.disk.open(&path).and_then(|mut file| file.sync());
+                synced.map_err(|source| RunError::Unwritable { path, source })?;
+            }
+        }
+        let commits = self.commits();
+        let bytes = commits.write(contents)?;
+        self.show(&commits.place(contents.state.stage()))?;
+        Ok(bytes)
+    }
+
+    /// Makes `model.safetensors` the weights of the commit in `commit`.
+    pub fn show(&self, commit: &Path) -> Result<(), RunError> {
+        let (from, path) = (commit.join(MODEL), self.file(RunFile::Model));
+        self.link(&from, &path).map_err(|source| RunError::Unwritable { path, source })
+    }
+
+    /// Gives a file a second name in place of what has it.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let scratch = atomic::scratch(to, 0)?;
+        if scratch.exists() {
+            self.disk.remove_file(&scratch)?;
+        }
+        let linked = self.disk.link(from, &scratch);
+        if linked.is_err() {
+            // Not every file system has second names.
+            let mut copy = self.disk.create(&scratch)?;
+            io::copy(&mut self.disk.open(from)?, &mut copy)?;
+            copy.sync()?;
+        }
+        self.disk.rename(&scratch, to)?;
+        self.disk.sync_dir(&self.path)?;
+        // Between two names of one file a rename does nothing.
+        if scratch.exists() { self.disk.remove_file(&scratch) } else { Ok(()) }
     }
 }
 
-/// A model's name as a file name: letters, digits, `_`, `.` and `-`; `run` if nothing is left.
-fn plain(name: &str) -> String {
-    let keep = |char: char| if char.is_ascii_alphanumeric() || "_.".contains(char) { char } else { '-' };
-    let plain: String = name.chars().map(keep).collect();
-    let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();
-    let plain = words.join("-");
-    let plain = plain.trim_start_matches(['.', '-']);
-    if plain.is_empty() { "run".to_owned() } else { plain.to_owned() }
+/// The lock of the run in `path`.
+fn take_lock(disk: &dyn Disk, path: &Path) -> Result<Lock, RunError> {
+    let lock = path.join(atomic::LOCK);
+    match disk.lock(&lock) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => {
+            let process = fs::read_to_string(&lock).ok().map(|text| text.trim().to_owned());
+            let process = process.filter(|process| !process.is_empty());
+            Err(RunError::Locked { path: path.to_owned(), lock, process })
+        }
+        Err(source) => Err(RunError::Unwritable { path: lock, source }),
+    }
 }

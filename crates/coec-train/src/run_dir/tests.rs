@@ -14,22 +14,35 @@ fn metrics(step: u64) -> Metrics {
     }
 }
 
+/// The next run of a name.
+fn next(parent: &Path, name: &str) -> RunDir {
+    let place = Place::Next { parent: parent.to_owned(), name: name.into() };
+    place.begin(disk::system(), &mut |run| Ok(run.write(RunFile::Tokenizer, b"{}")?)).unwrap()
+}
+
+/// A run in a given directory.
+fn at(path: &Path) -> Result<RunDir, TrainError> {
+    Place::At(path.to_owned()).begin(disk::system(), &mut |run| Ok(run.write(RunFile::Tokenizer, b"{}")?))
+}
+
 fn run() -> (tempfile::TempDir, RunDir) {
     let folder = tempfile::tempdir().unwrap();
-    let run = RunDir::create_next(&folder.path().join("runs"), "quickstart").unwrap();
+    let run = next(&folder.path().join("runs"), "quickstart");
     (folder, run)
 }
 
+/// Adds lines behind those there are.
 fn append(run: &RunDir, lines: &[Metrics]) {
-    let mut file = run.metrics().unwrap();
-    lines.iter().for_each(|line| file.push(line).unwrap());
+    let there = if run.file(RunFile::Metrics).exists() { run.read_metrics().unwrap().len() } else { 0 };
+    let mut log = run.metrics(LogState { lines: there as u64, waiting: Vec::new() });
+    lines.iter().for_each(|line| log.push(line).unwrap());
 }
 
 #[test]
 fn runs_are_numbered_from_one_and_parents_are_made() {
     let (folder, first) = run();
     assert_eq!(first.path(), folder.path().join("runs/quickstart-1"));
-    let second = RunDir::create_next(&folder.path().join("runs"), "quickstart").unwrap();
+    let second = next(&folder.path().join("runs"), "quickstart");
     assert_eq!(second.path(), folder.path().join("runs/quickstart-2"));
 }
 
@@ -39,14 +52,14 @@ fn the_first_free_number_is_taken() {
     fs::create_dir(folder.path().join("m-1")).unwrap();
     fs::write(folder.path().join("m-2"), "a file").unwrap();
     fs::create_dir(folder.path().join("m-4")).unwrap();
-    assert_eq!(RunDir::create_next(folder.path(), "m").unwrap().path(), folder.path().join("m-3"));
+    assert_eq!(next(folder.path(), "m").path(), folder.path().join("m-3"));
 }
 
 #[test]
 fn runs_that_start_at_once_get_their_own_directories() {
     let folder = tempfile::tempdir().unwrap();
     let paths: std::collections::HashSet<PathBuf> = std::thread::scope(|scope| {
-        let create = || RunDir::create_next(folder.path(), "m").unwrap().path().to_owned();
+        let create = || next(folder.path(), "m").path().to_owned();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -55,26 +68,27 @@ fn runs_that_start_at_once_get_their_own_directories() {
 
 #[test]
 fn names_become_file_names() {
-    assert_eq!(plain("coe2_4_64"), "coe2_4_64");
-    assert_eq!(plain("CoE-2(4/64)"), "CoE-2-4-64");
-    assert_eq!(plain("../../etc"), "etc");
-    assert_eq!(plain("日本"), "run");
+    assert_eq!(place::plain("coe2_4_64"), "coe2_4_64");
+    assert_eq!(place::plain("CoE-2(4/64)"), "CoE-2-4-64");
+    assert_eq!(place::plain("../../etc"), "etc");
+    assert_eq!(place::plain("日本"), "run");
 }
 
 #[test]
 fn an_explicit_directory_is_made_with_its_parents() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a/b/c");
-    assert_eq!(RunDir::create_at(&path).unwrap().path(), path);
-    assert!(path.is_dir());
-    RunDir::create_at(&path).unwrap();
+    assert_eq!(at(&path).unwrap().path(), path);
+    assert!(path.join("tokenizer.json").is_file());
 }
 
 #[test]
 fn an_explicit_directory_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("precious"), "x").unwrap();
-    assert_eq!(RunDir::create_at(folder.path()).unwrap_err().code(), "coec::run::exists");
+    assert_eq!(at(folder.path()).unwrap_err().code(), "coec::run::exists");
+    assert_eq!(Place::At(folder.path().to_owned()).check().unwrap_err().code(), "coec::run::exists");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the lock, and what was there");
 }
 
 #[test]
@@ -82,9 +96,9 @@ fn a_file_is_not_a_directory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     fs::write(&path, "x").unwrap();
-    assert_eq!(RunDir::create_at(&path).unwrap_err().code(), "coec::run::not_a_directory");
+    assert_eq!(Place::At(path.clone()).check().unwrap_err().code(), "coec::run::not_a_directory");
     assert_eq!(RunDir::open(&path).unwrap_err().code(), "coec::run::not_a_directory");
-    assert_eq!(RunDir::create_at(&path.join("x")).unwrap_err().code(), "coec::run::uncreatable");
+    assert_eq!(at(&path.join("x")).unwrap_err().code(), "coec::run::uncreatable");
 }
 
 #[test]
@@ -93,10 +107,10 @@ fn opening_says_which_files_are_missing() {
     run.write(RunFile::Spec, b"coe()").unwrap();
     let error = RunDir::open(run.path()).unwrap_err();
     assert_eq!(error.code(), "coec::run::incomplete");
-    assert!(error.to_string().ends_with("it has no tokenizer.json, model.safetensors"), "{error}");
-    run.write(RunFile::Tokenizer, b"{}").unwrap();
+    assert!(error.to_string().ends_with("it has no model.safetensors"), "{error}");
+    assert!(error.help().contains("--resume"), "{}", error.help());
     run.write(RunFile::Model, b"").unwrap();
-    assert_eq!(RunDir::open(run.path()).unwrap(), run);
+    assert_eq!(RunDir::open(run.path()).unwrap().path(), run.path());
 }
 
 #[test]
@@ -176,10 +190,80 @@ fn a_line_that_is_not_one_is_named() {
     assert!(error.to_string().contains("metrics.jsonl:2:"), "{error}");
 }
 
+#[test]
+fn lines_behind_a_commit_go_and_those_that_wait_come() {
+    let (_folder, run) = run();
+    append(&run, &[metrics(1), metrics(2), metrics(3)]);
+    let waiting = vec![serde_json::to_string(&metrics(20)).unwrap()];
+    let mut log = run.metrics(LogState { lines: 1, waiting });
+    log.write_waiting().unwrap();
+    assert_eq!(run.read_metrics().unwrap(), [metrics(1), metrics(20)]);
+    assert_eq!(*log.state(), LogState { lines: 2, waiting: Vec::new() });
+}
+
+#[test]
+fn a_log_that_cannot_be_written_loses_no_line() {
+    let (_folder, run) = run();
+    let path = run.file(RunFile::Metrics);
+    fs::create_dir(&path).unwrap();
+    let mut log = run.metrics(LogState::default());
+    assert_eq!(log.push(&metrics(1)).unwrap_err().code(), "coec::run::unwritable");
+    assert_eq!(log.state().waiting.len(), 1);
+    fs::remove_dir(&path).unwrap();
+    log.push(&metrics(2)).unwrap();
+    assert_eq!(run.read_metrics().unwrap(), [metrics(1), metrics(2)]);
+}
+
+#[test]
+fn a_log_that_became_shorter_than_its_commit_goes_on_where_it_ends() {
+    let (_folder, run) = run();
+    append(&run, &[metrics(1)]);
+    let mut log = run.metrics(LogState { lines: 5, waiting: Vec::new() });
+    log.push(&metrics(6)).unwrap();
+    assert_eq!(run.read_metrics().unwrap(), [metrics(1), metrics(6)]);
+}
+
+#[test]
+fn a_run_has_one_process_at_a_time() {
+    let (_folder, run) = run();
+    run.write(RunFile::Spec, b"coe()").unwrap();
+    let error = RunDir::resume(run.path()).unwrap_err();
+    assert_eq!(error.code(), "coec::run::locked");
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    let path = run.path().to_owned();
+    drop(run);
+    RunDir::resume(&path).unwrap();
+}
+
+#[test]
+fn scratch_files_of_killed_processes_disappear() {
+    let (_folder, run) = run();
+    run.write(RunFile::Spec, b"coe()").unwrap();
+    let path = run.path().to_owned();
+    fs::write(path.join(".budget.json.0.tmp"), "half").unwrap();
+    fs::create_dir_all(path.join("commits/.step-00000001.0.tmp")).unwrap();
+    fs::write(path.join("commits/.step-00000001.0.tmp/model.safetensors"), "half").unwrap();
+    drop(run);
+    RunDir::resume(&path).unwrap();
+    assert!(!path.join(".budget.json.0.tmp").exists());
+    assert_eq!(fs::read_dir(path.join("commits")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_run_of_an_earlier_version_is_not_begun_anew() {
+    let (_folder, run) = run();
+    run.write(RunFile::Spec, b"coe()").unwrap();
+    run.write(RunFile::Model, b"weights").unwrap();
+    let path = run.path().to_owned();
+    drop(run);
+    assert_eq!(RunDir::resume(&path).unwrap_err().code(), "coec::run::earlier");
+    assert_eq!(fs::read(path.join("model.safetensors")).unwrap(), b"weights");
+}
+
 proptest! {
     #[test]
     fn any_name_stays_in_its_folder(name in "\\PC{0,20}") {
-        let plain = plain(&name);
+        let plain = place::plain(&name);
         prop_assert!(!plain.is_empty() && !plain.starts_with('.'));
         prop_assert!(plain.chars().all(|char| char.is_ascii_alphanumeric() || "_.-".contains(char)));
     }

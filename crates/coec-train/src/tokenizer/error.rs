@@ -17,14 +17,6 @@ pub enum TokenizerError {
         /// Why.
         source: io::Error,
     },
-    /// The system refuses to write a file.
-    #[error("cannot write the tokenizer {}", path.display())]
-    Unwritable {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// A file beyond any tokenizer's size.
     #[error("the tokenizer {} has {bytes} bytes, and at most {limit} are read", path.display())]
     TooLarge {
@@ -84,7 +76,6 @@ impl TokenizerError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "coec::tokenizer::unreadable",
-            Self::Unwritable { .. } => "coec::tokenizer::unwritable",
             Self::TooLarge { .. } => "coec::tokenizer::too_large",
             Self::Invalid { .. } => "coec::tokenizer::invalid",
             Self::VocabTooSmall { .. } => "coec::tokenizer::vocab_too_small",
@@ -98,7 +89,7 @@ impl TokenizerError {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
-            Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => source.to_string(),
+            Self::Unreadable { source, .. } => source.to_string(),
             Self::TooLarge { .. } | Self::Invalid { .. } => {
                 "a tokenizer.json is what `tokenizer.save(...)` of Hugging Face's tokenizers writes".into()
             }

@@ -9,13 +9,13 @@ mod tests;
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use decode::Decoder;
 pub use error::TokenizerError;
 pub use hf::HfTokenizer;
 
-use crate::atomic;
+use crate::run_dir::RunFile;
 
 /// The separator of tokenizers trained here.
 pub const SEPARATOR: &str = "<|endoftext|>";
@@ -80,16 +80,15 @@ impl Tokenizer {
         }
     }
 
-    /// Writes a `tokenizer.json` that [`Tokenizer::load`] and Hugging Face's libraries read.
-    pub fn save(&self, path: &Path) -> Result<(), TokenizerError> {
-        let json = match self {
-            Self::Bytes => bytes::to_json(),
-            Self::Hf(tokenizer) => tokenizer
-                .to_json()
-                .map_err(|reason| TokenizerError::Invalid { path: path.to_owned(), reason })?,
-        };
-        atomic::write(path, json.as_bytes())
-            .map_err(|source| TokenizerError::Unwritable { path: path.to_owned(), source })
+    /// A `tokenizer.json` that [`Tokenizer::load`] and Hugging Face's libraries read.
+    pub fn to_json(&self) -> Result<String, TokenizerError> {
+        match self {
+            Self::Bytes => Ok(bytes::to_json()),
+            Self::Hf(tokenizer) => {
+                let path = PathBuf::from(RunFile::Tokenizer.name());
+                tokenizer.to_json().map_err(|reason| TokenizerError::Invalid { path, reason })
+            }
+        }
     }
 
     /// The tokens of a text.

@@ -4,13 +4,14 @@
 //! read when it is asked for, so that no more than one is ever in memory twice.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
+
+use crate::disk::{Disk, DiskFile, System};
 
 use super::WeightsError;
 use super::convert;
@@ -26,7 +27,7 @@ const PIECE: usize = 1 << 24;
 #[derive(Debug)]
 pub struct Weights {
     path: PathBuf,
-    file: Mutex<File>,
+    file: Mutex<Box<dyn DiskFile>>,
     /// Where the data begins.
     data: u64,
     names: Vec<String>,
@@ -37,14 +38,19 @@ pub struct Weights {
 impl Weights {
     /// Opens a file and checks its header.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        Self::open_on(&System, path)
+    }
+
+    /// The same on `disk`.
+    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Self, WeightsError> {
         let unreadable = |source| WeightsError::Unreadable { path: path.to_owned(), source };
         let invalid = |reason: String| WeightsError::Invalid { path: path.to_owned(), reason };
-        let mut file = File::open(path).map_err(unreadable)?;
-        let about = file.metadata().map_err(unreadable)?;
-        if !about.is_file() {
+        if path.exists() && !path.is_file() {
             return Err(invalid("it is not a file".into()));
         }
-        let found = about.len();
+        let mut file = disk.open(path).map_err(unreadable)?;
+        let found = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
+        file.rewind().map_err(unreadable)?;
         if found < 8 {
             return Err(invalid(format!("it has {found} bytes, and its length field alone takes 8")));
         }

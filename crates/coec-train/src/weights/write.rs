@@ -1,6 +1,6 @@
 //! Writing safetensors.
 //!
-//! The same tensors give the same bytes. The file appears whole or not at all.
+//! The same tensors give the same bytes. A file that has a path of its own appears whole or not at all.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Seek, SeekFrom, Write};
@@ -58,11 +58,15 @@ impl Values<'_> {
     }
 
     fn write_to(&self, file: &mut impl Write) -> std::io::Result<()> {
-        fn chunks<T: Copy, const N: usize>(
+        fn chunks<T: bytemuck::NoUninit, const N: usize>(
             values: &[T],
             bytes: impl Fn(T) -> [u8; N],
             file: &mut impl Write,
         ) -> std::io::Result<()> {
+            if cfg!(target_endian = "little") {
+                // They stand in memory as they stand in the file.
+                return file.write_all(bytemuck::cast_slice(values));
+            }
             values.chunks(1 << 14).try_for_each(|chunk| {
                 let bytes: Vec<u8> = chunk.iter().flat_map(|&value| bytes(value)).collect();
                 file.write_all(&bytes)
@@ -77,26 +81,49 @@ impl Values<'_> {
     }
 }
 
-/// A safetensors file in the making; dropped before [`Writer::finish`], it leaves nothing.
+/// A safetensors file in the making.
 ///
 /// Tensors are announced first and then written one at a time, in any order, so
-/// that a model need not be in memory twice.
+/// that a model need not be in memory twice. Those that stand one behind the other in the file and
+/// come in that order are written without a seek.
 #[derive(Debug)]
-pub struct Writer {
+pub struct Writer<F> {
     path: PathBuf,
-    file: AtomicFile,
+    file: F,
     data: u64,
+    /// Where the next byte goes.
+    at: u64,
     tensors: HashMap<String, TensorInfo>,
     unwritten: HashSet<String>,
 }
 
-impl Writer {
-    /// Begins a file of these tensors.
+impl Writer<AtomicFile<'static>> {
+    /// Begins the file `path`, which appears with [`Writer::finish`]. Dropped before, it leaves nothing.
+    pub fn create(
+        path: &Path,
+        tensors: &[Announced],
+        metadata: &[(&str, &str)],
+    ) -> Result<Self, WeightsError> {
+        let file = AtomicFile::create(path)
+            .map_err(|source| WeightsError::Unwritable { path: path.to_owned(), source })?;
+        Self::begin(path, file, tensors, metadata)
+    }
+
+    /// Gives the file its name.
+    pub fn finish(self) -> Result<(), WeightsError> {
+        let path = self.path.clone();
+        self.end()?.commit().map_err(|source| WeightsError::Unwritable { path, source })
+    }
+}
+
+impl<F: Write + Seek> Writer<F> {
+    /// Begins a file of these tensors in `file`, which is empty; `path` is what errors call it.
     ///
     /// They stand in the order given, but wider numbers before narrower ones,
     /// because readers that map the file need them aligned.
-    pub fn create(
+    pub fn begin(
         path: &Path,
+        mut file: F,
         tensors: &[Announced],
         metadata: &[(&str, &str)],
     ) -> Result<Self, WeightsError> {
@@ -104,30 +131,32 @@ impl Writer {
         let header = Header::new(path, tensors, metadata)?;
         let mut json = serde_json::to_vec(&header).map_err(|error| unwritable(error.into()))?;
         json.resize(json.len().next_multiple_of(8), b' ');
-        let mut file = AtomicFile::create(path).map_err(unwritable)?;
         file.write_all(&(json.len() as u64).to_le_bytes())
             .and_then(|()| file.write_all(&json))
             .map_err(unwritable)?;
         let tensors: HashMap<_, _> = header.tensors.into_iter().collect();
         let unwritten = tensors.keys().cloned().collect();
-        Ok(Self { path: path.to_owned(), file, data: 8 + json.len() as u64, tensors, unwritten })
+        let data = 8 + json.len() as u64;
+        Ok(Self { path: path.to_owned(), file, data, at: data, tensors, unwritten })
     }
 
     /// Writes an announced tensor.
     pub fn write(&mut self, name: &str, values: Values<'_>) -> Result<(), WeightsError> {
-        self.begin(name, values.dtype(), values.bytes())?;
+        self.go_to(name, values.dtype(), values.bytes())?;
         values.write_to(&mut self.file).map_err(|source| self.unwritable(source))
     }
 
     /// Writes an announced tensor as it stands in another file under the name `from`, a piece at a
     /// time: the tensor need not fit into memory.
     pub fn copy(&mut self, name: &str, source: &Weights, from: &str) -> Result<(), WeightsError> {
-        self.begin(name, source.dtype(from)?, source.len(from)?)?;
-        source.read(from, &mut |piece| self.file.write_all(piece).map_err(|error| self.unwritable(error)))
+        self.go_to(name, source.dtype(from)?, source.len(from)?)?;
+        let Self { path, file, .. } = self;
+        let unwritable = |source| WeightsError::Unwritable { path: path.clone(), source };
+        source.read(from, &mut |piece| file.write_all(piece).map_err(unwritable))
     }
 
     /// Goes to where a tensor stands, which is to be written with these bytes.
-    fn begin(&mut self, name: &str, dtype: Dtype, bytes: usize) -> Result<(), WeightsError> {
+    fn go_to(&mut self, name: &str, dtype: Dtype, bytes: usize) -> Result<(), WeightsError> {
         let announced =
             |reason| WeightsError::Announced { path: self.path.clone(), name: name.to_owned(), reason };
         let info = self.tensors.get(name).ok_or_else(|| announced("it was not"))?;
@@ -142,20 +171,23 @@ impl Writer {
             return Err(announced("it was written before"));
         }
         let at = self.data + start as u64;
-        self.file.seek(SeekFrom::Start(at)).map_err(|source| self.unwritable(source)).map(|_| ())
+        if self.at != at {
+            self.file.seek(SeekFrom::Start(at)).map_err(|source| self.unwritable(source))?;
+        }
+        self.at = at + bytes as u64;
+        Ok(())
     }
 
     fn unwritable(&self, source: std::io::Error) -> WeightsError {
         WeightsError::Unwritable { path: self.path.clone(), source }
     }
 
-    /// Gives the file its name.
-    pub fn finish(self) -> Result<(), WeightsError> {
-        if let Some(name) = self.unwritten.into_iter().min() {
-            return Err(WeightsError::Announced { path: self.path, name, reason: "it is missing" });
+    /// The file, all of its tensors written.
+    pub fn end(self) -> Result<F, WeightsError> {
+        match self.unwritten.into_iter().min() {
+            Some(name) => Err(WeightsError::Announced { path: self.path, name, reason: "it is missing" }),
+            None => Ok(self.file),
         }
-        let path = self.path;
-        self.file.commit().map_err(|source| WeightsError::Unwritable { path, source })
     }
 }
 

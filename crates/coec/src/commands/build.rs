@@ -47,6 +47,7 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
         &counts,
         None,
         judged(&spec, &report, "capture", None),
+        Default::default(),
     );
     let budget = BudgetDocument {
         schema: coec_ir::SCHEMA,

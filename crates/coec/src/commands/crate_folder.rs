@@ -68,6 +68,9 @@ fn edits(dir: &Path, edited: &[String]) -> Failure {
 }
 
 fn replace(dir: &Path, files: &Files, earlier: Option<&Listing>) -> io::Result<()> {
+    if let Some(listing) = earlier {
+        take_up_additions(dir, listing)?;
+    }
     let folder = AtomicFolder::beside(dir)?;
     for (file, text) in files {
         let path = folder.scratch().join(file);
@@ -76,17 +79,31 @@ fn replace(dir: &Path, files: &Files, earlier: Option<&Listing>) -> io::Result<(
     }
     // Without an earlier output there is nothing, or an empty folder, which gives way.
     let Some(listing) = earlier else { return folder.commit() };
-    let old = folder.scratch().with_extension(format!("{}.old", std::process::id()));
-    fs::rename(dir, &old)?;
-    if let Err(error) = folder.commit() {
-        if !dir.exists() {
-            fs::rename(&old, dir)?;
-        }
-        return Err(error);
-    }
+    let old = folder.replace()?;
     move_additions(&old, dir, Path::new(""), listing)
         .map_err(|error| io::Error::other(format!("{error}; what it held is in {}", old.display())))?;
     fs::remove_dir_all(&old)
+}
+
+/// Moves additions that a killed build had not moved yet: it had given the new crate its name, and
+/// the old one, its additions in it, still has a scratch name.
+fn take_up_additions(dir: &Path, listing: &Listing) -> io::Result<()> {
+    let Some(name) = dir.file_name().map(|name| format!(".{}.", name.to_string_lossy())) else {
+        return Ok(());
+    };
+    let beside = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(beside)? {
+        let entry = entry?;
+        let old = entry.path();
+        let found = entry.file_name().to_string_lossy().into_owned();
+        // One that is locked, or was, is not whole.
+        let is_old = old.join(LISTING).is_file() && !old.join(atomic::LOCK).exists();
+        if found.starts_with(&name) && found.ends_with(".tmp") && is_old {
+            move_additions(&old, dir, Path::new(""), listing)?;
+            fs::remove_dir_all(&old)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves what was not written from the folder `below` the old crate to its place in the new one.

@@ -16,13 +16,15 @@ use crate::{
     cli::GenerateArgs,
     disk::Disk,
     failure::{Done, Failure},
+    render,
 };
 
 pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
     let sampler = Sampler::new(args.temperature, args.top_p)?;
     let run = RunDir::open(&args.run)?;
     let spec = load_one(&path_of(&run.file(RunFile::Spec))?, &[], &Disk)?;
-    let generator = Generator::open(&run, &spec.model, &args.backend.device()?)?;
+    let (generator, damaged) = Generator::open(&run, &spec.model, &args.backend.device()?)?;
+    damaged.iter().for_each(render::damage);
     let options = Options { tokens: args.tokens, sampler, seed: args.seed };
     if args.json.json {
         let mut text = String::new();

@@ -7,6 +7,7 @@ mod cost;
 mod crate_folder;
 mod devices;
 mod diff;
+mod eval;
 mod explain;
 mod export;
 mod fmt;
@@ -39,6 +40,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Cost(args) => cost::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Forward(args) => forward::run(&args),
         Command::Import(args) => import::run(&args),
@@ -94,6 +96,6 @@ pub fn json_of<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) -> Vec
 pub fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => crate::render::line(&text),
-        Err(error) => eprintln!("this document cannot be written as JSON: {error}"),
+        Err(error) => crate::render::error_line(&format!("this document cannot be written as JSON: {error}")),
     }
 }

@@ -1,7 +1,7 @@
 //! The budget report card.
 
 use coec_ir::{Figure, Unit};
-use coec_train::report::{Number, ReportCard, Verdict};
+use coec_train::report::{LayerExperts, Number, ReportCard, Unmoved, Verdict};
 
 use super::{line, number, table::Table};
 
@@ -23,7 +23,7 @@ pub fn print(card: &ReportCard) {
     let header = ["figure", "closed form", "captured", "measured", "verdict"];
     let mut table = Table::new(header.map(String::from).to_vec());
     for row in &card.rows {
-        let unit = Figure::from_name(row.figure).map_or(Unit::FlopPerToken, Figure::unit);
+        let unit = Figure::from_name(&row.figure).map_or(Unit::FlopPerToken, Figure::unit);
         let cell =
             |value: Option<Number>| value.map_or(String::new(), |value| number::short(value.to_f64(), unit));
         table.push(vec![
@@ -50,6 +50,7 @@ pub fn print(card: &ReportCard) {
         row("GEMM peak", format!("{}FLOP/s", number::short(measured.gemm_peak, Unit::FlopPerToken)));
     }
     table.lines().iter().for_each(|text| line(text));
+    unmoved(&card.unmoved);
     if !card.budgets.is_empty() {
         let mut table = Table::new(["declared", "value", "verdict"].map(String::from).to_vec());
         for judged in &card.budgets {
@@ -60,6 +61,27 @@ pub fn print(card: &ReportCard) {
         table.lines().iter().for_each(|text| line(text));
     }
     line(&format!("({CONVENTION})"));
+}
+
+/// Tensors and experts that a line names.
+const NAMED: usize = 8;
+
+/// Says what training never moved.
+fn unmoved(unmoved: &Unmoved) {
+    let some = |names: Vec<String>| {
+        let more = match names.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        names.into_iter().take(NAMED).collect::<Vec<_>>().join(", ") + &more
+    };
+    for LayerExperts { layer, experts } in &unmoved.experts {
+        let names = experts.iter().map(usize::to_string).collect();
+        line(&format!("never selected, so never moved: experts {} of layer {layer}", some(names)));
+    }
+    if !unmoved.tensors.is_empty() {
+        line(&format!("never moved by a gradient: {}", some(unmoved.tensors.clone())));
+    }
 }
 
 fn word(verdict: Verdict) -> &'static str {

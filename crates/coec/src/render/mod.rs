@@ -50,13 +50,23 @@ fn others(failure: &Failure) -> Vec<serde_json::Value> {
     }
 }
 
+/// Prints what is damaged in a run that can be read all the same.
+pub fn damage(damage: &coec_train::commit::Damage) {
+    error_line(&format!("{} is damaged: {}; passed over", damage.file.display(), damage.reason));
+}
+
+/// Prints a line beside a command's result. A closed error stream ends nothing.
+pub fn error_line(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints every diagnostic of a spec.
 pub fn diagnostics(errors: &Diagnostics) {
     for error in errors {
         diagnostic(error);
     }
     if errors.omitted() > 0 {
-        eprintln!("and {} more", errors.omitted());
+        error_line(&format!("and {} more", errors.omitted()));
     }
 }
 

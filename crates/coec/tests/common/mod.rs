@@ -1,6 +1,7 @@
 //! What the tests of the command share: a folder to run it in, and a small spec.
 #![allow(dead_code)] // each test file uses its part
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -83,3 +84,29 @@ pub const TINY: &str = "model tiny {
 }
 train { steps=4 batch=4 context=16 eval=every(2, batches=2) }
 ";
+
+/// What a run is, timings apart: the bytes of the newest commit's files, the weights shown, the lines
+/// of the logs.
+pub fn run_of(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut commits: Vec<_> = fs::read_dir(run.join("commits")).unwrap().map(|e| e.unwrap().path()).collect();
+    commits.sort();
+    for commit in &commits {
+        for file in ["model.safetensors", "optimizer.safetensors", "state.json"] {
+            let name = format!("{}/{file}", commit.file_name().unwrap().display());
+            files.insert(name, fs::read(commit.join(file)).unwrap());
+        }
+    }
+    for file in ["model.safetensors", "experts.jsonl", "tokenizer.json", "spec.coe"] {
+        files.insert(file.into(), fs::read(run.join(file)).unwrap());
+    }
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    for (number, line) in metrics.lines().enumerate() {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        for timing in ["tokens_per_s", "mfu", "seconds"] {
+            line.as_object_mut().unwrap().remove(timing);
+        }
+        files.insert(format!("metrics.jsonl:{}", number + 1), line.to_string().into());
+    }
+    files
+}

@@ -1,0 +1,114 @@
+//! What came of a run: measured figures, the report card, the summary.
+
+use coec_ir::{Figure, Model, Verified};
+use coec_nn::capture::Counts;
+
+use super::{
+    Event, Job, Summary,
+    prepare::{flops_train, setting},
+    session::Ended,
+};
+use crate::{
+    commit::Commit,
+    error::TrainError,
+    optimizer::AdamW,
+    report::{LayerExperts, Measured, ReportCard, Unmoved, figure},
+    run_dir::{RunDir, RunFile},
+    state::{Clock, State},
+};
+
+/// Judges a run that ended, and leaves the card in its directory.
+pub(super) fn finish(
+    job: &Job<'_>,
+    counts: &Counts,
+    ended: &Ended,
+    tell: &mut dyn FnMut(Event),
+) -> Summary {
+    let Ended { dir, trainer, state, clock, .. } = ended;
+    let measured = measured(job, state, clock);
+    let budgets = (job.judge)(measured.as_ref());
+    let unmoved = unmoved(state, &trainer.optimizer, trainer.model.bindings());
+    let card = ReportCard::new(job.model, setting(job), job.backend, counts, measured, budgets, unmoved);
+    let json = serde_json::to_string_pretty(&card).unwrap_or_default();
+    if let Err(error) = dir.write(RunFile::Budget, json.as_bytes()) {
+        tell(Event::Warning(error.into()));
+    }
+    let interrupted = state.step < job.train.steps || state.unevaluated.is_some();
+    summary(state, clock, interrupted, card)
+}
+
+/// The summary of a run whose steps are all done, from its directory alone: the data may be gone.
+///
+/// # Errors
+///
+/// A card that cannot be read.
+pub fn finished(dir: &RunDir, commit: &Commit) -> Result<Summary, TrainError> {
+    let text = dir.read(RunFile::Budget)?;
+    let card = serde_json::from_str(&text).map_err(|error| {
+        crate::run_dir::RunError::BadLine {
+            path: dir.file(RunFile::Budget),
+            line: error.line(),
+            reason: error.to_string(),
+        }
+    })?;
+    Ok(summary(&commit.state, &commit.clock, false, card))
+}
+
+fn summary(state: &State, clock: &Clock, interrupted: bool, card: ReportCard) -> Summary {
+    let val_loss = state.val_loss();
+    Summary {
+        steps: state.step,
+        skipped: state.skipped,
+        interrupted,
+        val_loss,
+        val_loss_per_byte: val_loss.map(|loss| loss / state.identity.bytes_per_token),
+        seconds: clock.all_seconds,
+        card,
+    }
+}
+
+/// What the steps of a run measured, all its sessions together; `None` without a step.
+fn measured(job: &Job<'_>, state: &State, clock: &Clock) -> Option<Measured> {
+    if clock.tokens == 0 || state.tokens == 0 {
+        return None;
+    }
+    let model = job.model;
+    let throughput = clock.tokens as f64 / clock.seconds;
+    let products = state.expert_flops as f64 / state.tokens as f64;
+    let others = 3.0 * (figure(model, setting(job), Figure::FlopsExecuted) - product_flops(model));
+    Some(Measured {
+        flops: products + others,
+        memory: clock.memory,
+        throughput,
+        mfu: throughput * flops_train(job) / clock.gemm_peak,
+        gemm_peak: clock.gemm_peak,
+    })
+}
+
+/// FLOPs a token of the expert products, which the kernels count themselves.
+fn product_flops(model: &Verified<Model>) -> f64 {
+    let kinds = model.layers.counted();
+    kinds.map(|(layer, count)| (count as u128 * layer.ffn.product_flops(model.dim)) as f64).sum()
+}
+
+/// What training never moved: experts that no token ever selected, and tensors that no gradient
+/// reached, those experts' own apart.
+fn unmoved(
+    state: &State,
+    optimizer: &AdamW,
+    bindings: &[coec_nn::Binding],
+) -> Unmoved {
+    if state.updates == 0 {
+        return Unmoved::default();
+    }
+    let experts = state.experts.never_selected();
+    let mut tensors = optimizer.unmoved(bindings);
+    tensors.retain(|name| {
+        let of = |layer: usize, expert: &usize| {
+            name.starts_with(&format!("model.layers.{layer}.mlp.experts.{expert}."))
+        };
+        !experts.iter().any(|(layer, experts)| experts.iter().any(|expert| of(*layer, expert)))
+    });
+    let experts = experts.into_iter().map(|(layer, experts)| LayerExperts { layer, experts });
+    Unmoved { experts: experts.collect(), tensors }
+}

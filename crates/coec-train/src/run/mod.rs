@@ -1,0 +1,50 @@
+//! A training run, from a verified model to a directory one can sample from, and go on with.
+//!
+//! [`run`] holds the counts against each other and makes tokens of the text (`prepare`), makes the
+//! state or takes a commit's (`start`), steps, evaluates, logs and commits (`session`), and judges
+//! what came of it (`finish`).
+
+mod control;
+mod finish;
+mod job;
+mod prepare;
+mod saver;
+mod session;
+mod start;
+
+use burn::module::Module;
+use coec_ir::Precision;
+
+pub use control::{Control, Rescue};
+pub use finish::finished;
+pub use job::{Bases, Event, Job, MemoryMeter, Outcome, Start, Summary};
+
+use crate::{error::TrainError, gemm, generate::Generator};
+
+/// Trains, or goes on training. `control` asks for an end, which comes after the step in progress.
+///
+/// # Errors
+///
+/// Before anything is written: data, tokenizer, counts, room on the disk, a run that is not the one
+/// it was. Later only divergence, after the last state is saved. What fails on the way is told as
+/// [`Event::Warning`]; whether the last state is on the disk, the summary says.
+pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Result<Outcome, TrainError> {
+    if job.train.precision != Precision::F32 {
+        let precision = job.train.precision.word();
+        return Err(TrainError::Precision { precision, backend: job.backend.into() });
+    }
+    let mut data = prepare::prepare(job, tell)?;
+    let peak = gemm::peak(&job.device, job.gemm_size);
+    tell(Event::Peak(peak));
+
+    job.memory.reset();
+    let device = job.device.clone().autodiff();
+    // From here on there is a directory, and soon something to lose.
+    control.busy();
+    let begun = start::begin(job, &data, &device, tell)?;
+    let ended = session::Session::new(job, &mut data, begun, peak, tell, control).run()?;
+    let summary = finish::finish(job, &data.counts, &ended, tell);
+    let session::Ended { dir, trainer, unsaved, .. } = ended;
+    let generator = Generator::new(trainer.model.valid(), data.tokenizer, job.model.context);
+    Ok(Outcome { summary, dir, generator, openings: data.openings, unsaved })
+}

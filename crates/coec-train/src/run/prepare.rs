@@ -1,0 +1,195 @@
+//! What a run needs before its first step: counts that agree, room on the disk, data as tokens.
+
+use coec_ir::{Figure, cost::Setting};
+use coec_nn::capture::{self, Counts};
+
+use super::{Event, Job, Start};
+use crate::{
+    commit,
+    data::{self, Corpus, Tokens, TrainBatches, ValidationBatches},
+    disk::{self, Disk},
+    error::TrainError,
+    fingerprint::Fingerprint,
+    report::figure,
+    run_dir::{RunDir, RunError, RunFile},
+    state::Identity,
+    tokenizer::Tokenizer,
+};
+
+/// Commits that must fit on the disk: the two that stay, and the one that is being written.
+const COMMITS: u64 = 3;
+
+/// Held-out documents whose beginnings are kept, to be continued at the end.
+const OPENINGS: usize = 3;
+
+/// The data of a run, ready to be learned from.
+pub(super) struct Prepared {
+    pub counts: Counts,
+    pub tokenizer: Tokenizer,
+    /// As it is kept in the run directory.
+    pub tokenizer_json: String,
+    pub batches: TrainBatches,
+    pub validation: ValidationBatches,
+    pub identity: Identity,
+    pub openings: Vec<String>,
+}
+
+/// The sequences that are computed at once.
+pub(super) fn setting(job: &Job<'_>) -> Setting {
+    let train = job.train;
+    Setting { context: train.context, batch: train.batch / train.accumulate, precision: train.precision }
+}
+
+pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prepared, TrainError> {
+    // The counts first: they need no data, and a wrong module must not train.
+    let counts = capture::check_built(job.model, setting(job))?;
+    tell(Event::Counted(counts));
+    check_room(job)?;
+
+    let train = job.train;
+    let corpus = data::load(&train.data, job.bases.data)?;
+    let tokenizer = match &job.start {
+        Start::Resume(dir, _) => Tokenizer::load(&dir.file(RunFile::Tokenizer))?,
+        Start::Fresh(_) | Start::Weights(..) => {
+            Tokenizer::prepare(&train.tokenizer, job.bases.tokenizer, &corpus.train)?
+        }
+    };
+    tokenizer.check_fits(job.model.vocab)?;
+    let tokenizer_json = match &job.start {
+        Start::Resume(dir, _) => dir.read(RunFile::Tokenizer)?,
+        Start::Fresh(_) | Start::Weights(..) => tokenizer.to_json()?,
+    };
+    let learned = Tokens::encode(&corpus.train, &tokenizer)?;
+    let held_out = Tokens::encode(&corpus.validation, &tokenizer)?;
+    let batches = TrainBatches::new(learned, train.seed, train.batch, train.context)?;
+    let validation = ValidationBatches::new(held_out, train.batch, train.context, train.eval.batches)?;
+    tell(Event::Data {
+        train: batches.tokens().len(),
+        validation: validation.tokens().len(),
+        epochs: batches.epochs(train.steps),
+        vocab: tokenizer.vocab_size(),
+    });
+    let identity = Identity {
+        version: job.version.into(),
+        model: (**job.model).clone(),
+        train: train.clone(),
+        data: Fingerprint::of_corpus(&corpus),
+        tokenizer: Fingerprint::of(tokenizer_json.as_bytes()),
+        bytes_per_token: validation.tokens().bytes_per_token(),
+        backend: job.backend.into(),
+        threads: job.threads,
+    };
+    if let Start::Resume(dir, Some(commit)) = &job.start {
+        for note in goes_on(dir, &commit.state.identity, &identity, commit.state.step)? {
+            tell(Event::Note(note));
+        }
+    }
+    let openings = openings(&corpus);
+    Ok(Prepared { counts, tokenizer, tokenizer_json, batches, validation, identity, openings })
+}
+
+/// A disk that fills up in the night costs more than asking before.
+fn check_room(job: &Job<'_>) -> Result<(), TrainError> {
+    let (folder, held) = match &job.start {
+        Start::Fresh(place) | Start::Weights(place, _) => (place.ground(), 0),
+        // What is committed already gives way to what comes.
+        Start::Resume(dir, commit) => (dir.path(), u64::from(commit.is_some())),
+    };
+    let needed = commit::bytes_of(job.model).saturating_mul(COMMITS - held);
+    // A disk that does not say how much is free is found out about later.
+    match disk::System.free(folder) {
+        Ok(Some(free)) if free < needed => {
+            Err(RunError::NoRoom { path: folder.to_owned(), free, needed }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Holds what a run is of against what it was; what may differ, and does, in words.
+fn goes_on(
+    dir: &RunDir,
+    old: &Identity,
+    new: &Identity,
+    step: usize,
+) -> Result<Vec<String>, RunError> {
+    let mut changes = spec_changes(old, new);
+    let sums = [("the data", &old.data, &new.data), ("the tokenizer", &old.tokenizer, &new.tokenizer)];
+    for (what, old, new) in sums {
+        if old.bytes != new.bytes {
+            changes.push(format!("{what} had {} bytes, and has {}", old.bytes, new.bytes));
+        } else if old != new {
+            changes.push(format!("{what} has as many bytes as before, {}, and others", old.bytes));
+        }
+    }
+    if !changes.is_empty() {
+        return Err(RunError::Changed { path: dir.path().to_owned(), changes });
+    }
+    let mut notes = Vec::new();
+    let (was, is) = (&old.train, &new.train);
+    if was.steps != is.steps {
+        let lr = |train: &coec_ir::Train| {
+            train.optimizer.lr * train.schedule.factor(step.min(train.steps.saturating_sub(1)), train.steps)
+        };
+        notes.push(format!(
+            "train.steps was {} and is {}: the schedule is that of {} steps from step {} on, where the \
+             learning rate goes from {:.3e} to {:.3e}",
+            was.steps,
+            is.steps,
+            is.steps,
+            step + 1,
+            lr(was),
+            lr(is)
+        ));
+    }
+    let places = [
+        ("backend", old.backend.clone(), new.backend.clone()),
+        ("threads", old.threads.to_string(), new.threads.to_string()),
+        ("version of coec", old.version.clone(), new.version.clone()),
+    ];
+    for (what, old, new) in places.iter().filter(|(_, old, new)| old != new) {
+        notes.push(format!(
+            "{what}: {old} so far, {new} from here on; the run may differ in its last bits from one without \
+             the change"
+        ));
+    }
+    Ok(notes)
+}
+
+/// What differs in the spec and may not.
+fn spec_changes(old: &Identity, new: &Identity) -> Vec<String> {
+    // How long a run is and what is kept of it; where its data and tokenizer lie, whose content is
+    // compared instead.
+    let free = ["train.steps", "train.save", "train.keep", "train.data.glob", "train.tokenizer.path"];
+    let is_free = |field: &str| {
+        free.iter().any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
+    };
+    let changes = coec_ir::diff::model(&old.model, &new.model)
+        .into_iter()
+        .chain(coec_ir::diff::train(Some(&old.train), Some(&new.train)))
+        .filter(|change| !is_free(&change.field));
+    let text = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
+    changes
+        .map(|change| {
+            let name = change.name();
+            format!("{name} was {} and is {}", text(change.old), text(change.new))
+        })
+        .collect()
+}
+
+/// How some held-out documents begin.
+fn openings(corpus: &Corpus) -> Vec<String> {
+    corpus.validation.iter().take(OPENINGS).map(|document| opening(document)).collect()
+}
+
+/// The first line of a document, or as much of it as makes a prompt.
+fn opening(document: &str) -> String {
+    match document.split_once('\n') {
+        Some((first, _)) if first.chars().count() <= 200 => format!("{first}\n"),
+        _ => document.chars().take(80).collect(),
+    }
+}
+
+/// FLOPs a token that training counts as useful.
+pub(super) fn flops_train(job: &Job<'_>) -> f64 {
+    figure(job.model, setting(job), Figure::FlopsTrain)
+}

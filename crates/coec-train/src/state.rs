@@ -1,0 +1,143 @@
+//! Everything a run is, beside its tensors.
+//!
+//! [`State`] is the same in every run of one spec: a run that was killed and resumed has, at every
+//! step, the state of one that was not. What depends on the clock is in [`Clock`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use coec_ir::{Model, Train};
+use serde::{Deserialize, Serialize};
+
+use crate::{commit::Stage, experts::ExpertCounts, fingerprint::Fingerprint, run_dir::Metrics};
+
+/// What a run has come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The version of the format.
+    pub schema: String,
+    /// What the run is of.
+    pub identity: Arc<Identity>,
+    /// Steps done: the data cursor, since a batch is a function of seed and step.
+    pub step: usize,
+    /// Tokens learned from.
+    pub tokens: u64,
+    /// Steps that moved the weights, as the optimizer counts them.
+    pub updates: i32,
+    /// Steps left out because something was not finite.
+    pub skipped: usize,
+    /// Those of them since the last step that was applied.
+    pub skipped_in_a_row: usize,
+    /// FLOPs of the expert products of all steps, as the kernels counted them.
+    pub expert_flops: u64,
+    /// How often each expert was selected.
+    pub experts: ExpertCounts,
+    /// The last evaluation.
+    pub evaluation: Option<Evaluation>,
+    /// A step that is done, but whose evaluation is not, and its line in the metrics therefore neither.
+    pub unevaluated: Option<Metrics>,
+    /// The logs.
+    pub logs: Logs,
+}
+
+/// An evaluation on held-out text.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Steps done before.
+    pub step: usize,
+    /// Mean cross-entropy, nats a token; none if it is not a number.
+    pub val_loss: Option<f64>,
+    /// The lowest so far.
+    pub best: Option<f64>,
+}
+
+/// How far the logs are written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Logs {
+    /// `metrics.jsonl`.
+    pub metrics: LogState,
+    /// `experts.jsonl`.
+    pub experts: LogState,
+}
+
+/// How far one log is written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogState {
+    /// Lines in the file.
+    pub lines: u64,
+    /// Lines that could not be written yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
+}
+
+/// What a run is of: the same from its first step to its last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The version of coec that began or resumed it.
+    pub version: String,
+    /// The model.
+    pub model: Model,
+    /// How it is trained, seed included.
+    pub train: Train,
+    /// The documents.
+    pub data: Fingerprint,
+    /// `tokenizer.json`.
+    pub tokenizer: Fingerprint,
+    /// Bytes that a held-out token stands for on average.
+    pub bytes_per_token: f64,
+    /// The backend.
+    pub backend: String,
+    /// Threads it computes with.
+    pub threads: usize,
+}
+
+/// What depends on the machine and the clock.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Seconds in steps, evaluation and saving apart, without the first steps of each session.
+    pub seconds: f64,
+    /// Tokens of those steps.
+    pub tokens: u64,
+    /// Seconds in all steps.
+    pub all_seconds: f64,
+    /// Most bytes that training held at once.
+    pub memory: u64,
+    /// FLOP/s of the best matrix product, as measured at the last start.
+    pub gemm_peak: f64,
+}
+
+impl State {
+    /// A run before its first step.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            schema: coec_ir::SCHEMA.into(),
+            identity: Arc::new(identity),
+            step: 0,
+            tokens: 0,
+            updates: 0,
+            skipped: 0,
+            skipped_in_a_row: 0,
+            expert_flops: 0,
+            experts: ExpertCounts(BTreeMap::new()),
+            evaluation: None,
+            unevaluated: None,
+            logs: Logs::default(),
+        }
+    }
+
+    /// The validation loss after the last step, if it was evaluated.
+    pub fn val_loss_here(&self) -> Option<f64> {
+        let here = self.evaluation.filter(|evaluation| evaluation.step == self.step)?;
+        here.val_loss
+    }
+
+    /// The last validation loss, nats a token.
+    pub fn val_loss(&self) -> Option<f64> {
+        self.evaluation.map(|evaluation| evaluation.val_loss.unwrap_or(f64::NAN))
+    }
+
+    /// How far it has come.
+    pub fn stage(&self) -> Stage {
+        Stage { step: self.step, evaluated: self.unevaluated.is_none() }
+    }
+}

@@ -1,0 +1,81 @@
+//! `coec eval`: how well a trained model predicts other text.
+
+use std::io::{self, IsTerminal};
+
+use burn::module::Module;
+use coec_lang::load_one;
+use coec_train::{
+    eval::Text,
+    load_model,
+    run_dir::{RunDir, RunFile},
+    tokenizer::Tokenizer,
+};
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::{generate::path_of, print_json, train::data_setting};
+use crate::{
+    cli::EvalArgs,
+    disk::Disk,
+    failure::{Done, Failure},
+    render::{self, number},
+};
+
+/// Tokens computed at once, unless one sequence has more.
+const AT_ONCE: usize = 2048;
+
+pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
+    let run = RunDir::open(&args.run)?;
+    let path = path_of(&run.file(RunFile::Spec))?;
+    let own = load_one(&path, &[], &Disk)?;
+    let template = match own.train_or_default()?.data {
+        coec_ir::Data::Jsonl { template, .. } => Some(template),
+        _ => None,
+    };
+    let spec = load_one(&path, &[data_setting(&args.data, template.as_deref())], &Disk)?;
+    let train = spec.train_or_default()?;
+    let context = args.context.map_or(train.context, |context| context as usize);
+    if context > spec.model.context {
+        return Err(Failure::input(
+            "coec::cli::context",
+            format!("the model looks back on {} tokens, not on {context}", spec.model.context),
+            "name a smaller --context",
+        ));
+    }
+    let tokenizer = Tokenizer::load(&run.file(RunFile::Tokenizer)).map_err(coec_train::TrainError::from)?;
+    let batch = (AT_ONCE / context).max(1);
+    let text = Text::load(&train.data, &spec.bases.data, &tokenizer, context, batch)?;
+    let (weights, damaged) = run.weights()?;
+    damaged.iter().for_each(render::damage);
+    let model = load_model(&spec.model, &weights, &args.backend.device()?)?.valid();
+
+    let is_watched = !args.json.json && io::stderr().is_terminal();
+    let bar = if is_watched { ProgressBar::new(text.batches() as u64) } else { ProgressBar::hidden() };
+    let found = text.measure(&model, || bar.inc(1));
+    bar.finish_and_clear();
+    if args.json.json {
+        print_json(&json!({
+            "schema": coec_ir::SCHEMA,
+            "run": args.run,
+            "data": args.data,
+            "context": context,
+            "documents": found.documents,
+            "tokens": found.tokens,
+            "bytes": found.bytes,
+            "loss": found.loss,
+            "nats_per_byte": found.nats_per_byte,
+        }));
+    } else {
+        let exact = |number: usize| number::exact(&number.to_string());
+        render::line(&format!(
+            "{}: loss {:.4} nats a token, {:.4} a byte; {} tokens, {} bytes, {} at a time",
+            args.data,
+            found.loss,
+            found.nats_per_byte,
+            exact(found.tokens),
+            exact(found.bytes),
+            exact(context)
+        ));
+    }
+    Ok(Done::Well)
+}

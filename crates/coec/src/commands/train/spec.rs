@@ -1,0 +1,107 @@
+//! The spec of a run: as it was asked for, as the run keeps it, and as a resumed run has it.
+
+use std::io;
+use std::path::Path;
+
+use coec_ir::{Data, Tokenizer, Train};
+use coec_lang::{Spec, load_one};
+use coec_train::run_dir::{RunDir, RunFile};
+
+use crate::{
+    cli::TrainArgs,
+    commands::generate::path_of,
+    disk::{Disk, QUICKSTART},
+    failure::Failure,
+};
+
+/// The fields that a run may change when it goes on.
+const FREE: [&str; 3] = ["train.steps", "train.save", "train.keep"];
+
+/// The spec that a new run is of.
+pub fn asked_for(args: &TrainArgs) -> Result<Spec, Failure> {
+    let mut sets = args.set.sets.clone();
+    sets.extend(args.data.as_deref().map(|data| data_setting(data, None)));
+    Ok(load_one(args.spec.as_deref().unwrap_or(QUICKSTART), &sets, &Disk)?)
+}
+
+/// The spec of a run that goes on: its own, with what may change.
+pub fn of_run(dir: &RunDir, args: &TrainArgs) -> Result<Spec, Failure> {
+    let path = path_of(&dir.file(RunFile::Spec))?;
+    let mut sets = args.set.sets.clone();
+    for set in &sets {
+        let field = set.split('=').next().unwrap_or_default().trim();
+        let is_free = |free: &str| {
+            field == free || field.strip_prefix(free).is_some_and(|rest| rest.starts_with('.'))
+        };
+        if !FREE.into_iter().any(is_free) {
+            return Err(Failure::input(
+                "coec::train::resume",
+                format!("`--set {field}` would make it another run"),
+                format!("a run that goes on may be given other values of {}", FREE.join(", ")),
+            ));
+        }
+    }
+    if let Some(data) = &args.data {
+        let train = load_one(&path, &[], &Disk)?.train_or_default()?;
+        sets.push(moved_data(&train.data, data));
+    }
+    Ok(load_one(&path, &sets, &Disk)?)
+}
+
+/// `--data PATH` as the setting it is short for; records are put into `template` where there is one.
+pub fn data_setting(path: &str, template: Option<&str>) -> String {
+    let quoted = coec_ir::text::string(path);
+    if !path.ends_with(".jsonl") {
+        return format!("train.data=text({quoted})");
+    }
+    if let Some(template) = template {
+        return format!("train.data=jsonl({quoted}, template={})", coec_ir::text::string(template));
+    }
+    // The fields of the first record say which template fits.
+    let has_text = std::fs::File::open(path).is_ok_and(|file| {
+        let mut first = String::new();
+        let _ = io::BufRead::read_line(&mut io::BufReader::new(file), &mut first);
+        serde_json::from_str::<serde_json::Value>(&first).is_ok_and(|record| record.get("text").is_some())
+    });
+    let template = if has_text { "{text}" } else { "{question}\\n{answer}" };
+    format!("train.data=jsonl({quoted}, template=\"{template}\")")
+}
+
+/// The setting that says where data is now which was elsewhere.
+fn moved_data(data: &Data, path: &str) -> String {
+    let quoted = coec_ir::text::string(path);
+    match data {
+        Data::Text { .. } => format!("train.data=text({quoted})"),
+        Data::Jsonl { template, .. } => {
+            format!("train.data=jsonl({quoted}, template={})", coec_ir::text::string(template))
+        }
+        // It was no file: what differs is said when both are compared.
+        Data::Builtin { .. } => data_setting(path, None),
+    }
+}
+
+/// The spec as the run keeps it: explicit, its training included, and its data where it can be
+/// found from inside the run directory.
+pub fn explicit(spec: &Spec, train: &Train) -> String {
+    let mut train = train.clone();
+    match &mut train.data {
+        Data::Text { glob } | Data::Jsonl { glob, .. } => {
+            *glob = coec_train::data::absolute(glob, &spec.bases.data)
+        }
+        Data::Builtin { .. } => {}
+    }
+    if let Tokenizer::File { path } = &mut train.tokenizer {
+        let joined = spec.bases.tokenizer.join(Path::new(path));
+        *path = std::path::absolute(&joined).unwrap_or(joined).to_string_lossy().into_owned();
+    }
+    // Budgets that name other specs by path would not find them from here; the card has their verdicts.
+    let rules: Vec<_> = spec
+        .rules
+        .iter()
+        .map(|rule| rule.rule.clone())
+        .filter(|rule| !matches!(&rule.target, coec_ir::Target::Figure { spec: Some(_), .. }))
+        .collect();
+    let parts =
+        [coec_ir::text::model(&spec.model), coec_ir::text::budget(&rules), coec_ir::text::train(&train)];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
