@@ -119,6 +119,7 @@ impl TrainError {
         let environment = ["unreadable", "unwritable"].iter().any(|word| code.ends_with(word));
         match self {
             Self::Weights(_) => !environment,
+            Self::Run(RunError::Changed { spec, .. }) => *spec,
             Self::Folder(e) => e.is_input(),
             Self::Sample(_)
             | Self::Precision { .. }
@@ -132,6 +133,7 @@ impl TrainError {
                 "coec::data::bad_template",
                 "coec::data::unknown_builtin",
                 "coec::run::exists",
+                "coec::run::earlier",
                 "coec::train::resume",
             ]
             .contains(&code),

@@ -127,7 +127,8 @@ impl Asked {
     fn ask_before(self: &Arc<Self>, end: Instant) {
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            if left <= self.control.step_takes() + self.saving() {
+            // Once to be saved in, and once more for the watch to do it in, should the step be slow.
+            if left <= self.control.step_takes() + 2 * self.saving() {
                 return self.ask(SIGTERM, end);
             }
             thread::sleep(TICK.min(left));
@@ -136,7 +137,7 @@ impl Asked {
 
     /// What saving may take, going by the last time.
     fn saving(&self) -> Duration {
-        2 * self.control.saving_takes() + Duration::from_secs(1)
+        2 * self.control.saving_takes() + Duration::from_millis(500)
     }
 
     /// Waits for the run to end the process, and ends it when that takes too long.

@@ -255,15 +255,15 @@ fn what_changed_behind_a_run_is_refused_by_name() {
     let longer = ["train", "--resume", "r", "--set", "train.steps=6"];
 
     shell.write("text.txt", text() + "more");
-    let shown = shell.fails(&longer, 2, "coec::run::changed");
+    let shown = shell.fails(&longer, 3, "coec::run::changed");
     assert!(shown.contains("the data had"), "{shown}");
     shell.write("text.txt", text().replace("17 and", "18 and"));
-    assert!(shell.fails(&longer, 2, "coec::run::changed").contains("as many bytes"));
+    assert!(shell.fails(&longer, 3, "coec::run::changed").contains("as many bytes"));
     shell.write("text.txt", text());
 
     let tokenizer = shell.read("r/tokenizer.json");
     shell.write("r/tokenizer.json", format!("{tokenizer}\n"));
-    assert!(shell.fails(&longer, 2, "coec::run::changed").contains("the tokenizer"));
+    assert!(shell.fails(&longer, 3, "coec::run::changed").contains("the tokenizer"));
     shell.write("r/tokenizer.json", tokenizer);
 
     let spec = shell.read("r/spec.coe");

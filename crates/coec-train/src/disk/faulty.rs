@@ -77,6 +77,13 @@ impl FaultyDisk {
         })))
     }
 
+    /// A disk without faults over what is in the folder `root`, all of it flushed.
+    pub fn over(root: &Path) -> Self {
+        let disk = Self::new(root, None);
+        disk.inner().find(0, root);
+        disk
+    }
+
     /// Operations so far.
     pub fn operations(&self) -> usize {
         self.inner().operations
@@ -170,6 +177,23 @@ impl Inner {
         self.add(path, Entry::File(id));
         self.bytes.insert(id, Vec::new());
         id
+    }
+
+    /// Takes up what is in a folder.
+    fn find(&mut self, folder: Id, path: &Path) {
+        for entry in fs::read_dir(path).unwrap().map(Result::unwrap) {
+            let id = self.new_id();
+            let is_folder = entry.file_type().unwrap().is_dir();
+            let found = if is_folder { Entry::Folder(id) } else { Entry::File(id) };
+            self.now.get_mut(&folder).unwrap().insert(entry.file_name(), found);
+            if is_folder {
+                self.now.insert(id, Names::new());
+                self.find(id, &entry.path());
+            } else {
+                self.bytes.insert(id, fs::read(entry.path()).unwrap());
+            }
+        }
+        self.flushed.insert(folder, self.now[&folder].clone());
     }
 
     fn leave(&self, folder: Id, to: &Path) {

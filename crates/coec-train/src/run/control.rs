@@ -103,6 +103,8 @@ impl Control {
             Phase::Lent(_) if !is_late => Rescue::Busy,
             Phase::Lent(lent) => {
                 let (step, path) = (lent.state.step, lent.dir.path().to_owned());
+                // The state matters more than a line that may be lost with the machine's power.
+                let _ = lent.dir.sync_logs();
                 // The run waits for this lock when it comes back for its state.
                 match lent.dir.commit(lent.contents()) {
                     Ok(_) => {

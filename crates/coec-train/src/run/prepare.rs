@@ -113,6 +113,7 @@ fn goes_on(
     step: usize,
 ) -> Result<Vec<String>, RunError> {
     let mut changes = spec_changes(old, new);
+    let spec = !changes.is_empty();
     let sums = [("the data", &old.data, &new.data), ("the tokenizer", &old.tokenizer, &new.tokenizer)];
     for (what, old, new) in sums {
         if old.bytes != new.bytes {
@@ -122,7 +123,7 @@ fn goes_on(
         }
     }
     if !changes.is_empty() {
-        return Err(RunError::Changed { path: dir.path().to_owned(), changes });
+        return Err(RunError::Changed { path: dir.path().to_owned(), changes, spec });
     }
     let mut notes = Vec::new();
     let (was, is) = (&old.train, &new.train);

@@ -283,6 +283,8 @@ impl<'a, 'j> Session<'a, 'j> {
         self.note_log_state();
         let clock = self.clock();
         let start = Instant::now();
+        let synced = self.dir.sync_logs();
+        self.note_logs(synced);
         let contents = Contents {
             model: &self.trainer.model,
             optimizer: &self.trainer.optimizer,

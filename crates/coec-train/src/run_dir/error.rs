@@ -74,6 +74,8 @@ pub enum RunError {
         path: PathBuf,
         /// What changed, from what to what.
         changes: Vec<String>,
+        /// Whether the spec is among it, rather than files that it names alone.
+        spec: bool,
     },
     /// A disk without room for the commits to come.
     #[error(

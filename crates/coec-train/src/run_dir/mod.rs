@@ -184,9 +184,13 @@ impl RunDir {
         Commits::new(self.disk.clone(), self.path.join(COMMITS))
     }
 
-    /// The newest commit to go on from, see [`Commits::newest`].
-    pub fn newest(&self) -> Result<Found<Commit>, RunError> {
-        self.commits().newest()
+    /// The newest commit to go on from, see [`Commits::newest`]; of older ones those stay that
+    /// [`Commits::prune`] would keep.
+    pub fn newest(&self, keep: usize) -> Result<Found<Commit>, RunError> {
+        let commits = self.commits();
+        let found = commits.newest()?;
+        commits.prune(keep)?;
+        Ok(found)
     }
 
     /// The newest weights: those of the newest sound commit, with what is damaged; of an import or
@@ -199,17 +203,22 @@ impl RunDir {
         }
     }
 
-    /// Commits `contents`, the logs first, and makes `model.safetensors` the weights committed; the
-    /// bytes written.
-    pub fn commit(&self, contents: Contents<'_>) -> Result<u64, TrainError> {
-        // The lines that the state counts must last before it does.
+    /// Makes the lines of the logs last, which a state counts that is about to be committed.
+    pub fn sync_logs(&self) -> Result<(), RunError> {
         for log in [RunFile::Metrics, RunFile::Experts] {
             let path = self.file(log);
-            if path.exists() {
+            if path.is_file() {
                 let synced = self.disk.open(&path).and_then(|mut file| file.sync());
                 synced.map_err(|source| RunError::Unwritable { path, source })?;
             }
         }
+        // A log may have been begun since the last time: its name must last too.
+        let synced = self.disk.sync_dir(&self.path);
+        synced.map_err(|source| RunError::Unwritable { path: self.path.clone(), source })
+    }
+
+    /// Commits `contents` and makes `model.safetensors` the weights committed; the bytes written.
+    pub fn commit(&self, contents: Contents<'_>) -> Result<u64, TrainError> {
         let commits = self.commits();
         let bytes = commits.write(contents)?;
         self.show(&commits.place(contents.state.stage()))?;

@@ -68,8 +68,8 @@ fn begin(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) 
 fn resume(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) -> Result<Done, Failure> {
     let dir = RunDir::resume(&directory(args)?)?;
     let spec = spec::of_run(&dir, args)?;
-    let steps = spec.train_or_default()?.steps;
-    let Found { newest, damaged } = dir.newest()?;
+    let coec_ir::Train { steps, keep, .. } = spec.train_or_default()?;
+    let Found { newest, damaged } = dir.newest(keep)?;
     for damage in &damaged {
         screen.show(Event::damage(damage));
     }
@@ -125,7 +125,7 @@ fn train(
     stop: &Stop,
     screen: &mut Screen,
 ) -> Result<Done, Failure> {
-    let train = spec.train_or_default()?;
+    let train = spec::located(spec, spec.train_or_default()?);
     let report = check(spec, &Disk)?;
     if !args.json.json {
         check_command::show(spec, &report);

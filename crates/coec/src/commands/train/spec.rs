@@ -80,10 +80,8 @@ fn moved_data(data: &Data, path: &str) -> String {
     }
 }
 
-/// The spec as the run keeps it: explicit, its training included, and its data where it can be
-/// found from inside the run directory.
-pub fn explicit(spec: &Spec, train: &Train) -> String {
-    let mut train = train.clone();
+/// The training of a spec with its files where they can be found from inside the run directory too.
+pub fn located(spec: &Spec, mut train: Train) -> Train {
     match &mut train.data {
         Data::Text { glob } | Data::Jsonl { glob, .. } => {
             *glob = coec_train::data::absolute(glob, &spec.bases.data)
@@ -94,6 +92,11 @@ pub fn explicit(spec: &Spec, train: &Train) -> String {
         let joined = spec.bases.tokenizer.join(Path::new(path));
         *path = std::path::absolute(&joined).unwrap_or(joined).to_string_lossy().into_owned();
     }
+    train
+}
+
+/// The spec as the run keeps it: explicit, its training included.
+pub fn explicit(spec: &Spec, train: &Train) -> String {
     // Budgets that name other specs by path would not find them from here; the card has their verdicts.
     let rules: Vec<_> = spec
         .rules
@@ -102,6 +105,6 @@ pub fn explicit(spec: &Spec, train: &Train) -> String {
         .filter(|rule| !matches!(&rule.target, coec_ir::Target::Figure { spec: Some(_), .. }))
         .collect();
     let parts =
-        [coec_ir::text::model(&spec.model), coec_ir::text::budget(&rules), coec_ir::text::train(&train)];
+        [coec_ir::text::model(&spec.model), coec_ir::text::budget(&rules), coec_ir::text::train(train)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
