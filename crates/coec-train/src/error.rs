@@ -48,12 +48,6 @@ pub enum TrainError {
         /// How many.
         steps: usize,
     },
-    /// A run that cannot be continued.
-    #[error("cannot resume: {reason}")]
-    Resume {
-        /// Why not.
-        reason: String,
-    },
     /// A token beyond the vocabulary.
     #[error("token {token} at position {position} is not in a vocabulary of {vocab}")]
     Token {
@@ -83,7 +77,6 @@ impl TrainError {
             Self::Capture(e) => e.code(),
             Self::Precision { .. } => "coec::build::precision",
             Self::Diverged { .. } => "coec::train::diverged",
-            Self::Resume { .. } => "coec::train::resume",
             Self::Token { .. } => "coec::pass::token",
             Self::Tokens(_) => "coec::pass::tokens",
         }
@@ -107,7 +100,6 @@ impl TrainError {
                 "the last good weights are saved; lower optimizer.lr, or clip harder: --set train.optimizer.lr=1e-4"
                     .into()
             }
-            Self::Resume { .. } => "start a new run, or name the directory of one that was saved".into(),
             Self::Token { .. } => "use the tokenizer of the weights, or raise the model's `vocab`".into(),
             Self::Tokens(_) => "`tokens` and `targets` are integers of one shape, [B, L]".into(),
         }
@@ -134,7 +126,6 @@ impl TrainError {
                 "coec::data::unknown_builtin",
                 "coec::run::exists",
                 "coec::run::earlier",
-                "coec::train::resume",
             ]
             .contains(&code),
         }

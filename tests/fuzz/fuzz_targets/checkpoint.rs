@@ -1,10 +1,16 @@
-//! Bytes to the reader of weights. The module is taken out of coec-train, so that Burn need not
-//! be built with the fuzzer's flags.
+//! Bytes to the readers of weights and of a commit's manifest. The modules are taken out of
+//! coec-train, so that Burn need not be built with the fuzzer's flags.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 
 #[path = "../../../crates/coec-train/src/atomic.rs"]
 mod atomic;
+#[path = "../../../crates/coec-train/src/disk/mod.rs"]
+mod disk;
+#[path = "../../../crates/coec-train/src/fingerprint.rs"]
+mod fingerprint;
+#[path = "../../../crates/coec-train/src/commit/manifest.rs"]
+mod manifest;
 #[path = "../../../crates/coec-train/src/weights/mod.rs"]
 mod weights;
 
@@ -25,6 +31,9 @@ fn is_about_content(error: &WeightsError) -> bool {
 }
 
 fuzz_target!(|bytes: &[u8]| {
+    if let Ok(manifest) = manifest::Manifest::read(bytes) {
+        assert_eq!(manifest::Manifest::read(&manifest.to_json()), Ok(manifest));
+    }
     std::fs::write(&*FILE, bytes).expect("the temporary folder can be written");
     let weights = match Weights::open(&FILE) {
         Ok(weights) => weights,

@@ -19,6 +19,8 @@ mod text;
 
 use std::path::Path;
 
+use crate::fingerprint::{Fingerprint, Fingerprinter};
+
 pub use arithmetic::{Problem, problem, problems};
 pub use error::{DataError, Part};
 pub use files::absolute;
@@ -37,6 +39,22 @@ pub struct Corpus {
     pub train: Vec<String>,
     /// What is held out.
     pub validation: Vec<String>,
+}
+
+impl Corpus {
+    /// Of all documents, in their order, and of which are held out.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut made = Fingerprinter::default();
+        for part in [&self.train, &self.validation] {
+            made.mark(part.len());
+            for document in part {
+                // The length too, so that the same text cut elsewhere is other data.
+                made.mark(document.len());
+                made.add(document.as_bytes());
+            }
+        }
+        made.finish()
+    }
 }
 
 /// Reads the data of a spec. Paths are relative to `base`, the folder of the file they stand in.
@@ -74,6 +92,19 @@ mod tests {
         let error = load(&data, Path::new(".")).unwrap_err();
         assert_eq!(error.code(), "coec::data::unknown_builtin");
         assert_eq!(error.help(), "built-in data sets: arithmetic");
+    }
+
+    #[test]
+    fn a_corpus_is_its_documents_in_order_and_their_sides() {
+        let of = |train: &[&str], validation: &[&str]| {
+            let part = |part: &[&str]| part.iter().map(|text| (*text).to_owned()).collect();
+            Corpus { train: part(train), validation: part(validation) }.fingerprint()
+        };
+        let base = of(&["ab", "c"], &["d"]);
+        assert_eq!(base, of(&["ab", "c"], &["d"]));
+        for other in [of(&["a", "bc"], &["d"]), of(&["c", "ab"], &["d"]), of(&["ab"], &["c", "d"])] {
+            assert_ne!(base, other);
+        }
     }
 
     #[test]

@@ -39,8 +39,6 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Res
 
     job.memory.reset();
     let device = job.device.clone().autodiff();
-    // From here on there is a directory, and soon something to lose.
-    control.busy();
     let begun = start::begin(job, &data, &device, tell)?;
     let ended = session::Session::new(job, &mut data, begun, peak, tell, control).run()?;
     let summary = finish::finish(job, &data.counts, &ended, tell);

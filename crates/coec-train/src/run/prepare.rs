@@ -73,7 +73,7 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
         version: job.version.into(),
         model: (**job.model).clone(),
         train: train.clone(),
-        data: Fingerprint::of_corpus(&corpus),
+        data: corpus.fingerprint(),
         tokenizer: Fingerprint::of(tokenizer_json.as_bytes()),
         bytes_per_token: validation.tokens().bytes_per_token(),
         backend: job.backend.into(),
