@@ -13,14 +13,14 @@ mod error;
 pub mod folder;
 pub mod gemm;
 pub mod generate;
-mod optimizer;
+pub mod optimizer;
 pub mod pass;
 pub mod peak;
 pub mod report;
 pub mod run;
 pub mod run_dir;
 pub mod sample;
-mod step;
+pub mod step;
 pub mod tokenizer;
 pub mod weights;
 
