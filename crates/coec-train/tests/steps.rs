@@ -47,6 +47,18 @@ fn an_infinity_leaves_weights_biases_and_moments_alone() {
     a_step_leaves_no_trace(f32::INFINITY);
 }
 
+/// Weights so large that the loss is a number and the square of its gradient is none.
+#[test]
+fn a_gradient_without_a_norm_is_not_applied() {
+    let large = |name: &str, i: usize| (name == "lm_head.weight").then(|| 1e25 * ((i * 7 % 5) as f32 - 2.0));
+    let trainer = trainer(&model(16, 8, Ffn::Coe(chain())), adamw(), large);
+    let before = bits(&trainer);
+    let (trainer, result) = trainer.step(&train(adamw(), 1), &counting(4, 8, 0, 16), 1e-2);
+    assert!(result.loss.is_finite() && !result.grad_norm.is_finite(), "{} {}", result.loss, result.grad_norm);
+    assert!(!result.applied);
+    assert!(bits(&trainer) == before, "a step that was not applied changed a tensor");
+}
+
 /// The selection biases by name after one step from biases that decide every selection: the scores
 /// they are added to are below 1.
 fn moved(coe: Coe, bias: impl Fn(&str) -> [f32; 4]) -> Vec<(String, Vec<f32>)> {
