@@ -1,4 +1,4 @@
-"""Writes the goldens: `python make_goldens.py [chains] [families] [published]`, all when left out."""
+"""Writes the goldens: `python make_goldens.py [chains] [families] [published] [training]`, all when left out."""
 
 import shutil
 import sys
@@ -12,6 +12,7 @@ import chains
 import published_chain
 import reference
 import spec as language
+import training
 
 GOLDENS = Path(__file__).parent / "goldens"
 BATCH, LENGTH = 2, 7
@@ -20,6 +21,10 @@ MARGIN = 1e-3
 # What single precision may lose here, as a share of a tensor's largest value: a golden that
 # it cannot come near would test the order of sums and not the model.
 ROUNDING = 1e-5
+# The same two for a run of many steps, which starts single precision on its way apart: the weights of
+# torch's own run in single precision stay this close, and no selection is as narrow as ten times that.
+TRAINING_MARGIN = 3e-5
+TRAINING_ROUNDING = 3e-6
 
 
 def random_weights(spec, draw):
@@ -95,6 +100,27 @@ def chain(entry):
     save_file(single(stored), GOLDENS / "chains" / f"{entry.name}.safetensors")
 
 
+def training_run(entry):
+    """A run whose selections single precision makes too, and some of whose steps clip."""
+    spec = language.read(entry.model)
+    for number in range(entry.seed, entry.seed + 1000):
+        draw = torch.Generator().manual_seed(zlib.crc32(entry.name.encode()) + number)
+        # Drawn in single precision, so that both sides start from what is stored.
+        weights, tokens = random_weights(spec, draw), training.batches(draw)
+        result, margin = training.run(entry, weights, tokens)
+        clipped = sum(norm > entry.clip for norm in result["norms"])
+        if margin < TRAINING_MARGIN or not 5 <= clipped <= training.STEPS - 5:
+            continue
+        rounded, _ = training.run(entry, weights, tokens, torch.float32)
+        if max(errors(rounded, result).values()) > TRAINING_ROUNDING:
+            continue
+        stored = {f"weight.{name}": value for name, value in weights.items()} | {"tokens": tokens} | result
+        (GOLDENS / "training" / f"{entry.name}.coe").write_text(entry.model + entry.train)
+        save_file(single(stored), GOLDENS / "training" / f"{entry.name}.safetensors")
+        return f"{entry.name}: seed {number}, margin {margin:.1e}, {clipped} of {training.STEPS} steps clip"
+    raise RuntimeError(f"{entry.name}: no seed is fit")
+
+
 def published(entry):
     weights, tokens, targets, result = clear(entry, language.read(entry.text))
     folder = fresh(GOLDENS / "families" / "coe_deepseekv2" / entry.name)
@@ -159,6 +185,10 @@ def main(parts):
         for entry in variants:
             published(entry)
         print(f"{len(variants)} variants of the published chain")
+    if not parts or "training" in parts:
+        fresh(GOLDENS / "training")
+        for entry in training.entries():
+            print(training_run(entry))
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ pub(crate) const CARRIED: &[Carried] = carried! {
             "backend/pieces.rs", "backend/tensors.rs", "backend/tests.rs", "cpu/activation.rs",
             "cpu/backward.rs", "cpu/forward.rs", "cpu/matmul.rs", "cpu/mod.rs", "cpu/real.rs",
             "cpu/rms_norm.rs", "cpu/rotate.rs", "cpu/routing.rs", "cpu/select.rs", "cpu/simd.rs",
-            "cpu/softmax.rs", "flops.rs", "fused/autodiff.rs", "fused/backends.rs", "fused/composed.rs",
+            "cpu/softmax.rs", "dtypes.rs", "flops.rs", "fused/autodiff.rs", "fused/backends.rs", "fused/composed.rs",
             "fused/mod.rs", "fused/tests.rs", "ops.rs";
     }
     Nn "coec-nn" {
@@ -228,6 +228,7 @@ pub(crate) fn kernels() -> String {
      mod autodiff;\n\
      pub(crate) mod backend;\n\
      pub(crate) mod cpu;\n\
+     pub(crate) mod dtypes;\n\
      pub mod flops;\n\
      mod fused;\n\
      pub(crate) mod ops;\n\
@@ -331,7 +332,7 @@ mod tests {
                 "walk.rs",
             ],
         ),
-        (Room::Kernels, &["adamw", "adamw.rs", "lib.rs"]),
+        (Room::Kernels, &["adamw", "adamw.rs", "lib.rs", "tests"]),
         (
             Room::Nn,
             &[

@@ -61,6 +61,10 @@ pub trait UpdateOps: Backend {
 /// # Shapes
 ///
 /// All `[n]`, without a tape.
+///
+/// # Panics
+///
+/// When their lengths or their element types differ, or, on the CPU, are others than f32 and f64.
 pub fn adamw(
     param: Tensor<1>,
     grad: Tensor<1>,
@@ -68,6 +72,8 @@ pub fn adamw(
     second: Tensor<1>,
     step: AdamWStep,
 ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+    let n = param.dims();
+    assert_eq!([grad.dims(), first.dims(), second.dims()], [n; 3], "grad and moments must be [n] as param");
     let updated = <Dispatch as UpdateOps>::adamw(
         param.into_dispatch(),
         grad.into_dispatch(),
@@ -86,40 +92,40 @@ pub fn adamw(
 #[cfg(feature = "flex")]
 impl UpdateOps for burn::backend::Flex {
     fn adamw(
-        mut param: FloatTensor<Self>,
+        param: FloatTensor<Self>,
         grad: FloatTensor<Self>,
-        mut first: FloatTensor<Self>,
-        mut second: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
         step: AdamWStep,
     ) -> Updated<Self> {
-        use burn::backend::DType;
-        // `storage_mut` copies a buffer that someone else still holds, and only then.
-        for tensor in [&mut param, &mut first, &mut second] {
-            *tensor = tensor.to_contiguous();
-        }
-        let grad = grad.to_contiguous();
-        match param.dtype() {
-            DType::F64 => cpu::update::<f64>(
-                param.storage_mut(),
-                grad.storage(),
-                first.storage_mut(),
-                second.storage_mut(),
-                &step,
-            ),
-            _ => cpu::update::<f32>(
-                param.storage_mut(),
-                grad.storage(),
-                first.storage_mut(),
-                second.storage_mut(),
-                &step,
-            ),
-        }
-        Updated { param, first, second }
+        crate::dtypes::by_dtype!("adamw" [param, grad, first, second] =>
+            in_place::<Self>(param, grad, first, second, &step))
     }
 }
 
+#[cfg(feature = "flex")]
+fn in_place<B, T>(
+    mut param: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    mut first: FloatTensor<B>,
+    mut second: FloatTensor<B>,
+    step: &AdamWStep,
+) -> Updated<B>
+where
+    B: Backend<FloatTensorPrimitive = burn::backend::flex::FlexTensor>,
+    T: crate::cpu::Real + burn::backend::Element,
+{
+    // `storage_mut` copies a buffer that someone else still holds, and only then.
+    for tensor in [&mut param, &mut first, &mut second] {
+        *tensor = tensor.to_contiguous();
+    }
+    let grad = grad.to_contiguous();
+    cpu::update::<T>(param.storage_mut(), grad.storage(), first.storage_mut(), second.storage_mut(), step);
+    Updated { param, first, second }
+}
+
 /// The update in Burn's own operations.
-fn composed(
+pub(crate) fn composed(
     param: Tensor<1>,
     grad: Tensor<1>,
     first: Tensor<1>,
@@ -145,6 +151,8 @@ macro_rules! update_from_tensors {
                 step: AdamWStep,
             ) -> Updated<Self> {
                 use crate::backend::bridge::{float, float_primitive};
+                use burn::backend::TensorMetadata;
+                crate::dtypes::same_dtype!("adamw", param, grad, first, second);
                 let [param, grad, first, second] =
                     [param, grad, first, second].map(|tensor| float::<Self, 1>(tensor));
                 let (param, first, second) = composed(param, grad, first, second, step);

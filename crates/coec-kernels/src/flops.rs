@@ -10,7 +10,8 @@ pub fn performed() -> u64 {
     PERFORMED.load(Relaxed)
 }
 
-/// Counts `products` matrix products of `rows` rows and `width` multiply-adds a row.
-pub(crate) fn count(rows: usize, width: usize, products: u64) {
-    PERFORMED.fetch_add(2 * rows as u64 * width as u64 * products, Relaxed);
+/// Counts one product of an `m x k` and a `k x n` matrix. Called where the product is made and with
+/// the sizes it has there, so that the count is of what was multiplied and not of what should be.
+pub(crate) fn count([m, k, n]: [usize; 3]) {
+    PERFORMED.fetch_add(2 * m as u64 * k as u64 * n as u64, Relaxed);
 }

@@ -30,9 +30,12 @@ mod adamw;
 mod autodiff;
 mod backend;
 mod cpu;
+mod dtypes;
 pub mod flops;
 mod fused;
 mod ops;
+#[cfg(test)]
+mod tests;
 
 pub use activation::Activation;
 pub use adamw::{AdamWStep, adamw};

@@ -8,7 +8,7 @@ use burn::backend::{
 };
 use burn::tensor::{Int, Tensor};
 
-use crate::Activation;
+use crate::{Activation, dtypes::same_dtype};
 
 /// The differentiable operations of this crate, routed to the backend of their tensors.
 #[backend_extension(
@@ -51,7 +51,9 @@ pub trait ExpertOps: burn::backend::Backend {
 ///
 /// # Panics
 ///
-/// When the shapes do not agree, or an index is not in `0..E`.
+/// When the shapes do not agree, when an index is not in `0..E`, and when the element types of the
+/// float tensors differ or, on the CPU, are others than f32 and f64. The backward pass asks the same
+/// of the output's gradient.
 pub fn experts(
     x: Tensor<2>,
     indices: Tensor<2, Int>,
@@ -84,8 +86,9 @@ pub fn experts(
 ///
 /// # Panics
 ///
-/// When the shapes do not agree.
+/// When the shapes or the element types do not agree; see [`experts`].
 pub fn mlp(x: Tensor<2>, w_in: Tensor<2>, w_out: Tensor<2>, act: Activation) -> Tensor<2> {
+    same_dtype!("mlp", x, w_in, w_out);
     let [n, _] = x.dims();
     let device = x.device();
     let indices = Tensor::<2, Int>::zeros([n, 1], &device);
@@ -103,7 +106,7 @@ pub fn mlp(x: Tensor<2>, w_in: Tensor<2>, w_out: Tensor<2>, act: Activation) -> 
 ///
 /// # Panics
 ///
-/// When `k` exceeds E.
+/// When `k` exceeds E, and on the CPU for scores of another type than f32 and f64.
 pub fn select_top_k(scores: Tensor<2>, k: usize) -> Tensor<2, Int> {
     assert!(k <= scores.dims()[1], "cannot select {k} of {} experts", scores.dims()[1]);
     Tensor::from_dispatch(<Dispatch as ExpertOps>::select_top_k(scores.into_dispatch(), k))

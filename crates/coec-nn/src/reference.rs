@@ -194,7 +194,8 @@ fn act(act: Act, wide: Row) -> Row {
         }
         Act::Geglu => gelu(columns(&wide, 0, f)) * columns(&wide, f, f),
         Act::Gelu => gelu(wide),
-        Act::Relu2 => activation::relu(wide).powf_scalar(2.0),
+        // Negative values become 0; NaN is not one of them.
+        Act::Relu2 => wide.clone().mask_fill(wide.lower_elem(0.0), 0.0).powf_scalar(2.0),
     }
 }
 

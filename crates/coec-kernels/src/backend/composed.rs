@@ -5,7 +5,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData, s};
 
-pub(super) use super::pieces::select_top_k;
+pub(crate) use super::pieces::select_top_k;
 use super::pieces::{activate, differentiate};
 use crate::{Activation, flops};
 
@@ -53,8 +53,15 @@ fn weight_of(weights: &Tensor<3>, expert: usize) -> Tensor<2> {
     weights.clone().slice(s![expert..expert + 1, .., ..]).squeeze_dim(0)
 }
 
+/// `left right`, counted.
+fn product(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+    let ([m, k], [_, n]) = (left.dims(), right.dims());
+    flops::count([m, k, n]);
+    left.matmul(right)
+}
+
 /// The weighted sum `[N, D]`, and the first product `[N*K, G*F]` in sorted order.
-pub(super) fn forward(
+pub(crate) fn forward(
     x: Tensor<2>,
     indices: Tensor<2, Int>,
     gates: Tensor<2>,
@@ -64,14 +71,13 @@ pub(super) fn forward(
 ) -> (Tensor<2>, Tensor<2>) {
     let ([n, d], [_, k]) = (x.dims(), indices.dims());
     let sorted = sort(indices, w_in.dims()[0]);
-    flops::count(n * k, d * (w_in.dims()[1] + w_out.dims()[2]), 1);
     let x = x.select(0, sorted.tokens); // [N*K, D]
     let hidden = per_expert(&sorted.starts, |expert, rows| {
-        x.clone().slice(s![rows, ..]).matmul(weight_of(&w_in, expert).transpose())
+        product(x.clone().slice(s![rows, ..]), weight_of(&w_in, expert).transpose())
     }); // [N*K, G*F]
     let h = activate(hidden.clone(), act);
     let y = per_expert(&sorted.starts, |expert, rows| {
-        h.clone().slice(s![rows, ..]).matmul(weight_of(&w_out, expert).transpose())
+        product(h.clone().slice(s![rows, ..]), weight_of(&w_out, expert).transpose())
     }); // [N*K, D]
     let y = y.select(0, sorted.rows).reshape([n, k, d]) * gates.unsqueeze_dim(2);
     (y.sum_dim(1).reshape([n, d]), hidden)
@@ -79,7 +85,7 @@ pub(super) fn forward(
 
 /// The gradients of `x`, `gates`, `w_in` and `w_out`.
 #[allow(clippy::too_many_arguments)] // the forward's inputs, its result, and one gradient
-pub(super) fn backward(
+pub(crate) fn backward(
     output_grad: Tensor<2>,
     x: Tensor<2>,
     indices: Tensor<2, Int>,
@@ -92,18 +98,17 @@ pub(super) fn backward(
     let ([n, d], [_, k], [e, wide, _]) = (x.dims(), indices.dims(), w_in.dims());
     let f = wide / act.inputs();
     let sorted = sort(indices, e);
-    flops::count(n * k, d * (wide + f), 2);
     let dy = output_grad.select(0, sorted.tokens.clone()); // [N*K, D]
     let x = x.select(0, sorted.tokens); // [N*K, D]
     let gates = gates.reshape([n * k, 1]).select(0, sorted.slots); // [N*K, 1]
 
     let t = per_expert(&sorted.starts, |expert, rows| {
-        dy.clone().slice(s![rows, ..]).matmul(weight_of(&w_out, expert))
+        product(dy.clone().slice(s![rows, ..]), weight_of(&w_out, expert))
     }); // [N*K, F], not yet weighted
     let (h, derivative) = differentiate(hidden, t.clone() * gates.clone(), act);
     let gate_grad = (t * h.clone()).sum_dim(1).select(0, sorted.rows.clone()).reshape([n, k]);
     let x_grad = per_expert(&sorted.starts, |expert, rows| {
-        derivative.clone().slice(s![rows, ..]).matmul(weight_of(&w_in, expert))
+        product(derivative.clone().slice(s![rows, ..]), weight_of(&w_in, expert))
     });
     let x_grad = x_grad.select(0, sorted.rows).reshape([n, k, d]).sum_dim(1).reshape([n, d]);
 
@@ -122,7 +127,7 @@ fn weight_grad(starts: &[usize], left: Tensor<2>, right: Tensor<2>, size: [usize
         }
         let rows = bounds[0]..bounds[1];
         let left = left.clone().slice(s![rows.clone(), ..]);
-        left.transpose().matmul(right.clone().slice(s![rows, ..])).unsqueeze()
+        product(left.transpose(), right.clone().slice(s![rows, ..])).unsqueeze()
     });
     Tensor::cat(grads.collect(), 0)
 }

@@ -1,7 +1,7 @@
 //! What the CPU backends share: tensors as slices, kernels on slices.
 
 use burn::backend::{
-    Backend, DType, Element, TensorMetadata, get_or_init_device_settings,
+    Backend, Element, TensorMetadata, get_or_init_device_settings,
     tensor::{FloatTensor, IntTensor},
 };
 use burn::tensor::{Shape, TensorData};
@@ -10,6 +10,7 @@ use super::Forward;
 use crate::{
     Activation,
     cpu::{self, Inputs, Real, Sizes},
+    dtypes::by_dtype,
 };
 
 /// A CPU backend whose tensors can be read as slices.
@@ -27,18 +28,6 @@ pub(crate) trait Host: Backend {
     fn int_data(tensor: IntTensor<Self>) -> TensorData;
 }
 
-/// Calls `$function::<f32 or f64>` by the element type of a tensor.
-macro_rules! by_dtype {
-    ($dtype:expr, $function:ident::<$backend:ty>($($argument:expr),* $(,)?)) => {
-        match $dtype {
-            DType::F32 => $function::<$backend, f32>($($argument),*),
-            DType::F64 => $function::<$backend, f64>($($argument),*),
-            other => panic!("the CPU kernels compute in f32 or f64, not {other:?}"),
-        }
-    };
-}
-pub(crate) use by_dtype;
-
 pub(super) fn forward<B: Host>(
     x: FloatTensor<B>,
     indices: IntTensor<B>,
@@ -47,7 +36,7 @@ pub(super) fn forward<B: Host>(
     w_out: FloatTensor<B>,
     act: Activation,
 ) -> Forward<B> {
-    by_dtype!(x.dtype(), forward_as::<B>(x, indices, gates, w_in, w_out, act))
+    by_dtype!("experts" [x, gates, w_in, w_out] => forward_as::<B>(x, indices, gates, w_in, w_out, act))
 }
 
 fn forward_as<B: Host, T: Real + Element>(
@@ -90,7 +79,8 @@ pub(super) fn backward<B: Host>(
     hidden: FloatTensor<B>,
     act: Activation,
 ) -> [FloatTensor<B>; 4] {
-    by_dtype!(x.dtype(), backward_as::<B>(output_grad, x, indices, gates, w_in, w_out, hidden, act))
+    by_dtype!("the backward pass of experts" [x, gates, w_in, w_out, hidden, output_grad] =>
+        backward_as::<B>(output_grad, x, indices, gates, w_in, w_out, hidden, act))
 }
 
 #[allow(clippy::too_many_arguments)] // as above
@@ -125,7 +115,7 @@ fn backward_as<B: Host, T: Real + Element>(
 }
 
 pub(super) fn select_top_k<B: Host>(scores: FloatTensor<B>, k: usize) -> IntTensor<B> {
-    by_dtype!(scores.dtype(), select_as::<B>(scores, k))
+    by_dtype!("select_top_k" [scores] => select_as::<B>(scores, k))
 }
 
 fn select_as<B: Host, T: Real + Element>(scores: FloatTensor<B>, k: usize) -> IntTensor<B> {
@@ -146,7 +136,8 @@ fn sizes(x: &Shape, indices: &Shape, w_out: &Shape) -> Sizes {
 }
 
 fn indices_u32<B: Host>(indices: IntTensor<B>) -> Vec<u32> {
-    B::int_data(indices).iter::<i64>().map(|index| index as u32).collect()
+    // What does not fit is no expert either: the sort refuses it.
+    B::int_data(indices).iter::<i64>().map(|index| u32::try_from(index).unwrap_or(u32::MAX)).collect()
 }
 
 /// Implements the expert kernels of a CPU backend with those on slices.

@@ -3,7 +3,7 @@
 pub(crate) mod bridge;
 mod capture;
 #[cfg(any(feature = "cuda", test))]
-mod composed;
+pub(crate) mod composed;
 #[cfg(feature = "cuda")]
 mod cube;
 #[cfg(feature = "flex")]

@@ -18,7 +18,7 @@ pub(super) fn activate(hidden: Tensor<2>, act: Activation) -> Tensor<2> {
     match (parts(hidden, act), act) {
         ((Some(gate), up), Activation::Swiglu) => activation::silu(gate) * up,
         ((Some(gate), up), _) => activation::gelu(gate) * up,
-        ((None, up), Activation::Relu2) => activation::relu(up).square(),
+        ((None, up), Activation::Relu2) => relu(up).square(),
         ((None, up), _) => activation::gelu(up),
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Activatio
             (gelu.clone() * up, Tensor::cat(vec![gate_grad, h_grad * gelu], 1))
         }
         ((None, up), Activation::Relu2) => {
-            let relu = activation::relu(up);
+            let relu = relu(up);
             (relu.clone().square(), h_grad * relu * 2.0)
         }
         ((None, up), _) => {
@@ -47,6 +47,11 @@ pub(super) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Activatio
             (gelu, h_grad * slope)
         }
     }
+}
+
+/// `max(x, 0)`, and NaN for NaN, which not every backend's own keeps.
+fn relu(x: Tensor<2>) -> Tensor<2> {
+    x.clone().mask_fill(x.lower_elem(0.0), 0.0)
 }
 
 /// GELU and its derivative.
@@ -57,7 +62,7 @@ fn gelu(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
 }
 
 /// Indices of the `k` largest scores, ties to the lower index: k times the largest not yet taken.
-pub(super) fn select_top_k(scores: Tensor<2>, k: usize) -> Tensor<2, Int> {
+pub(crate) fn select_top_k(scores: Tensor<2>, k: usize) -> Tensor<2, Int> {
     let [n, experts] = scores.dims();
     let device = scores.device();
     let ids = Tensor::<1, Int>::arange(0..experts as i64, &device).unsqueeze::<2>().expand([n, experts]);

@@ -4,10 +4,14 @@
 macro_rules! kernels_from_tensors {
     ($backend:ty, $module:path) => {
         const _: () = {
-            use burn::backend::tensor::{FloatTensor, IntTensor};
+            use burn::backend::{
+                TensorMetadata,
+                tensor::{FloatTensor, IntTensor},
+            };
             use $crate::{
                 Activation, ExpertKernels,
                 backend::{Forward, bridge::*},
+                dtypes::same_dtype,
             };
             use $module as kernels;
 
@@ -20,6 +24,7 @@ macro_rules! kernels_from_tensors {
                     w_out: FloatTensor<Self>,
                     act: Activation,
                 ) -> Forward<Self> {
+                    same_dtype!("experts", x, gates, w_in, w_out);
                     let (output, hidden) = kernels::forward(
                         float::<Self, 2>(x),
                         int::<Self, 2>(indices),
@@ -44,6 +49,7 @@ macro_rules! kernels_from_tensors {
                     hidden: FloatTensor<Self>,
                     act: Activation,
                 ) -> [FloatTensor<Self>; 4] {
+                    same_dtype!("the backward pass of experts", x, gates, w_in, w_out, hidden, output_grad);
                     let (x, gates, w_in, w_out) = kernels::backward(
                         float::<Self, 2>(output_grad),
                         float::<Self, 2>(x),

@@ -38,7 +38,8 @@ fn activate<T: Real>(act: Activation, pre: &[T], h: &mut [T]) {
         }
         Activation::Relu2 => {
             for (h, &u) in h.iter_mut().zip(pre) {
-                *h = if u > T::ZERO { u * u } else { T::ZERO };
+                let relu = relu(u);
+                *h = relu * relu;
             }
         }
     }
@@ -92,12 +93,18 @@ fn differentiate<T: Real>(act: Activation, pre: &[T], h_grad: &[T], h: &mut [T],
         }
         Activation::Relu2 => {
             for i in 0..f {
-                let relu = if pre[i] > T::ZERO { pre[i] } else { T::ZERO };
+                let relu = relu(pre[i]);
                 h[i] = relu * relu;
                 pre_grad[i] = h_grad[i] * (relu + relu);
             }
         }
     }
+}
+
+/// `max(x, 0)`, and NaN for NaN.
+#[inline(always)]
+fn relu<T: Real>(x: T) -> T {
+    if x < T::ZERO { T::ZERO } else { x }
 }
 
 /// `P(Z <= x)` of the standard normal, so that `gelu(x) = x P(Z <= x)`.

@@ -12,7 +12,6 @@ use super::{
     matmul::{View, matmul},
     routing::{Routing, split},
 };
-use crate::flops;
 
 /// The gradients of every input that has one.
 pub(crate) struct Gradients<T> {
@@ -45,7 +44,6 @@ pub(crate) fn backward<T: Real>(inputs: Inputs<'_, T>, hidden: &[T], output_grad
         .zip(split(&mut gate_grad, &blocks, 1))
         .zip(split(&mut x_grad, &blocks, d))
         .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
-            flops::count(block.len, (wide + f) * d, 2);
             let dy = View::new(&dy[block.start * d..][..block.len * d], block.len, d);
             let mut t = vec![T::ZERO; block.len * f];
             matmul(&mut t, dy, View::new(inputs.w_out_of(block.expert), d, f));

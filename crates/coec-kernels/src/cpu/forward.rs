@@ -8,7 +8,6 @@ use super::{
     matmul::{View, matmul},
     routing::{Routing, split},
 };
-use crate::flops;
 
 /// The weighted sum `[N, D]`, and the first product `[N*K, G*F]` in sorted order.
 pub(crate) fn forward<T: Real>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
@@ -22,7 +21,6 @@ pub(crate) fn forward<T: Real>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
     blocks.par_iter().zip(split(&mut hidden, &blocks, wide)).zip(split(&mut sorted, &blocks, d)).for_each(
         |((block, pre), out)| {
             let x = View::new(&x[block.start * d..][..block.len * d], block.len, d);
-            flops::count(block.len, (wide + f) * d, 1);
             matmul(pre, x, View::new(inputs.w_in_of(block.expert), wide, d).transposed());
             let mut h = vec![T::ZERO; block.len * f];
             activate_rows(inputs.act, pre, &mut h, f);

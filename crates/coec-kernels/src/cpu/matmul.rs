@@ -1,6 +1,7 @@
 //! The one call into `gemm`.
 
 use super::Real;
+use crate::flops;
 
 /// A matrix inside a slice, by its strides.
 #[derive(Clone, Copy)]
@@ -59,6 +60,7 @@ pub(super) fn matmul<T: Real>(out: &mut [T], lhs: View<'_, T>, rhs: View<'_, T>)
         out.fill(T::ZERO);
         return;
     }
+    flops::count([m, k, n]);
     // SAFETY: `out` is `m * n` elements, exclusively borrowed and written row by row; each view's
     // farthest element is `extent() - 1`, checked above to lie inside its slice; `T` is f32 or f64,
     // the types `gemm` dispatches on. `read_dst` is false, so `out` is only written.

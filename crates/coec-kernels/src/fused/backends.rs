@@ -1,20 +1,24 @@
 //! The operations on each backend.
 
-use burn::backend::tensor::FloatTensor;
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
 
 use super::{FusedKernels, FusedOps, Pairs, composed};
-use crate::backend::bridge::{float, float_primitive};
+use crate::{
+    backend::bridge::{float, float_primitive},
+    dtypes::same_dtype,
+};
 
 /// CPU backends: fused loops over slices.
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod on_slices {
-    use burn::backend::{DType, Element, TensorMetadata, tensor::FloatTensor};
+    use burn::backend::{Element, TensorMetadata, tensor::FloatTensor};
     use burn::tensor::{Shape, TensorData};
 
     use crate::{
         Pairs,
-        backend::host::{Host, by_dtype},
+        backend::host::Host,
         cpu::{self, Real},
+        dtypes::by_dtype,
     };
 
     pub fn rms_norm<B: Host>(x: FloatTensor<B>, weight: FloatTensor<B>, eps: f64) -> [FloatTensor<B>; 2] {
@@ -30,7 +34,7 @@ mod on_slices {
             [(y, shape), (scales, rows)]
                 .map(|(values, shape)| B::float_from_data(TensorData::new(values, shape), &device))
         }
-        by_dtype!(x.dtype(), run::<B>(x, weight, eps))
+        by_dtype!("rms_norm" [x, weight] => run::<B>(x, weight, eps))
     }
 
     pub fn rms_norm_backward<B: Host>(
@@ -57,7 +61,8 @@ mod on_slices {
             [(dx, x), (dw, weight)]
                 .map(|(values, shape)| B::float_from_data(TensorData::new(values, shape), &device))
         }
-        by_dtype!(x.dtype(), run::<B>(grad, x, weight, scales))
+        by_dtype!("the backward pass of rms_norm" [x, weight, scales, grad] =>
+            run::<B>(grad, x, weight, scales))
     }
 
     pub fn causal_softmax<B: Host>(scores: FloatTensor<B>, scale: f64) -> FloatTensor<B> {
@@ -65,7 +70,7 @@ mod on_slices {
             let [_, _, queries, keys] = scores.shape().dims();
             B::in_place::<T>(scores, |scores| cpu::causal_softmax(scores, queries, keys, scale))
         }
-        by_dtype!(scores.dtype(), run::<B>(scores, scale))
+        by_dtype!("causal_softmax" [scores] => run::<B>(scores, scale))
     }
 
     pub fn causal_softmax_backward<B: Host>(
@@ -84,7 +89,7 @@ mod on_slices {
                 cpu::causal_softmax_backward(grad, B::slice(&probs), queries, keys, scale);
             })
         }
-        by_dtype!(grad.dtype(), run::<B>(grad, probs, scale))
+        by_dtype!("the backward pass of causal_softmax" [probs, grad] => run::<B>(grad, probs, scale))
     }
 
     pub fn rotated<B: Host>(
@@ -105,7 +110,7 @@ mod on_slices {
             let (cos, sin) = (B::hold(cos), B::hold(sin));
             B::in_place::<T>(x, |x| cpu::rotate(x, B::slice(&cos), B::slice(&sin), width, pairs, inverse))
         }
-        by_dtype!(x.dtype(), run::<B>(x, cos, sin, pairs, inverse))
+        by_dtype!("rotate" [x, cos, sin] => run::<B>(x, cos, sin, pairs, inverse))
     }
 }
 
@@ -190,6 +195,7 @@ macro_rules! fused_from_tensors {
                 weight: FloatTensor<Self>,
                 eps: f64,
             ) -> [FloatTensor<Self>; 2] {
+                same_dtype!("rms_norm", x, weight);
                 let (y, scales) =
                     composed::rms_norm_forward(float::<Self, 2>(x), float::<Self, 1>(weight), eps);
                 [float_primitive::<Self, 2>(y), float_primitive::<Self, 1>(scales)]
@@ -201,6 +207,7 @@ macro_rules! fused_from_tensors {
                 weight: FloatTensor<Self>,
                 scales: FloatTensor<Self>,
             ) -> [FloatTensor<Self>; 2] {
+                same_dtype!("the backward pass of rms_norm", x, weight, scales, grad);
                 let (dx, dw) = composed::rms_norm_backward(
                     float::<Self, 2>(grad),
                     float::<Self, 2>(x),
@@ -220,6 +227,7 @@ macro_rules! fused_from_tensors {
                 probs: FloatTensor<Self>,
                 scale: f64,
             ) -> FloatTensor<Self> {
+                same_dtype!("the backward pass of causal_softmax", probs, grad);
                 let (grad, probs) = (float::<Self, 4>(grad), float::<Self, 4>(probs));
                 float_primitive::<Self, 4>(composed::causal_softmax_backward(grad, probs, scale))
             }
@@ -231,6 +239,7 @@ macro_rules! fused_from_tensors {
                 pairs: Pairs,
                 inverse: bool,
             ) -> FloatTensor<Self> {
+                same_dtype!("rotate", x, cos, sin);
                 let (x, cos, sin) = (float::<Self, 4>(x), float::<Self, 2>(cos), float::<Self, 2>(sin));
                 float_primitive::<Self, 4>(composed::rotated(x, cos, sin, pairs, inverse))
             }

@@ -3,7 +3,7 @@
 
 mod autodiff;
 mod backends;
-mod composed;
+pub(crate) mod composed;
 #[cfg(test)]
 mod tests;
 
@@ -75,7 +75,13 @@ pub trait FusedKernels: Backend {
 /// # Shapes
 ///
 /// - `x` and output: `[N, D]`, `weight`: `[D]`
+///
+/// # Panics
+///
+/// When the shapes do not agree, and when the element types differ or, on the CPU, are others than f32
+/// and f64. So do the other operations here, and their backward passes.
 pub fn rms_norm(x: Tensor<2>, weight: Tensor<1>, eps: f64) -> Tensor<2> {
+    assert_eq!(weight.dims(), [x.dims()[1]], "weight must be [D]");
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     Tensor::from_dispatch(<Dispatch as FusedOps>::rms_norm(x, weight, eps))
 }
@@ -87,7 +93,13 @@ pub fn rms_norm(x: Tensor<2>, weight: Tensor<1>, eps: f64) -> Tensor<2> {
 /// # Shapes
 ///
 /// - `scores` and output: `[B, H, T, S]`, `T <= S`
+///
+/// # Panics
+///
+/// When `T > S`, and on the CPU for another element type than f32 and f64; see [`rms_norm`].
 pub fn causal_softmax(scores: Tensor<4>, scale: f64) -> Tensor<4> {
+    let [_, _, queries, keys] = scores.dims();
+    assert!(queries <= keys, "{queries} queries cannot be the last of {keys} keys");
     Tensor::from_dispatch(<Dispatch as FusedOps>::causal_softmax(scores.into_dispatch(), scale))
 }
 
@@ -96,7 +108,14 @@ pub fn causal_softmax(scores: Tensor<4>, scale: f64) -> Tensor<4> {
 /// # Shapes
 ///
 /// - `x` and output: `[B, H, T, width]`, `cos` and `sin`: `[T, width/2]`, without a tape
+///
+/// # Panics
+///
+/// When the shapes or the element types do not agree; see [`rms_norm`].
 pub fn rotate(x: Tensor<4>, cos: Tensor<2>, sin: Tensor<2>, pairs: Pairs) -> Tensor<4> {
+    let [_, _, tokens, width] = x.dims();
+    assert!(width % 2 == 0, "a width of {width} has no pairs");
+    assert_eq!([cos.dims(), sin.dims()], [[tokens, width / 2]; 2], "cos and sin must be [T, width/2]");
     let (cos, sin) = (cos.into_dispatch(), sin.into_dispatch());
     Tensor::from_dispatch(<Dispatch as FusedOps>::rotate(x.into_dispatch(), cos, sin, pairs))
 }

@@ -1,0 +1,231 @@
+//! A NaN in a row of the input is a NaN in that row of the output and of the gradient, and in no
+//! other: what is not a number is neither dropped nor spread. Fused and composed alike.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+
+use super::{ACTS, Product, devices, on, random, values};
+use crate::{
+    Activation, AdamWStep, Pairs, adamw, adamw::composed as composed_adamw, causal_softmax, fused::composed,
+    rms_norm, rotate,
+};
+
+/// `tensor` with a NaN at `index`, row-major.
+fn with_nan<const D: usize>(tensor: &Tensor<D>, index: usize) -> Tensor<D> {
+    let mut values: Vec<f64> = tensor.to_data().iter::<f64>().collect();
+    values[index] = f64::NAN;
+    let data = TensorData::new(values, tensor.shape()).convert_dtype(tensor.dtype());
+    Tensor::from_data(data, (&tensor.device(), tensor.dtype()))
+}
+
+/// Exactly the elements that `expected` names are NaN, and the others are finite.
+fn assert_nan(what: &str, values: &[f64], expected: impl Fn(usize) -> bool) {
+    for (i, value) in values.iter().enumerate() {
+        let right = if expected(i) { value.is_nan() } else { value.is_finite() };
+        assert!(right, "{what}: element {i} is {value}");
+    }
+}
+
+/// Every backend of the CPU in both of its element types.
+fn settings() -> impl Iterator<Item = (String, Device, DType)> {
+    devices().into_iter().flat_map(|(name, device)| {
+        [DType::F32, DType::F64].map(|dtype| (format!("{name} {dtype:?}"), device.clone(), dtype))
+    })
+}
+
+const N: usize = 9;
+const D: usize = 5;
+const E: usize = 4;
+const K: usize = 2;
+const F: usize = 6;
+/// The token that something is wrong with.
+const TOKEN: usize = 3;
+
+/// `spoil` makes something of a product NaN; `check` sees the name of a result, its values, and the
+/// experts of [`TOKEN`].
+fn product(spoil: impl Fn(&mut Product), check: impl Fn(&str, &str, &[f64], &[usize], Activation)) {
+    for (setting, device, dtype) in settings() {
+        for act in ACTS {
+            let mut product = Product::random([N, D, E, K, F], act, &device, dtype);
+            let indices: Vec<usize> =
+                product.indices.to_data().iter::<i64>().map(|index| index as usize).collect();
+            let chosen = &indices[TOKEN * K..][..K];
+            spoil(&mut product);
+            for (how, outcome) in [("fused", product.fused()), ("composed", product.composed())] {
+                for (name, values) in outcome {
+                    check(name, &format!("{name}, {act:?}, {how}, {setting}"), &values, chosen, act);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_without_a_number_stays_alone_in_the_experts() {
+    let spoil = |product: &mut Product| product.x = with_nan(&product.x, TOKEN * D + 2);
+    product(spoil, |name, what, values, chosen, act| {
+        let of_token = |width: usize| move |i: usize| i / width == TOKEN;
+        match name {
+            "output" | "x" => assert_nan(what, values, of_token(D)),
+            "gates" => assert_nan(what, values, of_token(K)),
+            // The weights of the experts that saw it learn from all their rows at once.
+            "w_in" => assert_nan(what, values, |i| chosen.contains(&(i / (act.inputs() * F * D)))),
+            _ => assert_nan(what, values, |i| chosen.contains(&(i / (D * F)))),
+        }
+    });
+}
+
+#[test]
+fn a_gate_without_a_number_stays_with_its_token_and_its_expert() {
+    let spoil = |product: &mut Product| product.gates = with_nan(&product.gates, TOKEN * K);
+    product(spoil, |name, what, values, chosen, act| match name {
+        "output" | "x" => assert_nan(what, values, |i| i / D == TOKEN),
+        // The gradient of a gate does not depend on the gate.
+        "gates" => assert_nan(what, values, |_| false),
+        "w_in" => assert_nan(what, values, |i| i / (act.inputs() * F * D) == chosen[0]),
+        _ => assert_nan(what, values, |i| i / (D * F) == chosen[0]),
+    });
+}
+
+#[test]
+fn a_gradient_without_a_number_stays_with_its_token() {
+    const COLUMN: usize = 1;
+    let spoil = |product: &mut Product| product.grad = with_nan(&product.grad, TOKEN * D + COLUMN);
+    product(spoil, |name, what, values, chosen, act| match name {
+        "output" => assert_nan(what, values, |_| false),
+        "x" => assert_nan(what, values, |i| i / D == TOKEN),
+        "gates" => assert_nan(what, values, |i| i / K == TOKEN),
+        "w_in" => assert_nan(what, values, |i| chosen.contains(&(i / (act.inputs() * F * D)))),
+        // Of W_out [D, F] only the row of the component.
+        _ => assert_nan(what, values, |i| chosen.contains(&(i / (D * F))) && i / F % D == COLUMN),
+    });
+}
+
+/// `f` and its gradient under the upstream gradient `grad`.
+fn with_gradient<const R: usize>(
+    x: &Tensor<R>,
+    grad: &Tensor<R>,
+    f: impl Fn(Tensor<R>) -> Tensor<R>,
+) -> [Vec<f64>; 2] {
+    let device = x.device().autodiff();
+    let x = on(&device, x).require_grad();
+    let y = f(x.clone());
+    let grads = (y.clone() * on(&device, grad)).sum().backward();
+    [values(y), values(x.grad(&grads).unwrap())]
+}
+
+const HEADS: usize = 2;
+const QUERIES: usize = 5;
+const KEYS: usize = 7;
+
+/// Probabilities and the gradient of the scores, fused and composed.
+fn softmax(scores: &Tensor<4>, grad: &Tensor<4>) -> [(&'static str, [Vec<f64>; 2]); 2] {
+    let probs = composed::causal_softmax_forward(scores.clone(), 0.4);
+    let back = composed::causal_softmax_backward(grad.clone(), probs.clone(), 0.4);
+    [
+        ("fused", with_gradient(scores, grad, |scores| causal_softmax(scores, 0.4))),
+        ("composed", [values(probs), values(back)]),
+    ]
+}
+
+#[test]
+fn a_score_without_a_number_spoils_the_softmax_of_its_query() {
+    let (row, key) = (QUERIES + 2, 1);
+    // Keys the query does not see are left out: 0 or NaN, they are nobody's.
+    let seen = KEYS - QUERIES + 2 + 1;
+    for (setting, device, dtype) in settings() {
+        let shape = [1, HEADS, QUERIES, KEYS];
+        let (scores, grad) = (random(shape, &device, dtype), random(shape, &device, dtype));
+        for (how, results) in softmax(&with_nan(&scores, row * KEYS + key), &grad) {
+            for (what, values) in ["probabilities", "gradient"].into_iter().zip(results) {
+                let of_row = &values[row * KEYS..][..seen];
+                assert_nan(&format!("{what}, {how}, {setting}"), of_row, |_| true);
+                let others = [&values[..row * KEYS], &values[(row + 1) * KEYS..]].concat();
+                assert_nan(&format!("{what} of the others, {how}, {setting}"), &others, |_| false);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_query_does_not_see_does_not_reach_it() {
+    let (row, key) = (QUERIES + 2, KEYS - 1);
+    for (setting, device, dtype) in settings() {
+        let shape = [1, HEADS, QUERIES, KEYS];
+        let (scores, grad) = (random(shape, &device, dtype), random(shape, &device, dtype));
+        let spoilt = |tensor: &Tensor<4>| with_nan(tensor, row * KEYS + key);
+        let composed = composed::causal_softmax_forward(spoilt(&scores), 0.4);
+        assert_nan(&format!("composed, {setting}"), &values(composed), |_| false);
+        assert_nan(&format!("fused, {setting}"), &values(causal_softmax(spoilt(&scores), 0.4)), |_| false);
+        let probs = causal_softmax(scores.clone(), 0.4);
+        let back = composed::causal_softmax_backward(spoilt(&grad), probs, 0.4);
+        assert_nan(&format!("composed gradient, {setting}"), &values(back), |_| false);
+        // The product with a weight would hand the NaN on to a loss; the kernel takes the gradient as it comes.
+        let [_, back] = with_gradient(&scores, &spoilt(&grad), |scores| causal_softmax(scores, 0.4));
+        assert_nan(&format!("fused gradient, {setting}"), &back, |_| false);
+    }
+}
+
+#[test]
+fn a_row_without_a_number_stays_alone_in_rms_norm() {
+    let (rows, width, row) = (6, 5, 2);
+    for (setting, device, dtype) in settings() {
+        let (x, weight) = (random([rows, width], &device, dtype), random([width], &device, dtype));
+        let grad = random([rows, width], &device, dtype);
+        let x = with_nan(&x, row * width + 3);
+        let tracked = device.clone().autodiff();
+        let (a, w) = (on(&tracked, &x).require_grad(), on(&tracked, &weight).require_grad());
+        let y = rms_norm(a.clone(), w.clone(), 1e-6);
+        let grads = (y.clone() * on(&tracked, &grad)).sum().backward();
+        let fused = [y.inner(), a.grad(&grads).unwrap(), w.grad(&grads).unwrap().unsqueeze()];
+        let (y, scales) = composed::rms_norm_forward(x.clone(), weight.clone(), 1e-6);
+        let (dx, dw) = composed::rms_norm_backward(grad, x, weight, scales);
+        for (how, [y, dx, dw]) in [("fused", fused), ("composed", [y, dx, dw.unsqueeze()])] {
+            assert_nan(&format!("output, {how}, {setting}"), &values(y), |i| i / width == row);
+            assert_nan(&format!("gradient, {how}, {setting}"), &values(dx), |i| i / width == row);
+            // The weight learns from all rows at once.
+            assert_nan(&format!("weight, {how}, {setting}"), &values(dw), |_| true);
+        }
+    }
+}
+
+#[test]
+fn a_rotation_keeps_nan_within_its_pair() {
+    let (tokens, width) = (3, 6);
+    for (setting, device, dtype) in settings() {
+        let angles = random([tokens, width / 2], &device, dtype);
+        let (cos, sin) = (angles.clone().cos(), angles.sin());
+        let x = random([1, 2, tokens, width], &device, dtype);
+        let place = (tokens + 1) * width + 1; // of the second head's second token
+        for (pairs, partner) in [(Pairs::HalfSplit, place + width / 2), (Pairs::Neighbours, place - 1)] {
+            let expected = |i: usize| i == place || i == partner;
+            let spoilt = with_nan(&x, place);
+            let table = |tensor: &Tensor<2>| on(&device.clone().autodiff(), tensor);
+            let fused = |x| rotate(x, table(&cos), table(&sin), pairs);
+            let [y, _] = with_gradient(&spoilt, &x, fused);
+            assert_nan(&format!("{pairs:?}, fused, {setting}"), &y, expected);
+            let [_, back] = with_gradient(&x, &spoilt, fused);
+            assert_nan(&format!("gradient, {pairs:?}, fused, {setting}"), &back, expected);
+            for (what, inverse) in [("output", false), ("gradient", true)] {
+                let y = composed::rotated(spoilt.clone(), cos.clone(), sin.clone(), pairs, inverse);
+                assert_nan(&format!("{what}, {pairs:?}, composed, {setting}"), &values(y), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_update_keeps_nan_within_its_element() {
+    let step =
+        AdamWStep { lr: 0.01, betas: [0.9, 0.95], eps: 1e-8, weight_decay: 0.1, corrections: [0.1, 0.05] };
+    for (setting, device, dtype) in settings() {
+        let tensor = || random([40], &device, dtype);
+        let (param, grad, first, second) = (tensor(), with_nan(&tensor(), 17), tensor(), tensor().square());
+        let fused = adamw(param.clone(), grad.clone(), first.clone(), second.clone(), step);
+        let composed = composed_adamw(param, grad, first, second, step);
+        for (how, (param, first, second)) in [("fused", fused), ("composed", composed)] {
+            for (what, tensor) in [("parameter", param), ("first", first), ("second", second)] {
+                assert_nan(&format!("{what}, {how}, {setting}"), &values(tensor), |i| i == 17);
+            }
+        }
+    }
+}
