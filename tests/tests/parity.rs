@@ -107,7 +107,8 @@ fn family(name: &str, path: &str) -> Errors {
 
     // The way back: the same settings, the same tensors, bit for bit.
     let back = scratch.path().join("back");
-    folder::export(&out, &imported.import.model, None, 10_000, &back, &mut |_, _| ()).unwrap();
+    let weights = Weights::open(&out.join("model.safetensors")).unwrap();
+    folder::export(&out, &weights, &imported.import.model, None, 10_000, &back, &mut |_, _| ()).unwrap();
     let back = Folder::open(&back).unwrap();
     assert_eq!(source.config(), back.config(), "{name}");
     assert_eq!(source.shapes().unwrap(), back.shapes().unwrap(), "{name}");
@@ -116,7 +117,6 @@ fn family(name: &str, path: &str) -> Errors {
         assert_eq!(bytes(&source), bytes(&back), "{name}: {tensor}");
     }
 
-    let weights = Weights::open(&out.join("model.safetensors")).unwrap();
     let golden = Weights::open(&root().join(path).join("golden.safetensors")).unwrap();
     compare(name, &format!("{path}/model.coe"), |tensor| weights.f32(tensor).unwrap(), &golden)
 }

@@ -93,10 +93,7 @@ impl Bindings {
                 2 => grads.get::<2>(binding.id).map(Tensor::into_data),
                 _ => grads.get::<3>(binding.id).map(Tensor::into_data),
             };
-            data.map_or_else(
-                || vec![0.0; binding.elements()],
-                |data| data.iter::<f32>().collect(),
-            )
+            data.map_or_else(|| vec![0.0; binding.elements()], |data| data.iter::<f32>().collect())
         };
         let trained = self.iter().filter(|binding| binding.trained);
         trained.flat_map(|binding| split(binding, &flat(binding))).collect()

@@ -20,7 +20,10 @@ fn tiny(steps: usize) -> (Verified<Model>, Train) {
     let mut train: Train = serde_json::from_value(ir["train"].clone()).unwrap();
     train.steps = steps;
     train.eval.every = 2;
-    assert_eq!((&train.data, &train.tokenizer), (&Data::Builtin { name: "arithmetic".into() }, &Tokenizer::Bytes));
+    assert_eq!(
+        (&train.data, &train.tokenizer),
+        (&Data::Builtin { name: "arithmetic".into() }, &Tokenizer::Bytes)
+    );
     (coec_ir::verify(serde_json::from_value(ir["model"].clone()).unwrap()).unwrap(), train)
 }
 
@@ -110,7 +113,8 @@ fn a_run_that_diverges_ends_saved() {
     let dir = RunDir::resume(&mad).unwrap();
     let state = dir.newest(2).unwrap().newest.unwrap().state;
     assert_eq!((state.step, state.skipped, state.updates), (10, 10, 0));
-    let (before, after) = (Weights::open(&weights).unwrap(), Weights::open(&dir.file(RunFile::Model)).unwrap());
+    let (before, after) =
+        (Weights::open(&weights).unwrap(), Weights::open(&dir.file(RunFile::Model)).unwrap());
     for name in before.names() {
         assert!(before.bytes(name).unwrap() == after.bytes(name).unwrap(), "{name} is as it was");
     }

@@ -61,9 +61,7 @@ impl Failure {
     pub fn one_line(&self) -> String {
         match self {
             Self::Spec(_) | Self::Shown => "a spec is wrong".into(),
-            Self::Several(failures) => {
-                failures.iter().map(Self::one_line).collect::<Vec<_>>().join("; ")
-            }
+            Self::Several(failures) => failures.iter().map(Self::one_line).collect::<Vec<_>>().join("; "),
             Self::Other { code, message, help, .. } => format!("{message} ({code}); {help}"),
         }
     }

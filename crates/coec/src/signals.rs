@@ -11,10 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use coec_train::run::{Control, Rescue};
-use signal_hook::consts::{SIGINT, SIGTERM};
 #[cfg(unix)]
 use signal_hook::consts::{SIGHUP, SIGUSR1};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::{failure::Failure, render};
 
@@ -22,6 +21,7 @@ use crate::{failure::Failure, render};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A closed terminal sends SIGHUP twice or three times: from the system, and from the shell.
+#[cfg(unix)]
 const ECHO: Duration = Duration::from_secs(2);
 
 /// Between two looks at a run.
@@ -45,20 +45,15 @@ impl Stop {
     /// would ask it.
     pub fn listen(control: Arc<Control>, within: Option<Duration>, json: bool) -> io::Result<Self> {
         let asked = Arc::new(Asked { control, signal: AtomicI32::new(0), json });
-        let mut signals = Signals::new(heard())?;
         let listener = asked.clone();
-        thread::Builder::new().name("signals".into()).spawn(move || {
-            let mut first: Option<(i32, Instant)> = None;
-            for signal in signals.forever() {
-                match first {
-                    None => {
-                        first = Some((signal, Instant::now()));
-                        listener.ask(signal, Instant::now() + PATIENCE);
-                    }
-                    Some((first, at)) if is_echo(first, signal, at.elapsed()) => {}
-                    Some(_) => process::exit(128 + signal),
-                }
+        let mut first: Option<(i32, Instant)> = None;
+        on_each_signal(move |signal| match first {
+            None => {
+                first = Some((signal, Instant::now()));
+                listener.ask(signal, Instant::now() + PATIENCE);
             }
+            Some((first, at)) if is_echo(first, signal, at.elapsed()) => {}
+            Some(_) => process::exit(128 + signal),
         })?;
         if let Some(end) = within.and_then(|within| Instant::now().checked_add(within)) {
             let asked = asked.clone();
@@ -73,26 +68,46 @@ impl Stop {
     }
 }
 
+/// Calls `answer` in a thread of its own whenever a signal comes.
+///
+/// SIGHUP is not listened for when it is ignored already: then `nohup`, or whoever started the run,
+/// wants it to outlive its terminal.
+#[cfg(unix)]
+fn on_each_signal(mut answer: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
+    let mut heard = vec![SIGINT, SIGTERM, SIGUSR1];
+    if !is_ignored(SIGHUP) {
+        heard.push(SIGHUP);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(&mut answer))?;
+    Ok(())
+}
+
+/// The same where signals can only be asked for.
+#[cfg(not(unix))]
+fn on_each_signal(mut answer: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
+    let came = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_usize(signal, came.clone(), signal as usize)?;
+    }
+    let listen = move || {
+        loop {
+            match came.swap(0, Relaxed) {
+                0 => thread::sleep(TICK),
+                signal => answer(signal as i32),
+            }
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(listen)?;
+    Ok(())
+}
+
 /// Whether a signal is only the first one again.
 fn is_echo(first: i32, signal: i32, after: Duration) -> bool {
     #[cfg(unix)]
     return first == SIGHUP && signal == SIGHUP && after < ECHO;
     #[cfg(not(unix))]
-    return false;
-}
-
-/// The signals to listen for. SIGHUP is not among them when it is ignored already: then `nohup`, or
-/// whoever started the run, wants it to outlive its terminal.
-fn heard() -> Vec<i32> {
-    let mut signals = vec![SIGINT, SIGTERM];
-    #[cfg(unix)]
-    {
-        signals.push(SIGUSR1);
-        if !is_ignored(SIGHUP) {
-            signals.push(SIGHUP);
-        }
-    }
-    signals
+    return first == signal && after < Duration::ZERO;
 }
 
 // The standard library does not say what a signal does.
@@ -176,7 +191,10 @@ impl Asked {
     /// The last words of a process, for people or for programs.
     fn say(&self, text: &str) {
         match self.json {
-            true => render::failure(&Failure::environment("coec::train::interrupted", text, "--resume goes on"), true),
+            true => render::failure(
+                &Failure::environment("coec::train::interrupted", text, "--resume goes on"),
+                true,
+            ),
             false => render::line(text),
         }
     }

@@ -114,8 +114,12 @@ fn a_second_signal_ends_at_once() {
 fn nohup_is_honoured() {
     let shell = shell();
     let mut command = Command::new("sh");
-    let run = format!("trap '' HUP; exec {} train tiny.coe --out r {}", env!("CARGO_BIN_EXE_coec"), "--set \
-        train.steps=400");
+    let run = format!(
+        "trap '' HUP; exec {} train tiny.coe --out r {}",
+        env!("CARGO_BIN_EXE_coec"),
+        "--set \
+        train.steps=400"
+    );
     command.args(["-c", &run]);
     let mut going = Going::spawn(&shell, command);
     going.wait_for("step    20/");
@@ -129,10 +133,7 @@ fn a_signal_before_the_first_step_ends_at_once_and_leaves_nothing() {
     let shell = shell();
     shell.write("text.txt", text().repeat(2000));
     let sets = ["--set", "vocab=60000", "--set", "train.tokenizer=bpe(vocab=60000)"];
-    let mut going = Going::start(
-        &shell,
-        &[&["train", "tiny.coe", "--data", "text.txt"][..], &sets].concat(),
-    );
+    let mut going = Going::start(&shell, &[&["train", "tiny.coe", "--data", "text.txt"][..], &sets].concat());
     going.wait_for("counted:");
     std::thread::sleep(Duration::from_millis(50));
     going.signal("TERM");
@@ -369,6 +370,22 @@ fn a_damaged_commit_is_named_and_the_one_before_it_gone_on_with() {
 }
 
 #[test]
+fn other_threads_and_another_backend_are_said() {
+    let shell = shell();
+    shell.ok(&["train", "tiny.coe", "--out", "r"]);
+    let output = Command::new(env!("CARGO_BIN_EXE_coec"))
+        .args(["train", "--resume", "r", "--set", "train.steps=5", "--backend", "ndarray", "--json"])
+        .env("RAYON_NUM_THREADS", "7")
+        .current_dir(shell.path())
+        .output()
+        .unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let notes = document["notes"].to_string();
+    assert!(notes.contains("backend: cpu so far, ndarray from here on"), "{notes}");
+    assert!(notes.contains("so far, 7 from here on"), "{notes}");
+}
+
+#[test]
 fn there_must_be_room_for_three_commits() {
     let shell = Shell::new();
     // Twelve bytes a parameter, three times over: more than any disk has.
@@ -393,7 +410,10 @@ fn experts_and_tensors_that_nothing_moved_are_named() {
     assert_eq!(unmoved["tensors"], serde_json::json!(["model.layers.0.mlp.gate.weight"]));
     assert_eq!(unmoved["experts"], serde_json::json!([]));
     let shown = shell.ok(&["train", "dead.coe", "--out", "s"]);
-    assert!(shown.contains("never moved by a gradient") && shown.contains("model.layers.0.mlp.gate.weight"), "{shown}");
+    assert!(
+        shown.contains("never moved by a gradient") && shown.contains("model.layers.0.mlp.gate.weight"),
+        "{shown}"
+    );
 
     shell.write(
         "idle.coe",

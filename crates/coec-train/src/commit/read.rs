@@ -146,8 +146,8 @@ impl Commits {
                 return Err(Unsound::Damaged(commit.join(MANIFEST), format!("it does not list {needed}")));
             }
         }
-        let files = manifest.files().iter().filter(|file| only.is_none_or(|only| file.name == only));
-        files.map(|file| self.check_file(commit, file)).collect()
+        let mut files = manifest.files().iter().filter(|file| only.is_none_or(|only| file.name == only));
+        files.try_for_each(|file| self.check_file(commit, file))
     }
 
     fn check_file(&self, commit: &Path, expected: &FileSum) -> Result<(), Unsound> {

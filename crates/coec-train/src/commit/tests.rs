@@ -19,7 +19,7 @@ use crate::{
     run_dir::{Metrics, Place, RunDir, RunFile},
     state::{Clock, Identity, State},
     step::Trainer,
-    weights::Weights,
+    weights::{self, Values, Weights},
 };
 
 const IR: &str = include_str!("tiny.json");
@@ -316,9 +316,8 @@ fn readers_pass_a_damaged_commit_over_and_touch_nothing() {
 fn the_newest_and_the_best_stay() {
     let (folder, run) = (tempfile::tempdir().unwrap(), Run::new());
     let path = folder.path().join("run");
-    let dir = Place::At(path.clone())
-        .begin(disk::system(), &mut |dir| Ok(dir.write(RunFile::Spec, b"")?))
-        .unwrap();
+    let dir =
+        Place::At(path.clone()).begin(disk::system(), &mut |dir| Ok(dir.write(RunFile::Spec, b"")?)).unwrap();
     for (step, loss) in [(1, 3.0), (2, 1.5), (3, 2.0), (4, 1.5), (5, f64::NAN), (6, 2.5)] {
         let mut at = run.at(run.first(), step);
         let val_loss = Some(loss);
@@ -333,6 +332,40 @@ fn the_newest_and_the_best_stay() {
         .collect();
     left.sort();
     assert_eq!(left, ["step-00000002", "step-00000005", "step-00000006"]);
+}
+
+#[test]
+fn moments_that_are_not_all_there_are_an_error() {
+    let (folder, run) = (tempfile::tempdir().unwrap(), Run::new());
+    let At { model, optimizer, .. } = run.at(run.first(), 1);
+    let moments = moments_of(&optimizer, &model);
+    let restore = |moments: &[(String, Vec<f32>)]| {
+        let path = folder.path().join("moments");
+        let shapes: Vec<_> =
+            moments.iter().map(|(name, values)| shape_of(&model, name, values.len())).collect();
+        let tensors = moments.iter().zip(&shapes);
+        let tensors: Vec<(&str, &[usize], Values<'_>)> = tensors
+            .map(|((name, values), shape)| (name.as_str(), shape.as_slice(), Values::F32(values)))
+            .collect();
+        weights::write(&path, &tensors, &[]).unwrap();
+        AdamW::restore(run.train.optimizer, &model, 1, &Weights::open(&path).unwrap())
+    };
+    let restored = restore(&moments).unwrap();
+    assert!(moments_of(&restored, &model) == moments);
+    for missing in 1..moments.len() {
+        let mut some = moments.clone();
+        some.remove(missing);
+        let error = restore(&some).err().unwrap();
+        assert_eq!(error.code(), "coec::weights::mismatch", "without {}", moments[missing].0);
+    }
+}
+
+fn shape_of(model: &LanguageModel, moment: &str, elements: usize) -> Vec<usize> {
+    let name = moment.split_once('.').unwrap().1;
+    let params = model.bindings().iter().flat_map(|binding| &binding.parts);
+    let param = params.into_iter().find(|param| param.name == name).unwrap();
+    assert_eq!(param.elements() as usize, elements);
+    param.shape.clone()
 }
 
 #[test]

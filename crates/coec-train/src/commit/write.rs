@@ -123,16 +123,16 @@ impl Commits {
         let path = folder.join(name);
         let step = state.step.to_string();
         let metadata = [("format", "pt"), ("schema", coec_ir::SCHEMA), ("step", step.as_str())];
-        let file = SummedFile::create(&*self.disk, folder, name).map_err(|source| unwritable(&path, source))?;
+        let file =
+            SummedFile::create(&*self.disk, folder, name).map_err(|source| unwritable(&path, source))?;
         let mut writer = Writer::begin(&path, file, &announced, &metadata)?;
         write(&mut writer)?;
         Ok(writer.end()?.finish().map_err(|source| unwritable(&path, source))?)
     }
 
     fn write_json(&self, folder: &Path, name: &str, value: &impl Serialize) -> Result<FileSum, RunError> {
-        let mut text = serde_json::to_vec_pretty(value).map_err(|error| {
-            RunError::Unwritable { path: folder.join(name), source: error.into() }
-        })?;
+        let mut text = serde_json::to_vec_pretty(value)
+            .map_err(|error| RunError::Unwritable { path: folder.join(name), source: error.into() })?;
         text.push(b'\n');
         self.write_bytes(folder, name, &text)
     }
@@ -157,7 +157,8 @@ fn announce(name: &str, shape: &[usize]) -> Announced {
 /// Bytes that a commit of a run of `model` takes, to the last number, a little more for the rest.
 pub fn bytes_of(model: &Verified<Model>) -> u64 {
     let tensors = Tensors::of(model);
-    let elements = |params: &[coec_ir::Param]| params.iter().map(|param| param.elements() as u64).sum::<u64>();
+    let elements =
+        |params: &[coec_ir::Param]| params.iter().map(|param| param.elements() as u64).sum::<u64>();
     // Two moments beside each trained number; names, shapes and places of each tensor in three headers.
     let headers = 600 * (tensors.trained.len() + tensors.state.len()) as u64;
     4 * (3 * elements(&tensors.trained) + elements(&tensors.state)) + headers + (1 << 16)

@@ -34,19 +34,19 @@ struct Piece<'a> {
     weights: &'a Weights,
 }
 
-/// Exports `run`, a run's directory or an import, whose spec is `model`, to the folder `out`. Shards
-/// hold at most `shard` bytes each, or one tensor.
+/// Exports `run`, a run's directory or an import, whose spec is `model` and whose weights are `weights`,
+/// to the folder `out`. Shards hold at most `shard` bytes each, or one tensor.
 ///
 /// `family` of `None` is the one it was imported from, else the first that can express the model.
 pub fn export(
     run: &Path,
+    weights: &Weights,
     model: &Verified<Model>,
     family: Option<Family>,
     shard: u64,
     out: &Path,
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Exported, FolderError> {
-    let weights = Weights::open(&run.join("model.safetensors"))?;
     let kept = kept(run, family)?;
     let family = match (family, &kept) {
         (Some(family), _) => family,
@@ -57,7 +57,7 @@ pub fn export(
     let expected: Vec<_> = mapped.iter().map(|tensor| (&tensor.contract, &tensor.shape)).collect();
     weights.check(&expected)?;
     let precision =
-        precision(&weights, mapped.iter().filter(|tensor| tensor.is_trained).map(|t| &t.contract))?;
+        precision(weights, mapped.iter().filter(|tensor| tensor.is_trained).map(|t| &t.contract))?;
     let config = match &kept {
         Some(kept) => kept.restored(model, precision)?,
         None => coec_hf::pretty(&coec_hf::export(model, family, precision)?),
@@ -65,10 +65,8 @@ pub fn export(
     let carried = run.join(KEPT).join(CARRIED);
     let carried = (kept.is_some() && carried.is_file()).then(|| Weights::open(&carried)).transpose()?;
 
-    let mut pieces: Vec<Piece> = mapped
-        .into_iter()
-        .map(|tensor| Piece { hf: tensor.hf, from: tensor.contract, weights: &weights })
-        .collect();
+    let mut pieces: Vec<Piece> =
+        mapped.into_iter().map(|tensor| Piece { hf: tensor.hf, from: tensor.contract, weights }).collect();
     if let Some(carried) = &carried {
         let names =
             carried.names().map(|name| Piece { hf: name.into(), from: name.into(), weights: carried });

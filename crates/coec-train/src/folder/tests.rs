@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::weights::{self, Values};
+use crate::weights::{self, Values, Weights};
 
 /// A tiny folder of the family olmoe, its tensors of zeros but for the first.
 fn folder(at: &Path) -> Vec<(String, Vec<usize>)> {
@@ -53,7 +53,9 @@ fn a_folder_comes_back_as_it_was_in_shards_of_any_size() {
     assert_eq!(imported.carried.len(), 1);
     for (size, name) in [(1, "many"), (u64::MAX, "one")] {
         let back = dir.path().join(name);
-        let exported = export(&out, &imported.import.model, None, size, &back, &mut |_, _| ()).unwrap();
+        let weights = Weights::open(&out.join("model.safetensors")).unwrap();
+        let exported =
+            export(&out, &weights, &imported.import.model, None, size, &back, &mut |_, _| ()).unwrap();
         assert_eq!(exported.shards, if size == 1 { tensors.len() } else { 1 });
         let (before, after) = (Folder::open(&at).unwrap(), Folder::open(&back).unwrap());
         assert_eq!(before.config(), after.config());

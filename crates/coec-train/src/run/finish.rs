@@ -18,12 +18,7 @@ use crate::{
 };
 
 /// Judges a run that ended, and leaves the card in its directory.
-pub(super) fn finish(
-    job: &Job<'_>,
-    counts: &Counts,
-    ended: &Ended,
-    tell: &mut dyn FnMut(Event),
-) -> Summary {
+pub(super) fn finish(job: &Job<'_>, counts: &Counts, ended: &Ended, tell: &mut dyn FnMut(Event)) -> Summary {
     let Ended { dir, trainer, state, clock, .. } = ended;
     let measured = measured(job, state, clock);
     let budgets = (job.judge)(measured.as_ref());
@@ -44,12 +39,10 @@ pub(super) fn finish(
 /// A card that cannot be read.
 pub fn finished(dir: &RunDir, commit: &Commit) -> Result<Summary, TrainError> {
     let text = dir.read(RunFile::Budget)?;
-    let card = serde_json::from_str(&text).map_err(|error| {
-        crate::run_dir::RunError::BadLine {
-            path: dir.file(RunFile::Budget),
-            line: error.line(),
-            reason: error.to_string(),
-        }
+    let card = serde_json::from_str(&text).map_err(|error| crate::run_dir::RunError::BadLine {
+        path: dir.file(RunFile::Budget),
+        line: error.line(),
+        reason: error.to_string(),
     })?;
     Ok(summary(&commit.state, &commit.clock, false, card))
 }
@@ -93,11 +86,7 @@ fn product_flops(model: &Verified<Model>) -> f64 {
 
 /// What training never moved: experts that no token ever selected, and tensors that no gradient
 /// reached, those experts' own apart.
-fn unmoved(
-    state: &State,
-    optimizer: &AdamW,
-    bindings: &[coec_nn::Binding],
-) -> Unmoved {
+fn unmoved(state: &State, optimizer: &AdamW, bindings: &[coec_nn::Binding]) -> Unmoved {
     if state.updates == 0 {
         return Unmoved::default();
     }

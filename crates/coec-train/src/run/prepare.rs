@@ -106,12 +106,7 @@ fn check_room(job: &Job<'_>) -> Result<(), TrainError> {
 }
 
 /// Holds what a run is of against what it was; what may differ, and does, in words.
-fn goes_on(
-    dir: &RunDir,
-    old: &Identity,
-    new: &Identity,
-    step: usize,
-) -> Result<Vec<String>, RunError> {
+fn goes_on(dir: &RunDir, old: &Identity, new: &Identity, step: usize) -> Result<Vec<String>, RunError> {
     let mut changes = spec_changes(old, new);
     let spec = !changes.is_empty();
     let sums = [("the data", &old.data, &new.data), ("the tokenizer", &old.tokenizer, &new.tokenizer)];

@@ -33,7 +33,8 @@ pub(super) fn begin(
     device: &Device,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Begun, TrainError> {
-    let trainer = |model| Trainer { model, optimizer: AdamW::new(job.train.optimizer), device: device.clone() };
+    let trainer =
+        |model| Trainer { model, optimizer: AdamW::new(job.train.optimizer), device: device.clone() };
     let fresh = || LanguageModel::new(job.model, device, Source::Seed(job.train.seed));
     let state = State::new(data.identity.clone());
     let begun = match &job.start {
@@ -48,7 +49,13 @@ pub(super) fn begin(
         }
         Start::Resume(dir, None) => {
             write_spec(job, dir)?;
-            Begun { dir: dir.clone(), trainer: trainer(fresh()?), state, clock: Clock::default(), committed: None }
+            Begun {
+                dir: dir.clone(),
+                trainer: trainer(fresh()?),
+                state,
+                clock: Clock::default(),
+                committed: None,
+            }
         }
         Start::Resume(dir, Some(commit)) => go_on(job, data, dir, commit, device)?,
     };

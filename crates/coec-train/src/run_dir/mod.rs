@@ -76,7 +76,7 @@ pub struct RunDir {
 impl RunDir {
     /// Opens a directory to read what a run, or an import, has: a spec, a tokenizer and weights.
     pub fn open(path: &Path) -> Result<Self, RunError> {
-        let run = Self::found(path)?;
+        let run = Self::read_only(path)?;
         run.needs(&[RunFile::Spec, RunFile::Tokenizer, RunFile::Model])?;
         Ok(run)
     }
@@ -93,7 +93,7 @@ impl RunDir {
 
     /// The same on `disk`.
     pub fn resume_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, RunError> {
-        let mut run = Self { disk, ..Self::found(path)? };
+        let mut run = Self { disk, ..Self::read_only(path)? };
         run.needs(&[RunFile::Spec, RunFile::Tokenizer])?;
         run.lock = Some(Arc::new(take_lock(&*run.disk, path)?));
         if run.file(RunFile::Model).is_file() && run.commits().is_empty()? {
@@ -103,7 +103,8 @@ impl RunDir {
         Ok(run)
     }
 
-    fn found(path: &Path) -> Result<Self, RunError> {
+    /// Opens a directory to read what there is of a run, or an import.
+    pub fn read_only(path: &Path) -> Result<Self, RunError> {
         let path = path.to_owned();
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RunError::NoRun { path }),

@@ -105,8 +105,7 @@ fn make(disk: &Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<Option<RunD
 /// Takes an empty directory that exists.
 fn take(disk: Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<RunDir, TrainError> {
     let lock = take_lock(&*disk, path)?;
-    let names =
-        disk.names(path).map_err(|source| RunError::Unreadable { path: path.to_owned(), source })?;
+    let names = disk.names(path).map_err(|source| RunError::Unreadable { path: path.to_owned(), source })?;
     if names.iter().any(|name| name != atomic::LOCK) {
         return Err(RunError::Exists { path: path.to_owned() }.into());
     }

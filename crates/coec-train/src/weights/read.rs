@@ -20,8 +20,8 @@ use super::error::{Difference, Misshapen};
 /// Largest header that is read: what the format allows.
 const LARGEST_HEADER: u64 = 100_000_000;
 
-/// Bytes read at once.
-const PIECE: usize = 1 << 24;
+/// Bytes read at once: whole numbers of every kind.
+const PIECE: usize = 1 << 22;
 
 /// An open safetensors file.
 #[derive(Debug)]
@@ -149,16 +149,30 @@ impl Weights {
 
     /// A tensor of f32, f16 or bf16 (exactly), or of f64 (rounded), as f32.
     pub fn f32(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
-        let dtype = self.dtype(name)?;
-        convert::to_f32(dtype, &self.bytes(name)?)
-            .ok_or_else(|| self.wrong_dtype(name, dtype, "f32, f16, bf16 or f64"))
+        self.numbers(name, "f32, f16, bf16 or f64", convert::to_f32)
     }
 
     /// A tensor of integers that fit, as i64.
     pub fn i64(&self, name: &str) -> Result<Vec<i64>, WeightsError> {
+        self.numbers(name, "an integer type of at most 64 bits, signed if 64", convert::to_i64)
+    }
+
+    /// A tensor's numbers, converted piece by piece: its bytes are never in memory beside them.
+    fn numbers<T>(
+        &self,
+        name: &str,
+        expected: &'static str,
+        convert: fn(Dtype, &[u8]) -> Option<Vec<T>>,
+    ) -> Result<Vec<T>, WeightsError> {
         let dtype = self.dtype(name)?;
-        convert::to_i64(dtype, &self.bytes(name)?)
-            .ok_or_else(|| self.wrong_dtype(name, dtype, "an integer type of at most 64 bits, signed if 64"))
+        let wrong = || self.wrong_dtype(name, dtype, expected);
+        convert(dtype, &[]).ok_or_else(wrong)?;
+        let mut numbers = Vec::with_capacity(self.shape(name)?.iter().product());
+        self.read(name, &mut |piece| {
+            numbers.extend(convert(dtype, piece).ok_or_else(wrong)?);
+            Ok(())
+        })?;
+        Ok(numbers)
     }
 
     /// Whether the tensors are exactly those expected; the error lists all that differ.

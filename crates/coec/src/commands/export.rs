@@ -3,7 +3,7 @@
 use coec_hf::Family;
 use coec_ir::Quantity;
 use coec_lang::load_one;
-use coec_train::folder;
+use coec_train::{folder, run_dir::RunDir};
 use serde_json::json;
 
 use super::{generate::path_of, print_json, progress::Progress};
@@ -21,7 +21,9 @@ pub fn run(args: &ExportArgs) -> Result<Done, Failure> {
     let shard = shard_size(&args.shard_size)?;
     let mut progress = Progress::new(args.json.json);
     let mut tell = |done, all| progress.show(done, all);
-    let exported = folder::export(&args.run, &spec.model, family, shard, &args.out, &mut tell)?;
+    let (weights, damaged) = RunDir::read_only(&args.run)?.weights()?;
+    damaged.iter().for_each(render::damage);
+    let exported = folder::export(&args.run, &weights, &spec.model, family, shard, &args.out, &mut tell)?;
     progress.finish();
     if args.json.json {
         print_json(&json!({

@@ -20,8 +20,8 @@ use coec_train::{
 use serde_json::json;
 
 pub use judge::judged;
-pub use spec::data_setting;
 use screen::Screen;
+pub use spec::data_setting;
 
 use super::{check as check_command, json_of, print_json};
 use crate::{
@@ -34,15 +34,14 @@ use crate::{
 
 pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
     let control = Arc::new(Control::default());
-    let stop = Stop::listen(control.clone(), args.max_time.map(|time| time.0), args.json.json).map_err(
-        |error| {
+    let stop =
+        Stop::listen(control.clone(), args.max_time.map(|time| time.0), args.json.json).map_err(|error| {
             Failure::environment(
                 "coec::train::signals",
                 format!("cannot listen for signals: {error}"),
                 "try again",
             )
-        },
-    )?;
+        })?;
     let mut screen = Screen::new(args.json.json);
     match args.resume {
         true => resume(args, &control, &stop, &mut screen),
@@ -100,7 +99,11 @@ fn resume(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen)
 /// The directory that `--resume` means.
 fn directory(args: &TrainArgs) -> Result<PathBuf, Failure> {
     let wrong = |message: &str| {
-        Err(Failure::input("coec::train::resume", message, "coec train --resume RUN, for example runs/tiny-1"))
+        Err(Failure::input(
+            "coec::train::resume",
+            message,
+            "coec train --resume RUN, for example runs/tiny-1",
+        ))
     };
     match (&args.spec, &args.out) {
         (Some(run), None) => Ok(PathBuf::from(run)),

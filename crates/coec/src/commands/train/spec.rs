@@ -30,9 +30,8 @@ pub fn of_run(dir: &RunDir, args: &TrainArgs) -> Result<Spec, Failure> {
     let mut sets = args.set.sets.clone();
     for set in &sets {
         let field = set.split('=').next().unwrap_or_default().trim();
-        let is_free = |free: &str| {
-            field == free || field.strip_prefix(free).is_some_and(|rest| rest.starts_with('.'))
-        };
+        let is_free =
+            |free: &str| field == free || field.strip_prefix(free).is_some_and(|rest| rest.starts_with('.'));
         if !FREE.into_iter().any(is_free) {
             return Err(Failure::input(
                 "coec::train::resume",
