@@ -178,10 +178,13 @@ pub const LOCK: &str = ".lock";
 /// beside it, whose locks nobody holds any more, are removed.
 pub(crate) fn begin_folder(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Lock)> {
     let beside = folder(path);
-    for name in disk.names(beside).unwrap_or_default().iter().filter(|name| is_scratch(name)) {
+    for name in disk.names(beside).unwrap_or_default().iter().filter(|name| scratch_of(name).is_some()) {
         let litter = beside.join(name);
         let lock = litter.join(LOCK);
-        if lock.is_file() && matches!(disk.lock(&lock), Ok(Some(_))) {
+        // The lock is held until the folder is gone.
+        if lock.is_file()
+            && let Ok(Some(_lock)) = disk.lock(&lock)
+        {
             // It is in nobody's way: not worth an error.
             let _ = disk.remove_dir(&litter);
         }
@@ -189,12 +192,15 @@ pub(crate) fn begin_folder(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf,
     let mut number = 0;
     loop {
         let scratch = scratch(path, number)?;
+        let lock = scratch.join(LOCK);
         match disk.create_dir(&scratch) {
-            Ok(()) => {
-                if let Some(lock) = disk.lock(&scratch.join(LOCK))? {
-                    return Ok((scratch, lock));
-                }
-            }
+            Ok(()) => match disk.lock(&lock) {
+                // Somebody may have taken the folder for litter before it was locked.
+                Ok(Some(held)) if lock.is_file() => return Ok((scratch, held)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            },
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -226,10 +232,10 @@ pub(crate) fn scratch(path: &Path, number: u64) -> io::Result<PathBuf> {
 /// How scratch names end.
 const SCRATCH: &str = ".tmp";
 
-/// Whether a name is a scratch name of ours.
-pub(crate) fn is_scratch(name: &std::ffi::OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name.starts_with('.') && name.ends_with(SCRATCH)
+/// The name that a scratch name stands for; `None` if it is none of ours.
+pub(crate) fn scratch_of(name: &std::ffi::OsStr) -> Option<&str> {
+    let (base, number) = name.to_str()?.strip_prefix('.')?.strip_suffix(SCRATCH)?.rsplit_once('.')?;
+    number.parse::<u64>().is_ok().then_some(base)
 }
 
 /// The folder that `path` is in.

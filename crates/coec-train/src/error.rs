@@ -105,6 +105,18 @@ impl TrainError {
         }
     }
 
+    /// Whether it is a disk without space.
+    pub fn is_full_disk(&self) -> bool {
+        let full = |source: &std::io::Error| {
+            matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        };
+        match self {
+            Self::Run(RunError::Unwritable { source, .. }) => full(source),
+            Self::Weights(WeightsError::Unwritable { source, .. }) => full(source),
+            _ => false,
+        }
+    }
+
     /// Whether the spec, weights or arguments are wrong, rather than the environment.
     pub fn is_input(&self) -> bool {
         let code = self.code();

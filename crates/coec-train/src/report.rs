@@ -125,6 +125,9 @@ pub struct ReportCard {
     pub schema: Cow<'static, str>,
     /// The model's name.
     pub model: String,
+    /// Steps done; 0 for a build.
+    #[serde(default)]
+    pub steps: usize,
     /// The backend the run was on.
     pub backend: String,
     /// What the figures were computed for.
@@ -173,6 +176,7 @@ impl ReportCard {
         Self {
             schema: coec_ir::SCHEMA.into(),
             model: model.name.clone(),
+            steps: 0,
             backend: backend.to_string(),
             setting,
             rows,
@@ -180,6 +184,11 @@ impl ReportCard {
             measured,
             unmoved,
         }
+    }
+
+    /// The same after so many steps.
+    pub fn after(self, steps: usize) -> Self {
+        Self { steps, ..self }
     }
 
     /// Whether anything failed that is more than a warning.

@@ -104,6 +104,9 @@ pub struct Clock {
     pub memory: u64,
     /// FLOP/s of the best matrix product, as measured at the last start.
     pub gemm_peak: f64,
+    /// Seconds that the commit before took; 0 without one.
+    #[serde(default)]
+    pub saving: f64,
 }
 
 impl State {

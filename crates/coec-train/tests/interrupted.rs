@@ -67,7 +67,7 @@ fn run(steps: usize, start: Start<'_>, stop_at: usize) -> Result<Outcome, TrainE
 
 fn resumed(path: &Path) -> Start<'static> {
     let dir = RunDir::resume(path).unwrap();
-    let commit = dir.newest(2).unwrap().newest.unwrap();
+    let commit = dir.newest().unwrap().newest.unwrap();
     Start::Resume(dir, Some(Box::new(commit)))
 }
 
@@ -111,7 +111,7 @@ fn a_run_that_diverges_ends_saved() {
     let ended = run(50, Start::Weights(Place::At(mad.clone()), &weights), usize::MAX);
     assert_eq!(ended.err().unwrap().code(), "coec::train::diverged");
     let dir = RunDir::resume(&mad).unwrap();
-    let state = dir.newest(2).unwrap().newest.unwrap().state;
+    let state = dir.newest().unwrap().newest.unwrap().state;
     assert_eq!((state.step, state.skipped, state.updates), (10, 10, 0));
     let (before, after) =
         (Weights::open(&weights).unwrap(), Weights::open(&dir.file(RunFile::Model)).unwrap());

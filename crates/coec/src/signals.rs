@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use coec_train::run::{Control, Rescue};
 #[cfg(unix)]
-use signal_hook::consts::{SIGHUP, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGUSR1, SIGXCPU, SIGXFSZ};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::{failure::Failure, render};
@@ -20,7 +20,8 @@ use crate::{failure::Failure, render};
 /// A signal has been answered when so much time has passed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A closed terminal sends SIGHUP twice or three times: from the system, and from the shell.
+/// A closed terminal sends SIGHUP twice or three times, from the system and from the shell; a system that
+/// shuts a session down sends SIGTERM and SIGHUP together.
 #[cfg(unix)]
 const ECHO: Duration = Duration::from_secs(2);
 
@@ -74,10 +75,12 @@ impl Stop {
 /// wants it to outlive its terminal.
 #[cfg(unix)]
 fn on_each_signal(mut answer: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
-    let mut heard = vec![SIGINT, SIGTERM, SIGUSR1];
+    let mut heard = vec![SIGINT, SIGTERM, SIGUSR1, SIGXCPU];
     if !is_ignored(SIGHUP) {
         heard.push(SIGHUP);
     }
+    // A file that may not grow any more is an error of the write, and no end of the run.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = signal_hook::iterator::Signals::new(heard)?;
     thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(&mut answer))?;
     Ok(())
@@ -105,7 +108,7 @@ fn on_each_signal(mut answer: impl FnMut(i32) + Send + 'static) -> io::Result<()
 /// Whether a signal is only the first one again.
 fn is_echo(first: i32, signal: i32, after: Duration) -> bool {
     #[cfg(unix)]
-    return first == SIGHUP && signal == SIGHUP && after < ECHO;
+    return signal == SIGHUP && after < ECHO && first != SIGINT;
     #[cfg(not(unix))]
     return first == signal && after < Duration::ZERO;
 }

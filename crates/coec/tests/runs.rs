@@ -386,6 +386,84 @@ fn other_threads_and_another_backend_are_said() {
 }
 
 #[test]
+fn a_finished_run_of_another_spec_is_refused_and_nothing_is_removed() {
+    let shell = shell();
+    shell.ok(&["train", "tiny.coe", "--out", "r", "--set", "train.save=every(1)", "--set", "train.keep=4"]);
+    let commits = || fs::read_dir(shell.path().join("r/commits")).unwrap().count();
+    assert_eq!(commits(), 4);
+    let spec = shell.read("r/spec.coe");
+    shell.write("r/spec.coe", spec.replace("seed       = 42", "seed = 43"));
+    shell.fails(&["train", "--resume", "r", "--set", "train.keep=1"], 2, "coec::run::changed");
+    assert_eq!(commits(), 4, "a refusal removes nothing");
+}
+
+#[test]
+fn a_card_of_another_step_is_not_shown() {
+    let shell = shell();
+    shell.ok(&["train", "tiny.coe", "--out", "r"]);
+    let stale = shell.read("r/budget.json");
+    shell.ok(&["train", "--resume", "r", "--set", "train.steps=6"]);
+    // As if it had been killed between its last commit and its card.
+    shell.write("r/budget.json", stale);
+    let document = shell.json(&["train", "--resume", "r", "--json"]);
+    assert_eq!(document["summary"]["card"]["steps"], 6);
+}
+
+#[test]
+fn a_budget_over_another_spec_holds_when_the_run_goes_on() {
+    let shell = shell();
+    shell.write("other.coe", TINY.replace("model tiny", "model other"));
+    shell.write(
+        "pair.coe",
+        format!("{TINY}\nbudget {{ params.total == params.total(\"other.coe\") +- 50% }}"),
+    );
+    let rules = |document: Value| document["summary"]["card"]["budgets"].as_array().unwrap().len();
+    assert_eq!(rules(shell.json(&["train", "pair.coe", "--out", "r", "--json"])), 1);
+    fs::remove_file(shell.path().join("other.coe")).unwrap();
+    let longer = ["train", "--resume", "r", "--set", "train.steps=5", "--json"];
+    assert_eq!(rules(shell.json(&longer)), 1);
+}
+
+#[test]
+fn lines_that_somebody_removed_are_missed() {
+    let shell = shell();
+    shell.ok(&["train", "tiny.coe", "--out", "r"]);
+    let first = shell.read("r/metrics.jsonl").lines().next().unwrap().to_owned() + "\n";
+    shell.write("r/metrics.jsonl", first);
+    let shown = shell.ok(&["train", "--resume", "r", "--set", "train.steps=5"]);
+    assert!(shown.contains("metrics.jsonl lacks 3 lines"), "{shown}");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_no_end() {
+    let shell = shell();
+    let mut command = Command::new("sh");
+    let run = format!(
+        "ulimit -f 40; exec {} train tiny.coe --out r --set 'train.save=every(2)'",
+        env!("CARGO_BIN_EXE_coec")
+    );
+    command.args(["-c", &run]);
+    let (exit, rest) = Going::spawn(&shell, command).end();
+    assert_eq!(exit, Some(3), "it ends as one whose commits fail: {rest}");
+    assert!(rest.contains("budget report card") && rest.contains("warning"), "{rest}");
+}
+
+#[test]
+fn a_folder_that_a_killed_process_began_to_fill_can_be_taken() {
+    let shell = shell();
+    fs::create_dir(shell.path().join("r")).unwrap();
+    shell.write("r/.lock", "1\n");
+    shell.write("r/tokenizer.json", "{}");
+    shell.write("r/.spec.coe.0.tmp", "mod");
+    shell.ok(&["train", "tiny.coe", "--out", "r"]);
+    assert!(!shell.path().join("r/.spec.coe.0.tmp").exists());
+    // Somebody's own file is no such folder.
+    fs::create_dir(shell.path().join("s")).unwrap();
+    shell.write("s/tokenizer.json", "{}");
+    shell.fails(&["train", "tiny.coe", "--out", "s"], 2, "coec::run::exists");
+}
+
+#[test]
 fn there_must_be_room_for_three_commits() {
     let shell = Shell::new();
     // Twelve bytes a parameter, three times over: more than any disk has.
@@ -493,6 +571,10 @@ fn a_run_is_measured_on_other_text() {
     shell.write("rows.jsonl", "{\"question\": \"1 + 1?\", \"answer\": \"2\"}\n");
     assert_eq!(shell.json(&["eval", "r", "--data", "rows.jsonl", "--json"])["bytes"], 8);
     shell.fails(&["eval", "r", "--data", "none.txt"], 3, "coec::data::no_match");
+    shell.write("short.txt", "1");
+    assert!(
+        shell.fails(&["eval", "r", "--data", "short.txt"], 3, "coec::data::too_small").contains("measured")
+    );
     shell.fails(&["eval", "r", "--data", "other.txt", "--context", "17"], 2, "coec::cli::context");
     shell.fails(&["eval", "none", "--data", "other.txt"], 3, "coec::run::no_run");
 }

@@ -103,8 +103,10 @@ impl Commits {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(RunError::Unreadable { path: self.path.clone(), source }),
         };
-        for name in names.iter().filter(|name| atomic::is_scratch(name)) {
-            let path = self.path.join(name);
+        let is_ours = |name: &&std::ffi::OsString| {
+            atomic::scratch_of(name).is_some_and(|base| Stage::of_name(OsStr::new(base)).is_some())
+        };
+        for path in names.iter().filter(is_ours).map(|name| self.path.join(name)) {
             self.disk.remove_dir(&path).map_err(|source| RunError::Unwritable { path, source })?;
         }
         Ok(())
@@ -112,7 +114,15 @@ impl Commits {
 
     /// Removes all but the newest `keep` and the best by validation loss, the earliest of equals.
     pub fn prune(&self, keep: usize) -> Result<(), RunError> {
-        let entries = self.entries()?;
+        let mut entries = self.entries()?;
+        // What was committed before an evaluation gives way to what was after it.
+        let twice = |entry: &Entry| {
+            let evaluated = Stage { evaluated: true, ..entry.stage };
+            !entry.stage.evaluated && self.place(evaluated).exists()
+        };
+        for entry in entries.extract_if(.., |entry| twice(entry)) {
+            self.remove(&entry).map_err(|source| RunError::Unwritable { path: entry.path, source })?;
+        }
         let old = &entries[..entries.len().saturating_sub(keep)];
         if old.is_empty() {
             return Ok(());

@@ -1,19 +1,23 @@
 //! Finding and reading a commit.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::{CLOCK, Commits, Entry, FileSum, MANIFEST, MODEL, Manifest, OPTIMIZER, STATE};
+use super::{CLOCK, Commits, Entry, FileSum, MANIFEST, MODEL, Manifest, OPTIMIZER, STATE, Stage};
 use crate::{
+    disk::DiskFile,
     error::TrainError,
     fingerprint::Fingerprinter,
     run_dir::RunError,
     state::{Clock, State},
     weights::Weights,
 };
+
+/// Largest document of a commit that is read.
+const LARGEST_DOCUMENT: u64 = 1 << 30;
 
 /// Bytes summed up at once.
 const PIECE: usize = 1 << 20;
@@ -72,6 +76,19 @@ impl Commits {
             }
         }
         Ok(found)
+    }
+
+    /// Whether there is a sound commit of `stage`. One that is not sound is set aside.
+    pub(super) fn holds(&self, stage: Stage) -> Result<bool, RunError> {
+        let entry = Entry { stage, path: self.place(stage) };
+        if !entry.path.exists() {
+            return Ok(false);
+        }
+        match self.read(&entry) {
+            Ok(_) => Ok(true),
+            Err(Unsound::Unreadable(error)) => Err(error),
+            Err(Unsound::Damaged(..)) => self.set_aside(&entry.path).map(|_| false),
+        }
     }
 
     /// The weights of the newest commit that has sound ones. Nothing is touched.
@@ -153,7 +170,13 @@ impl Commits {
     fn check_file(&self, commit: &Path, expected: &FileSum) -> Result<(), Unsound> {
         let path = commit.join(&expected.name);
         let unreadable = |source| unreadable(&path, source);
-        let mut file = self.disk.open(&path).map_err(unreadable)?;
+        let mut file = self.open(&path)?;
+        let other_length = |found| format!("it has {found} bytes, and had {}", expected.sum.bytes);
+        let found = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
+        if found != expected.sum.bytes {
+            return Err(Unsound::Damaged(path, other_length(found)));
+        }
+        file.rewind().map_err(unreadable)?;
         let mut sum = Fingerprinter::default();
         let mut piece = vec![0; PIECE];
         loop {
@@ -166,9 +189,7 @@ impl Commits {
         }
         let reason = match sum.finish() {
             found if found == expected.sum => return Ok(()),
-            found if found.bytes != expected.sum.bytes => {
-                format!("it has {} bytes, and had {}", found.bytes, expected.sum.bytes)
-            }
+            found if found.bytes != expected.sum.bytes => other_length(found.bytes),
             _ => "its bytes were changed".into(),
         };
         Err(Unsound::Damaged(path, reason))
@@ -182,9 +203,17 @@ impl Commits {
 
     fn bytes(&self, path: &Path) -> Result<Vec<u8>, Unsound> {
         let mut bytes = Vec::new();
-        let read = self.disk.open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+        let read = self.open(path)?.take(LARGEST_DOCUMENT).read_to_end(&mut bytes);
         read.map_err(|source| unreadable(path, source))?;
         Ok(bytes)
+    }
+
+    /// Opens a file, which a device or a folder is not.
+    fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, Unsound> {
+        if path.exists() && !path.is_file() {
+            return Err(Unsound::Damaged(path.to_owned(), "it is no file".into()));
+        }
+        self.disk.open(path).map_err(|source| unreadable(path, source))
     }
 
     /// Renames a damaged commit, so that it is no commit any more.
@@ -204,10 +233,18 @@ impl Commits {
     }
 }
 
-/// A missing file is damage; one that the system will not give may be sound.
+/// A missing file is damage, and so is one that the disk has lost; one that the system will not give
+/// may be sound.
 fn unreadable(path: &Path, source: io::Error) -> Unsound {
+    /// What a bad sector is reported as, on every Unix.
+    const EIO: i32 = 5;
     match source.kind() {
-        io::ErrorKind::NotFound => Unsound::Damaged(path.to_owned(), "it is missing".into()),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            Unsound::Damaged(path.to_owned(), "it is missing".into())
+        }
+        _ if cfg!(unix) && source.raw_os_error() == Some(EIO) => {
+            Unsound::Damaged(path.to_owned(), source.to_string())
+        }
         _ => Unsound::Unreadable(RunError::Unreadable { path: path.to_owned(), source }),
     }
 }

@@ -129,12 +129,13 @@ fn line(step: usize) -> Metrics {
 fn play(run: &Run, disk: Arc<dyn Disk>, path: &Path) -> Result<(), TrainError> {
     let (dir, mut state) = match RunDir::resume_on(disk.clone(), path) {
         Ok(dir) => {
-            let found = dir.newest(1)?;
+            let found = dir.newest()?;
             assert_eq!(found.damaged, [], "no fault of the disk leaves a damaged commit");
             match found.newest {
                 Some(commit) => {
                     run.holds(&commit);
-                    dir.show(&commit.path)?;
+                    dir.show_commit(commit.state.stage())?;
+                    dir.commits().prune(1)?;
                     (dir, commit.state)
                 }
                 None => (dir, run.first()),
@@ -157,7 +158,10 @@ fn play(run: &Run, disk: Arc<dyn Disk>, path: &Path) -> Result<(), TrainError> {
         at.state.logs.metrics = log.state().clone();
         let At { model, optimizer, state: next, clock } = &at;
         let _ = dir.sync_logs();
-        dir.commit(Contents { model, optimizer, state: next, clock })?;
+        let contents = Contents { model, optimizer, state: next, clock };
+        dir.commit(contents)?;
+        dir.show_commit(next.stage())?;
+        assert_eq!(dir.commit(contents)?, 0, "what is committed is not written again");
         dir.commits().prune(1)?;
         state = at.state;
     }
@@ -168,7 +172,7 @@ fn play(run: &Run, disk: Arc<dyn Disk>, path: &Path) -> Result<(), TrainError> {
 /// The run of `path` is the one that nothing happened to.
 fn is_complete(run: &Run, path: &Path) {
     let dir = RunDir::resume(path).unwrap();
-    let commit = dir.newest(1).unwrap().newest.unwrap();
+    let commit = dir.newest().unwrap().newest.unwrap();
     assert_eq!(commit.state.step, STEPS);
     run.holds(&commit);
     assert_eq!(fs::read(path.join(MODEL)).unwrap(), fs::read(commit.path.join(MODEL)).unwrap());
@@ -266,14 +270,14 @@ fn a_damaged_commit_is_named_and_set_aside_and_the_one_before_it_used() {
             }
             fs::write(&damaged, bytes).unwrap();
             let dir = RunDir::resume(&path).unwrap();
-            let found = dir.newest(1).unwrap();
+            let found = dir.newest().unwrap();
             assert_eq!(found.newest.unwrap().state.step, STEPS, "{file}");
             assert_eq!(found.damaged.len(), 1);
             assert_eq!(found.damaged[0].file, damaged);
             let aside = path.join("commits/step-00000003.damaged");
             assert_eq!(found.damaged[0].aside.as_deref(), Some(aside.as_path()));
             assert!(aside.is_dir());
-            assert_eq!(dir.newest(1).unwrap().damaged, [], "once set aside, it is no commit any more");
+            assert_eq!(dir.newest().unwrap().damaged, [], "once set aside, it is no commit any more");
         }
     }
 }
@@ -282,7 +286,7 @@ fn a_damaged_commit_is_named_and_set_aside_and_the_one_before_it_used() {
 fn a_missing_file_is_damage() {
     let (_folder, path) = with_two_commits();
     fs::remove_file(path.join("commits/step-00000003").join(STATE)).unwrap();
-    let found = RunDir::resume(&path).unwrap().newest(1).unwrap();
+    let found = RunDir::resume(&path).unwrap().newest().unwrap();
     assert_eq!((found.newest.unwrap().state.step, found.damaged[0].reason.as_str()), (2, "it is missing"));
 }
 
@@ -292,7 +296,7 @@ fn where_no_commit_is_sound_nothing_is_touched() {
     for step in ["step-00000002", "step-00000003"] {
         fs::write(path.join("commits").join(step).join(STATE), "{}").unwrap();
     }
-    let error = RunDir::resume(&path).unwrap().newest(1).unwrap_err();
+    let error = RunDir::resume(&path).unwrap().newest().unwrap_err();
     assert_eq!(error.code(), "coec::run::damaged");
     assert!(error.to_string().contains("state.json"), "{error}");
     assert!(path.join("commits/step-00000003").is_dir());
@@ -332,6 +336,60 @@ fn the_newest_and_the_best_stay() {
         .collect();
     left.sort();
     assert_eq!(left, ["step-00000002", "step-00000005", "step-00000006"]);
+}
+
+#[test]
+fn a_full_disk_is_given_room_by_older_commits() {
+    let run = Run::new();
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    play(&run, Arc::new(FaultyDisk::new(root.path(), None)), &path).unwrap();
+    let committed = |step: usize, disk: FaultyDisk| {
+        let dir = RunDir::resume_on(Arc::new(disk), &path).unwrap();
+        let At { model, optimizer, state, clock } = &run.at(run.first(), step);
+        dir.commit(Contents { model, optimizer, state, clock }).unwrap();
+        dir.commits().entries().unwrap().iter().map(|entry| entry.stage.step).collect::<Vec<_>>()
+    };
+    assert_eq!(committed(3, FaultyDisk::over(root.path())), [2, 3]);
+    // The first write of the next commit finds no space: what is not the newest, nor the best, goes.
+    assert_eq!(committed(4, FaultyDisk::over(root.path()).full_at_first_write()), [3, 4]);
+}
+
+#[test]
+fn a_commit_before_an_evaluation_gives_way_to_the_one_after_it() {
+    let (folder, run) = (tempfile::tempdir().unwrap(), Run::new());
+    let begun = Place::At(folder.path().join("run"))
+        .begin(disk::system(), &mut |dir| Ok(dir.write(RunFile::Spec, b"")?));
+    let dir = begun.unwrap();
+    for (step, unevaluated) in [(1, false), (2, true), (2, false)] {
+        let mut at = run.at(run.first(), step);
+        at.state.unevaluated = unevaluated.then(|| line(step));
+        let At { model, optimizer, state, clock } = &at;
+        dir.commit(Contents { model, optimizer, state, clock }).unwrap();
+    }
+    dir.commits().prune(2).unwrap();
+    let left: Vec<_> = dir.commits().entries().unwrap().iter().map(|entry| entry.stage).collect();
+    assert_eq!(left, [1, 2].map(|step| Stage { step, evaluated: true }));
+}
+
+#[test]
+fn what_is_no_file_is_damage() {
+    let (_folder, path) = with_two_commits();
+    let state = path.join("commits/step-00000003").join(STATE);
+    fs::remove_file(&state).unwrap();
+    fs::create_dir(&state).unwrap();
+    let found = RunDir::resume(&path).unwrap().newest().unwrap();
+    assert_eq!((found.newest.unwrap().state.step, found.damaged[0].reason.as_str()), (2, "it is no file"));
+    fs::write(path.join("commits/step-00000009"), "no folder").unwrap();
+    assert_eq!(RunDir::resume(&path).unwrap().newest().unwrap().newest.unwrap().state.step, 2);
+}
+
+#[test]
+fn a_commit_can_be_read_before_its_weights_are_shown() {
+    let (_folder, path, _) = finished();
+    fs::remove_file(path.join(MODEL)).unwrap();
+    let (weights, _) = RunDir::open(&path).unwrap().weights().unwrap();
+    assert_eq!(weights.path(), path.join("commits/step-00000002").join(MODEL));
 }
 
 #[test]

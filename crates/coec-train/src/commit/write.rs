@@ -32,8 +32,11 @@ pub struct Contents<'a> {
 }
 
 impl Commits {
-    /// Commits `contents`; the bytes written. A commit of the same stage is replaced.
+    /// Commits `contents`; the bytes written. A sound commit of the same stage is the same state: it stays.
     pub fn write(&self, contents: Contents<'_>) -> Result<u64, TrainError> {
+        if self.holds(contents.state.stage())? {
+            return Ok(0);
+        }
         let path = self.place(contents.state.stage());
         let unwritable = |path: &Path| {
             let path = path.to_owned();
@@ -47,7 +50,8 @@ impl Commits {
         }
         self.disk.create_dir(&scratch).map_err(unwritable(&scratch))?;
         let written = self.write_files(&scratch, contents).and_then(|bytes| {
-            self.name(&scratch, &path).map_err(unwritable(&path))?;
+            let named = self.disk.rename(&scratch, &path).and_then(|()| self.disk.sync_dir(&self.path));
+            named.map_err(unwritable(&path))?;
             Ok(bytes)
         });
         if written.is_err() {
@@ -79,19 +83,6 @@ impl Commits {
             .sync_dir(folder)
             .map_err(|source| RunError::Unwritable { path: folder.to_owned(), source })?;
         Ok(bytes)
-    }
-
-    /// Gives a finished folder its name.
-    fn name(&self, scratch: &Path, path: &Path) -> io::Result<()> {
-        if path.exists() {
-            let old = atomic::scratch(path, 1)?;
-            self.disk.rename(path, &old)?;
-            self.disk.rename(scratch, path)?;
-            self.disk.sync_dir(&self.path)?;
-            return self.disk.remove_dir(&old);
-        }
-        self.disk.rename(scratch, path)?;
-        self.disk.sync_dir(&self.path)
     }
 
     fn write_model(&self, folder: &Path, contents: Contents<'_>) -> Result<FileSum, TrainError> {

@@ -136,6 +136,8 @@ pub enum Part {
     Train,
     /// What is held out.
     Validation,
+    /// A text to be measured on, all of it.
+    Measured,
 }
 
 impl std::fmt::Display for Part {
@@ -143,6 +145,7 @@ impl std::fmt::Display for Part {
         f.write_str(match self {
             Self::Train => "training",
             Self::Validation => "validation",
+            Self::Measured => "measured",
         })
     }
 }
@@ -176,7 +179,7 @@ impl DataError {
             }
             Self::NoMatch { .. } => "paths are relative to the file they stand in".into(),
             Self::NotAFile { .. } => "name a file, or the files of a folder with `folder/*`".into(),
-            Self::Unreadable { source, .. } => source.to_string(),
+            Self::Unreadable { .. } => "check that it is there, and its permissions".into(),
             Self::NotUtf8 { .. } => "convert the file to UTF-8".into(),
             Self::BrokenJson { .. } | Self::NotAnObject { .. } => {
                 "JSON Lines holds one complete JSON object on each line".into()

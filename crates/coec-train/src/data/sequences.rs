@@ -14,7 +14,7 @@ impl Sequences {
     /// Of at least two tokens: each but the first is to be predicted.
     pub fn new(ids: Vec<u32>, context: usize, batch: usize) -> Result<Self, DataError> {
         match ids.len() {
-            0 | 1 => Err(DataError::TooSmall { part: Part::Validation, tokens: ids.len(), needed: 2 }),
+            0 | 1 => Err(DataError::TooSmall { part: Part::Measured, tokens: ids.len(), needed: 2 }),
             _ => Ok(Self { ids, context: context.max(1), batch: batch.max(1) }),
         }
     }

@@ -37,6 +37,7 @@ struct Inner {
     operations: usize,
     fault: Option<(usize, Fault)>,
     crashed: bool,
+    full_at_write: bool,
     /// Names in each folder, now and as flushed. Folder 0 is the root.
     now: HashMap<Id, Names>,
     flushed: HashMap<Id, Names>,
@@ -70,6 +71,7 @@ impl FaultyDisk {
             operations: 0,
             fault,
             crashed: false,
+            full_at_write: false,
             now: names.clone(),
             flushed: names,
             bytes: HashMap::new(),
@@ -82,6 +84,12 @@ impl FaultyDisk {
         let disk = Self::new(root, None);
         disk.inner().find(0, root);
         disk
+    }
+
+    /// The same disk, full at the first write and never again.
+    pub fn full_at_first_write(self) -> Self {
+        self.inner().full_at_write = true;
+        self
     }
 
     /// Operations so far.
@@ -326,7 +334,12 @@ impl Read for FaultyFile {
 
 impl Write for FaultyFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let turn = self.disk.inner().turn()?;
+        let mut inner = self.disk.inner();
+        let turn = match std::mem::take(&mut inner.full_at_write) {
+            true => Turn::HalfThenFail(io::ErrorKind::StorageFull.into()),
+            false => inner.turn()?,
+        };
+        drop(inner);
         match turn {
             Turn::All => self.file.write(bytes),
             Turn::Half => self.file.write(&bytes[..bytes.len().div_ceil(2)]),

@@ -112,7 +112,8 @@ impl FolderError {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
-            Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => source.to_string(),
+            Self::Unreadable { .. } => "check that it is there, and its permissions".into(),
+            Self::Unwritable { .. } => "check the permissions and the free space".into(),
             Self::Exists { .. } => "name another folder with --out: nothing is overwritten".into(),
             Self::TooLarge { .. } => "this is no file of a Hugging Face folder".into(),
             Self::Settings { errors } => errors.first().map(HfError::help).unwrap_or_default(),

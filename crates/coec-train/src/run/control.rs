@@ -52,6 +52,8 @@ pub(super) struct Lent {
     pub optimizer: AdamW,
     pub state: State,
     pub clock: Clock,
+    /// Whether that state is on the disk already.
+    pub committed: bool,
 }
 
 /// What [`Control::rescue`] could do.
@@ -85,7 +87,8 @@ impl Control {
         self.stop.load(Relaxed)
     }
 
-    /// How long the last commit took; zero if there was none.
+    /// How long a commit takes: the last one, or before there was one what it may take at most on an
+    /// ordinary disk.
     pub fn saving_takes(&self) -> Duration {
         Duration::from_micros(self.saving.load(Relaxed))
     }
@@ -101,6 +104,7 @@ impl Control {
             Phase::Saved => Rescue::NothingMore,
             Phase::Busy => Rescue::Busy,
             Phase::Lent(_) if !is_late => Rescue::Busy,
+            Phase::Lent(lent) if lent.committed => Rescue::NothingMore,
             Phase::Lent(lent) => {
                 let (step, path) = (lent.state.step, lent.dir.path().to_owned());
                 // The state matters more than a line that may be lost with the machine's power.
@@ -108,6 +112,7 @@ impl Control {
                 // The run waits for this lock when it comes back for its state.
                 match lent.dir.commit(lent.contents()) {
                     Ok(_) => {
+                        let _ = lent.dir.show_commit(lent.state.stage());
                         *phase = Phase::Saved;
                         Rescue::Saved { step, path }
                     }

@@ -23,7 +23,8 @@ pub(super) fn finish(job: &Job<'_>, counts: &Counts, ended: &Ended, tell: &mut d
     let measured = measured(job, state, clock);
     let budgets = (job.judge)(measured.as_ref());
     let unmoved = unmoved(state, &trainer.optimizer, trainer.model.bindings());
-    let card = ReportCard::new(job.model, setting(job), job.backend, counts, measured, budgets, unmoved);
+    let card = ReportCard::new(job.model, setting(job), job.backend, counts, measured, budgets, unmoved)
+        .after(state.step);
     let json = serde_json::to_string_pretty(&card).unwrap_or_default();
     if let Err(error) = dir.write(RunFile::Budget, json.as_bytes()) {
         tell(Event::Warning(error.into()));
@@ -36,14 +37,19 @@ pub(super) fn finish(job: &Job<'_>, counts: &Counts, ended: &Ended, tell: &mut d
 ///
 /// # Errors
 ///
-/// A card that cannot be read.
+/// A card that cannot be read, or is of another step: the run was killed before it wrote the last.
 pub fn finished(dir: &RunDir, commit: &Commit) -> Result<Summary, TrainError> {
     let text = dir.read(RunFile::Budget)?;
-    let card = serde_json::from_str(&text).map_err(|error| crate::run_dir::RunError::BadLine {
-        path: dir.file(RunFile::Budget),
-        line: error.line(),
-        reason: error.to_string(),
-    })?;
+    let card: ReportCard =
+        serde_json::from_str(&text).map_err(|error| crate::run_dir::RunError::BadLine {
+            path: dir.file(RunFile::Budget),
+            line: error.line(),
+            reason: error.to_string(),
+        })?;
+    if card.steps != commit.state.step {
+        let (path, reason) = (dir.file(RunFile::Budget), format!("it is of step {}", card.steps));
+        return Err(crate::run_dir::RunError::BadLine { path, line: 1, reason }.into());
+    }
     Ok(summary(&commit.state, &commit.clock, false, card))
 }
 

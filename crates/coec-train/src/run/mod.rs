@@ -12,14 +12,17 @@ mod saver;
 mod session;
 mod start;
 
+use std::time::Duration;
+
 use burn::module::Module;
 use coec_ir::Precision;
 
 pub use control::{Control, Rescue};
 pub use finish::finished;
 pub use job::{Bases, Event, Job, MemoryMeter, Outcome, Start, Summary};
+pub use prepare::check_spec;
 
-use crate::{error::TrainError, gemm, generate::Generator};
+use crate::{commit, error::TrainError, gemm, generate::Generator};
 
 /// Trains, or goes on training. `control` asks for an end, which comes after the step in progress.
 ///
@@ -39,10 +42,25 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Res
 
     job.memory.reset();
     let device = job.device.clone().autodiff();
+    control.note_saving(saving_takes(job));
     let begun = start::begin(job, &data, &device, tell)?;
     let ended = session::Session::new(job, &mut data, begun, peak, tell, control).run()?;
     let summary = finish::finish(job, &data.counts, &ended, tell);
     let session::Ended { dir, trainer, unsaved, .. } = ended;
     let generator = Generator::new(trainer.model.valid(), data.tokenizer, job.model.context);
     Ok(Outcome { summary, dir, generator, openings: data.openings, unsaved })
+}
+
+/// Bytes a second that an ordinary disk takes at least, flushing included.
+const SLOW_DISK: f64 = 300e6;
+
+/// How long a commit may take, before any was made here.
+fn saving_takes(job: &Job<'_>) -> Duration {
+    let guess = Duration::from_secs_f64(commit::bytes_of(job.model) as f64 / SLOW_DISK);
+    match &job.start {
+        Start::Resume(_, Some(commit)) if commit.clock.saving > 0.0 => {
+            Duration::try_from_secs_f64(commit.clock.saving).unwrap_or(guess)
+        }
+        _ => guess,
+    }
 }

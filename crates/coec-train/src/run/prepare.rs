@@ -1,6 +1,6 @@
 //! What a run needs before its first step: counts that agree, room on the disk, data as tokens.
 
-use coec_ir::{Figure, cost::Setting};
+use coec_ir::{Figure, Model, Train, cost::Setting};
 use coec_nn::capture::{self, Counts};
 
 use super::{Event, Job, Start};
@@ -16,7 +16,8 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-/// Commits that must fit on the disk: the two that stay, and the one that is being written.
+/// Commits that must fit on the disk: the newest, the best, and the one that is being written. More
+/// stay where there is room.
 const COMMITS: u64 = 3;
 
 /// Held-out documents whose beginnings are kept, to be continued at the end.
@@ -107,7 +108,7 @@ fn check_room(job: &Job<'_>) -> Result<(), TrainError> {
 
 /// Holds what a run is of against what it was; what may differ, and does, in words.
 fn goes_on(dir: &RunDir, old: &Identity, new: &Identity, step: usize) -> Result<Vec<String>, RunError> {
-    let mut changes = spec_changes(old, new);
+    let mut changes = spec_changes(old, &new.model, &new.train);
     let spec = !changes.is_empty();
     let sums = [("the data", &old.data, &new.data), ("the tokenizer", &old.tokenizer, &new.tokenizer)];
     for (what, old, new) in sums {
@@ -151,17 +152,30 @@ fn goes_on(dir: &RunDir, old: &Identity, new: &Identity, step: usize) -> Result<
     Ok(notes)
 }
 
+/// Whether `model` and `train` are those of a run, its length and what is kept of it apart.
+///
+/// # Errors
+///
+/// What changed.
+pub fn check_spec(dir: &RunDir, old: &Identity, model: &Model, train: &Train) -> Result<(), RunError> {
+    let changes = spec_changes(old, model, train);
+    match changes.is_empty() {
+        true => Ok(()),
+        false => Err(RunError::Changed { path: dir.path().to_owned(), changes, spec: true }),
+    }
+}
+
 /// What differs in the spec and may not.
-fn spec_changes(old: &Identity, new: &Identity) -> Vec<String> {
+fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
     // How long a run is and what is kept of it; where its data and tokenizer lie, whose content is
     // compared instead.
     let free = ["train.steps", "train.save", "train.keep", "train.data.glob", "train.tokenizer.path"];
     let is_free = |field: &str| {
         free.iter().any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
     };
-    let changes = coec_ir::diff::model(&old.model, &new.model)
+    let changes = coec_ir::diff::model(&old.model, model)
         .into_iter()
-        .chain(coec_ir::diff::train(Some(&old.train), Some(&new.train)))
+        .chain(coec_ir::diff::train(Some(&old.train), Some(train)))
         .filter(|change| !is_free(&change.field));
     let text = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
     changes

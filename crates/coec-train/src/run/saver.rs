@@ -42,6 +42,11 @@ impl Saver {
         (self.last, self.took) = (Instant::now(), took);
     }
 
+    /// How long the last commit took.
+    pub fn took(&self) -> Option<Duration> {
+        (self.took > Duration::ZERO).then_some(self.took)
+    }
+
     /// Notes a commit that failed: the next is tried soon.
     pub fn note_failure(&mut self) {
         let wait = self.interval().min(AFTER_FAILURE);

@@ -110,6 +110,13 @@ impl<'a, 'j> Session<'a, 'j> {
     pub fn run(mut self) -> Result<Ended, TrainError> {
         let opened = self.metrics.write_waiting().and(self.experts.write_waiting());
         self.note_logs(opened);
+        for (log, missing) in [("metrics", self.metrics.missing()), ("experts", self.experts.missing())] {
+            if missing > 0 {
+                (self.tell)(Event::Note(format!(
+                    "{log}.jsonl lacks {missing} lines that it had when the run was committed; it goes on without"
+                )));
+            }
+        }
         while !self.control.is_stopping() {
             if let Some(metrics) = self.state.unevaluated.take() {
                 self.finish_step(metrics);
@@ -251,6 +258,7 @@ impl<'a, 'j> Session<'a, 'j> {
             optimizer: self.trainer.optimizer.clone(),
             state: self.state.clone(),
             clock: self.clock(),
+            committed: self.committed == Some(self.state.stage()),
         });
     }
 
@@ -270,6 +278,7 @@ impl<'a, 'j> Session<'a, 'j> {
             all_seconds: before.all_seconds + time.all_seconds,
             memory: if time.steps > 0 { memory.max(before.memory) } else { before.memory },
             gemm_peak: before.gemm_peak,
+            saving: self.saver.took().map_or(before.saving, |took| took.as_secs_f64()),
         }
     }
 
@@ -301,8 +310,11 @@ impl<'a, 'j> Session<'a, 'j> {
                 let stretched = self.saver.stretched().map(|interval| interval.as_secs_f64());
                 let (step, seconds) = (self.state.step, took.as_secs_f64());
                 (self.tell)(Event::Saved { step, bytes, seconds, stretched });
-                if let Err(error) = self.dir.commits().prune(self.job.train.keep) {
-                    (self.tell)(Event::Warning(error.into()));
+                // The commit stands whatever becomes of these.
+                for done in [self.dir.show_commit(stage), self.dir.commits().prune(self.job.train.keep)] {
+                    if let Err(error) = done {
+                        (self.tell)(Event::Warning(error.into()));
+                    }
                 }
                 Ok(())
             }

@@ -83,6 +83,7 @@ fn begin_committed(
         Contents { model: &trainer.model, optimizer: &trainer.optimizer, state: &state, clock: &clock };
     let dir = place.begin(disk::system(), &mut |dir| {
         dir.commit(contents)?;
+        dir.show_commit(state.stage())?;
         write_first(job, data, dir)
     })?;
     let committed = Some(state.stage());
@@ -104,8 +105,9 @@ fn go_on(
     let committed = Some(state.stage());
     state.identity = data.identity.clone().into();
     write_spec(job, dir)?;
-    // What was killed between a commit and this may show an older one.
-    dir.show(&commit.path)?;
+    // What was killed behind a commit may show an older one, and keep more than it would.
+    dir.show_commit(commit.state.stage())?;
+    dir.commits().prune(job.train.keep)?;
     let trainer = Trainer { model, optimizer, device: device.clone() };
     Ok(Begun { dir: dir.clone(), trainer, state, clock: commit.clock.clone(), committed })
 }

@@ -187,9 +187,10 @@ impl RunError {
                  moments, 12 bytes a parameter"
                     .into()
             }
-            Self::Uncreatable { source, .. }
-            | Self::Unreadable { source, .. }
-            | Self::Unwritable { source, .. } => source.to_string(),
+            Self::Unreadable { .. } => "check that it is there, and its permissions".into(),
+            Self::Uncreatable { .. } | Self::Unwritable { .. } => {
+                "check the permissions and the free space; what was committed is intact".into()
+            }
             Self::BadLine { .. } => "the file was changed by something else".into(),
         }
     }

@@ -25,6 +25,8 @@ pub struct Log<T> {
     path: PathBuf,
     file: Option<Open>,
     state: LogState,
+    /// Lines that were there once and are not any more.
+    missing: u64,
     kind: PhantomData<fn(&T)>,
 }
 
@@ -39,7 +41,7 @@ struct Open {
 impl<T: Serialize> Log<T> {
     /// The log `path` as a commit left it. Lines behind those are not of this run's past, and go.
     pub fn new(disk: Arc<dyn Disk>, path: PathBuf, state: LogState) -> Self {
-        Self { disk, path, file: None, state, kind: PhantomData }
+        Self { disk, path, file: None, state, missing: 0, kind: PhantomData }
     }
 
     /// Adds a line, and those that wait. The line is not lost where this fails.
@@ -63,6 +65,11 @@ impl<T: Serialize> Log<T> {
         synced.map_err(|source| self.unwritable(source))
     }
 
+    /// Lines that were there when the state was committed, and are not any more.
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+
     /// How far it is written.
     pub fn state(&self) -> &LogState {
         &self.state
@@ -71,6 +78,7 @@ impl<T: Serialize> Log<T> {
     fn try_write(&mut self) -> io::Result<()> {
         if self.file.is_none() {
             let (open, lines) = open(&*self.disk, &self.path, self.state.lines)?;
+            self.missing += self.state.lines - lines;
             self.state.lines = lines;
             self.file = Some(open);
         }

@@ -22,7 +22,7 @@ pub use place::Place;
 
 use crate::{
     atomic,
-    commit::{Commit, Commits, Contents, Damage, Found, MODEL},
+    commit::{Commit, Commits, Contents, Damage, Found, MODEL, Stage},
     disk::{self, Disk, Lock},
     error::TrainError,
     experts::ExpertLine,
@@ -48,6 +48,10 @@ pub enum RunFile {
 }
 
 impl RunFile {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Spec, Self::Tokenizer, Self::Metrics, Self::Experts, Self::Budget, Self::Model];
+
     /// Its name in the directory.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,7 +81,11 @@ impl RunDir {
     /// Opens a directory to read what a run, or an import, has: a spec, a tokenizer and weights.
     pub fn open(path: &Path) -> Result<Self, RunError> {
         let run = Self::read_only(path)?;
-        run.needs(&[RunFile::Spec, RunFile::Tokenizer, RunFile::Model])?;
+        match run.commits().is_empty()? {
+            true => run.needs(&[RunFile::Spec, RunFile::Tokenizer, RunFile::Model])?,
+            // The name in the directory comes after the commit, and is not needed.
+            false => run.needs(&[RunFile::Spec, RunFile::Tokenizer])?,
+        }
         Ok(run)
     }
 
@@ -126,8 +134,10 @@ impl RunDir {
     fn sweep(&self) -> Result<(), RunError> {
         let names = self.disk.names(&self.path);
         let names = names.map_err(|source| RunError::Unreadable { path: self.path.clone(), source })?;
-        for name in names.iter().filter(|name| atomic::is_scratch(name)) {
-            let path = self.path.join(name);
+        let is_ours = |name: &&std::ffi::OsString| {
+            atomic::scratch_of(name).is_some_and(|base| RunFile::ALL.iter().any(|file| file.name() == base))
+        };
+        for path in names.iter().filter(is_ours).map(|name| self.path.join(name)) {
             self.disk.remove_file(&path).map_err(|source| RunError::Unwritable { path, source })?;
         }
         self.commits().sweep()
@@ -185,13 +195,9 @@ impl RunDir {
         Commits::new(self.disk.clone(), self.path.join(COMMITS))
     }
 
-    /// The newest commit to go on from, see [`Commits::newest`]; of older ones those stay that
-    /// [`Commits::prune`] would keep.
-    pub fn newest(&self, keep: usize) -> Result<Found<Commit>, RunError> {
-        let commits = self.commits();
-        let found = commits.newest()?;
-        commits.prune(keep)?;
-        Ok(found)
+    /// The newest commit to go on from, see [`Commits::newest`].
+    pub fn newest(&self) -> Result<Found<Commit>, RunError> {
+        self.commits().newest()
     }
 
     /// The newest weights: those of the newest sound commit, with what is damaged; of an import or
@@ -218,12 +224,24 @@ impl RunDir {
         synced.map_err(|source| RunError::Unwritable { path: self.path.clone(), source })
     }
 
-    /// Commits `contents` and makes `model.safetensors` the weights committed; the bytes written.
+    /// Commits `contents`; the bytes written.
+    ///
+    /// A disk that is full for want of space is given some first: of the commits there are, the newest
+    /// and the best stay, and it is tried once more.
     pub fn commit(&self, contents: Contents<'_>) -> Result<u64, TrainError> {
         let commits = self.commits();
-        let bytes = commits.write(contents)?;
-        self.show(&commits.place(contents.state.stage()))?;
-        Ok(bytes)
+        match commits.write(contents) {
+            Err(error) if error.is_full_disk() => {
+                commits.prune(1)?;
+                commits.write(contents)
+            }
+            written => written,
+        }
+    }
+
+    /// Makes `model.safetensors` the weights committed at `stage`. The commit is one without it.
+    pub fn show_commit(&self, stage: Stage) -> Result<(), RunError> {
+        self.show(&self.commits().place(stage))
     }
 
     /// Makes `model.safetensors` the weights of the commit in `commit`.

@@ -1,11 +1,17 @@
 //! Where a new run goes, and how its directory comes to be.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{RunDir, RunError, take_lock};
-use crate::{atomic, disk::Disk, error::TrainError};
+use super::{COMMITS, RunDir, RunError, RunFile, take_lock};
+use crate::{
+    atomic,
+    commit::MODEL,
+    disk::{self, Disk},
+    error::TrainError,
+};
 
 /// Where a new run goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +35,14 @@ impl Place {
     /// A file, or a directory that is not empty.
     pub fn check(&self) -> Result<(), RunError> {
         let Self::At(path) = self else { return Ok(()) };
-        match path.read_dir().map(|mut entries| entries.next().is_some()) {
-            Ok(true) => Err(RunError::Exists { path: path.clone() }),
-            Ok(false) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        match disk::System.names(path) {
+            Ok(names) if is_free(path, &names) => Ok(()),
+            Ok(_) => Err(RunError::Exists { path: path.clone() }),
+            // A link to nothing is something.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match path.symlink_metadata() {
+                Ok(_) => Err(RunError::Exists { path: path.clone() }),
+                Err(_) => Ok(()),
+            },
             Err(_) if path.exists() && !path.is_dir() => Err(RunError::NotADirectory { path: path.clone() }),
             Err(source) => Err(RunError::Uncreatable { path: path.clone(), source }),
         }
@@ -102,12 +112,33 @@ fn make(disk: &Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<Option<RunD
     Ok(Some(run))
 }
 
+/// Whether a directory is empty, or holds only what a process began there that was killed before the
+/// spec, which comes last.
+fn is_free(path: &Path, names: &[OsString]) -> bool {
+    let began = || {
+        let first =
+            |name: &str| name == atomic::LOCK || [RunFile::Tokenizer.name(), MODEL, COMMITS].contains(&name);
+        let is_ours = |name: &OsString| match atomic::scratch_of(name) {
+            Some(base) => RunFile::ALL.iter().any(|file| file.name() == base),
+            None => name.to_str().is_some_and(first),
+        };
+        path.join(atomic::LOCK).is_file() && names.iter().all(is_ours)
+    };
+    names.is_empty() || began()
+}
+
 /// Takes an empty directory that exists.
 fn take(disk: Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<RunDir, TrainError> {
     let lock = take_lock(&*disk, path)?;
     let names = disk.names(path).map_err(|source| RunError::Unreadable { path: path.to_owned(), source })?;
-    if names.iter().any(|name| name != atomic::LOCK) {
+    if !is_free(path, &names) {
         return Err(RunError::Exists { path: path.to_owned() }.into());
+    }
+    // Of a process that was killed in here.
+    for name in names.iter().filter(|name| *name != atomic::LOCK) {
+        let left = path.join(name);
+        let removed = if left.is_dir() { disk.remove_dir(&left) } else { disk.remove_file(&left) };
+        removed.map_err(|source| RunError::Unwritable { path: left, source })?;
     }
     let run = RunDir { path: path.to_owned(), disk, lock: Some(Arc::new(lock)) };
     fill(&run)?;

@@ -89,7 +89,7 @@ impl TokenizerError {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
-            Self::Unreadable { source, .. } => source.to_string(),
+            Self::Unreadable { .. } => "check that it is there, and its permissions".into(),
             Self::TooLarge { .. } | Self::Invalid { .. } => {
                 "a tokenizer.json is what `tokenizer.save(...)` of Hugging Face's tokenizers writes".into()
             }

@@ -162,7 +162,8 @@ impl WeightsError {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
-            Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => source.to_string(),
+            Self::Unreadable { .. } => "check that it is there, and its permissions".into(),
+            Self::Unwritable { .. } => "check the permissions and the free space".into(),
             Self::Invalid { .. } => "the file may be damaged, or of another format".into(),
             Self::Length { .. } => "the file may be truncated: copy or download it again".into(),
             Self::NoTensor { .. } => "the file holds other tensors".into(),

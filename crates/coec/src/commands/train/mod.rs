@@ -67,12 +67,14 @@ fn begin(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) 
 fn resume(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) -> Result<Done, Failure> {
     let dir = RunDir::resume(&directory(args)?)?;
     let spec = spec::of_run(&dir, args)?;
-    let coec_ir::Train { steps, keep, .. } = spec.train_or_default()?;
-    let Found { newest, damaged } = dir.newest(keep)?;
+    let train_block = spec.train_or_default()?;
+    let steps = train_block.steps;
+    let Found { newest, damaged } = dir.newest()?;
     for damage in &damaged {
         screen.show(Event::damage(damage));
     }
     if let Some(commit) = &newest {
+        run::check_spec(&dir, &commit.state.identity, &spec.model, &train_block)?;
         let done = commit.state.step;
         if done > steps {
             return Err(Failure::input(
@@ -154,7 +156,7 @@ fn train(
         threads: rayon::current_num_threads(),
         gemm_size: args.backend.gemm_size(),
         judge: &|measured: Option<&Measured>| judged(spec, &report, backend, measured),
-        spec: &spec::explicit(spec, &train),
+        spec: &spec::explicit(spec, &report, &train),
         version: env!("CARGO_PKG_VERSION"),
         start: begin.start,
         memory: &memory,

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use coec_ir::{Data, Tokenizer, Train};
-use coec_lang::{Spec, load_one};
+use coec_ir::{Data, Rule, Target, Tokenizer, Train};
+use coec_lang::{Report, Spec, Verdict, load_one};
 use coec_train::run_dir::{RunDir, RunFile};
 
 use crate::{
@@ -95,14 +95,22 @@ pub fn located(spec: &Spec, mut train: Train) -> Train {
 }
 
 /// The spec as the run keeps it: explicit, its training included.
-pub fn explicit(spec: &Spec, train: &Train) -> String {
-    // Budgets that name other specs by path would not find them from here; the card has their verdicts.
-    let rules: Vec<_> = spec
-        .rules
-        .iter()
-        .map(|rule| rule.rule.clone())
-        .filter(|rule| !matches!(&rule.target, coec_ir::Target::Figure { spec: Some(_), .. }))
-        .collect();
+///
+/// A figure of another spec is written as the number it is now: the run is held to that, wherever
+/// that spec goes and whatever becomes of it.
+pub fn explicit(spec: &Spec, report: &Report, train: &Train) -> String {
+    let number = |verdict: &Verdict| {
+        let rule = verdict.rule.rule.clone();
+        if !matches!(&rule.target, Target::Figure { spec: Some(_), .. }) {
+            return vec![rule];
+        }
+        let mut targets = verdict.readings.iter().filter_map(|reading| reading.target.as_ref());
+        // Of a rule for each layer there may be several, which no one number says; the card has them.
+        let first = targets.next().filter(|first| targets.all(|target| target == *first));
+        let held = first.map(|number| Rule { target: Target::Number(number.clone()), ..rule });
+        held.into_iter().collect()
+    };
+    let rules: Vec<Rule> = report.verdicts.iter().flat_map(number).collect();
     let parts =
         [coec_ir::text::model(&spec.model), coec_ir::text::budget(&rules), coec_ir::text::train(train)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
