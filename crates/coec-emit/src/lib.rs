@@ -27,6 +27,7 @@
 
 #![warn(missing_docs)]
 
+mod block;
 mod carried;
 mod library;
 mod link;

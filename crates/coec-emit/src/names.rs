@@ -1,6 +1,6 @@
 //! Names: of blocks and layers by how they differ, and of the crate.
 
-use crate::plan::Block;
+use crate::block::Block;
 
 /// Names each distinct block: by its kind, and where there are several of a kind, by the fewest
 /// fields in which they differ.

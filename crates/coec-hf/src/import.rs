@@ -4,7 +4,7 @@ use coec_ir::{Attention, Field, Model, Place, Verified, Violation, verify};
 use serde_json::{Map, Value};
 
 use crate::read::{Reader, is_off, shown};
-use crate::{Family, HfError, Mapped, tensors};
+use crate::{Family, HfError, Mapped, Note, tensors};
 
 /// What a folder's settings say.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,15 +17,6 @@ pub struct Import {
     pub notes: Vec<Note>,
     /// The settings that were given and change no output.
     pub inert: Vec<Inert>,
-}
-
-/// Something that a setting says about training, and that the spec may say otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// The setting.
-    pub key: String,
-    /// The note.
-    pub text: String,
 }
 
 /// A setting that was given and changes no output.

@@ -5,7 +5,16 @@ use std::collections::BTreeSet;
 use coec_ir::{Act, Balance, Bounds};
 use serde_json::{Map, Value};
 
-use crate::{Family, HfError, Note};
+use crate::{Family, HfError};
+
+/// Something that a setting says about training, and that the spec may say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The setting.
+    pub key: String,
+    /// The note.
+    pub text: String,
+}
 
 /// The name under which an exported `config.json` says how the experts' load is balanced, where the
 /// family has no name for it: a list of terms as the IR's JSON writes them.

@@ -1,7 +1,5 @@
 //! Named tensors: their shapes and initial values.
 
-use crate::Act;
-
 /// A named tensor of a model, laid out as PyTorch stores it: a linear map is `[out, in]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {
@@ -64,9 +62,9 @@ pub(crate) fn router(name: String, experts: usize, dim: usize) -> Param {
     Param::new(name, [experts, dim], Init::router(dim))
 }
 
-/// The projections of a gated or plain MLP.
-pub(crate) fn mlp(prefix: &str, act: Act, dim: usize, hidden: usize) -> impl Iterator<Item = Param> {
-    let gate = act.is_gated().then(|| linear(format!("{prefix}.gate_proj.weight"), hidden, dim));
+/// The projections of an MLP, gated or plain.
+pub(crate) fn mlp(prefix: &str, gated: bool, dim: usize, hidden: usize) -> impl Iterator<Item = Param> {
+    let gate = gated.then(|| linear(format!("{prefix}.gate_proj.weight"), hidden, dim));
     let up = linear(format!("{prefix}.up_proj.weight"), hidden, dim);
     let down = linear(format!("{prefix}.down_proj.weight"), dim, hidden);
     gate.into_iter().chain([up, down])

@@ -4,7 +4,7 @@ use coec_ir::{Coe, Model};
 
 use crate::error::Advice;
 use crate::resolve::model::Draft;
-use crate::session::Scopes;
+use crate::scopes::Scopes;
 
 /// The advice on a model.
 pub(crate) fn of(model: &Model, draft: &Draft, scopes: &Scopes) -> Vec<Advice> {

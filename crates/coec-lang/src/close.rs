@@ -5,8 +5,8 @@ use coec_ir::cost::{Cost, Setting};
 use coec_ir::{Attention, Bounds, Ffn, Model, Rule, Verified, bounds};
 
 use crate::ast::{Name, Setting as Set, Value, ValueKind};
-use crate::check::{Fix, readings};
 use crate::diagnostic::Found;
+use crate::reading::readings;
 use crate::resolve::train::TrainDraft;
 use crate::resolve::{Cx, Fuel};
 use crate::source::{SourceId, Span};
@@ -14,6 +14,14 @@ use crate::spec::Spec;
 
 /// Work one check may spend on searching, in kinds of layers counted.
 const MOST_WORK: usize = 6000;
+
+/// A value of one field that would meet a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fix {
+    pub path: &'static str,
+    pub now: usize,
+    pub then: usize,
+}
 
 /// Fixes that a message lists.
 const MOST_FIXES: usize = 4;

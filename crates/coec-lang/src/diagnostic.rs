@@ -331,3 +331,12 @@ impl Found {
         Err(Diagnostics { list, omitted: self.omitted })
     }
 }
+
+/// A value without errors, or the errors. A stage that gives no value reports why.
+pub(crate) fn finish<T>(value: Option<T>, found: Found, sources: &Arc<Sources>) -> Result<T, Diagnostics> {
+    match (found.into_result(sources), value) {
+        (Ok(()), Some(value)) => Ok(value),
+        (Err(errors), _) => Err(errors),
+        (Ok(()), None) => Err(Diagnostics::default()),
+    }
+}

@@ -4,12 +4,13 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostics, Found};
+use crate::diagnostic::{Diagnostics, Found, finish};
 use crate::error::ReadError;
 use crate::loader::Loader;
-use crate::session::MAX_SOURCE;
 use crate::source::{Sources, Span};
-use crate::spec::finish;
+
+/// Bytes a spec may have.
+pub const MAX_SOURCE: usize = 1 << 20;
 
 /// The text of the file at a path, as a load would read it.
 ///

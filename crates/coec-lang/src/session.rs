@@ -15,42 +15,13 @@ use crate::parse;
 use crate::read;
 use crate::resolve::model::Draft;
 use crate::resolve::{Cx, Fuel};
+use crate::scopes::{ModelRef, Scopes};
 use crate::source::{SourceId, Sources, Span};
 use crate::suggest;
 use crate::unit::Unit;
 
-/// Bytes a spec may have.
-pub const MAX_SOURCE: usize = 1 << 20;
-
 /// Models that may extend each other in a row.
 const MAX_EXTENDS: usize = 64;
-
-/// A model in a file.
-#[derive(Debug, Clone)]
-pub(crate) struct ModelRef {
-    pub unit: Arc<Unit>,
-    pub index: usize,
-}
-
-impl ModelRef {
-    pub fn model(&self) -> &crate::ast::Model {
-        &self.unit.models[self.index]
-    }
-}
-
-/// The unit in whose lets the words of a text are looked up.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Scopes(HashMap<SourceId, Arc<Unit>>);
-
-impl Scopes {
-    pub fn set(&mut self, source: SourceId, unit: &Arc<Unit>) {
-        self.0.insert(source, unit.clone());
-    }
-
-    pub fn of(&self, source: SourceId) -> Option<&Unit> {
-        self.0.get(&source).map(Arc::as_ref)
-    }
-}
 
 /// What was read, to go on with later.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use coec_ir::{Model, Train, Verified};
 
 use crate::advice;
 use crate::ast::{Name, Setting};
-use crate::diagnostic::{Diagnostic, Diagnostics, Found, Label};
+use crate::diagnostic::{Diagnostic, Diagnostics, Found, Label, finish};
 use crate::error::ResolveError;
 use crate::loader::Loader;
 use crate::parse;
@@ -16,7 +16,8 @@ use crate::resolve::budget::RuleAt;
 use crate::resolve::model::{Draft, Resolved};
 use crate::resolve::train::{Bases, TrainDraft};
 use crate::resolve::{Cx, Fuel};
-use crate::session::{Memory, ModelRef, Scopes, Session, unknown_model};
+use crate::scopes::{ModelRef, Scopes};
+use crate::session::{Memory, Session, unknown_model};
 use crate::source::{Sources, Span};
 use crate::unit::Unit;
 
@@ -102,15 +103,6 @@ pub fn load_one(spec: &str, sets: &[String], loader: &dyn Loader) -> Result<Spec
     let mut found = Found::default();
     found.push(ResolveError::SeveralModels { path: spec.into(), names, at: sources.whole(argument) });
     finish(None, found, &Arc::new(sources))
-}
-
-/// A value without errors, or the errors. A stage that gives no value reports why.
-pub(crate) fn finish<T>(value: Option<T>, found: Found, sources: &Arc<Sources>) -> Result<T, Diagnostics> {
-    match (found.into_result(sources), value) {
-        (Ok(()), Some(value)) => Ok(value),
-        (Err(errors), _) => Err(errors),
-        (Ok(()), None) => Err(Diagnostics::default()),
-    }
 }
 
 /// A spec while others are still being read.

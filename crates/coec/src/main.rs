@@ -1,10 +1,13 @@
 //! The coec command: specs in, models, figures and runs out.
 
+mod arguments;
 mod backend;
 mod cli;
 mod commands;
+mod crate_folder;
 mod disk;
 mod failure;
+mod judge;
 mod manual;
 mod max_time;
 mod render;

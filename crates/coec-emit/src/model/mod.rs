@@ -9,8 +9,9 @@ use coec_ir::Model;
 use self::run::{Run, repeated};
 use crate::{
     Link,
+    block::Block,
     literal::camel,
-    plan::{Block, Plan},
+    plan::Plan,
     print::{Value, WIDTH, import},
 };
 

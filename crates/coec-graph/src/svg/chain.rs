@@ -2,9 +2,9 @@
 
 use coec_ir::{Carry, ChainNorm, Coe, Gate, Output};
 
+use super::boxes::{BOX, NORM, boxed};
 use super::canvas::{Anchor, Area, Canvas, OPERATOR};
 use super::label;
-use super::page::{BOX, NORM, boxed};
 use crate::words::{self, Words};
 
 /// Where the chain begins: its start, before any iteration.

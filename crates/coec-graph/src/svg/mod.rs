@@ -1,5 +1,6 @@
 //! The picture as SVG.
 
+mod boxes;
 mod canvas;
 mod chain;
 mod label;

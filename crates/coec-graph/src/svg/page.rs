@@ -2,6 +2,7 @@
 
 use coec_ir::{Ffn, Model, Output};
 
+use super::boxes::{BOX, NORM, boxed};
 use super::canvas::{Anchor, Area, Canvas, OPERATOR};
 use super::chain::{self, Ends};
 use super::label;
@@ -27,10 +28,6 @@ const GAP: i32 = 24;
 /// From the top of a section to its picture.
 const HEADING: i32 = 56;
 
-/// Norms stand here, between the stream and what they feed.
-pub const NORM: Area = Area { x: 104, y: 0, width: 56, height: 28 };
-/// Boxes of blocks begin and end here.
-pub const BOX: (i32, i32) = (328, 592);
 /// What leaves a sublayer turns back to the stream here.
 pub const TURN: i32 = 744;
 
@@ -291,17 +288,5 @@ impl Page {
             x += 34 + label::width(text, 11) + 24;
         }
         self.y = y;
-    }
-}
-
-/// A box with a title and lines below it, all in its middle.
-pub fn boxed(canvas: &mut Canvas, area: Area, title: &str, lines: &[String]) {
-    canvas.rect(area, 6, "box");
-    let (x, middle) = area.middle();
-    let first = middle + 4 - 8 * lines.len() as i32;
-    canvas.text((x, first), Anchor::Middle, "bold", &label::cut(title, 13, area.width - 8));
-    for (i, line) in lines.iter().enumerate() {
-        let y = first + 16 * (i as i32 + 1);
-        canvas.text((x, y), Anchor::Middle, "muted", &label::cut(line, 12, area.width - 8));
     }
 }

@@ -25,7 +25,6 @@ use crate::rope::Code;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
-    model_type: "coe_deepseekv2",
     architecture: "CoeForCausalLM",
     inert: &[LATENT, &INERT],
     read,

@@ -11,7 +11,6 @@ use crate::rope::Code;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
-    model_type: "deepseek_v2",
     architecture: "DeepseekV2ForCausalLM",
     inert: &[LATENT],
     read,

@@ -12,7 +12,6 @@ use crate::rope::Code;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
-    model_type: "deepseek_v3",
     architecture: "DeepseekV3ForCausalLM",
     inert: &[LATENT, &INERT],
     read,

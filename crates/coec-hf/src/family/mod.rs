@@ -11,40 +11,15 @@ mod qwen;
 mod qwen2_moe;
 mod qwen3_moe;
 
-use std::fmt;
-
 use coec_ir::{Ffn, Model};
-use serde::{Deserialize, Serialize};
 
 use crate::inert::COMMON;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
-use crate::{Reason, canonical, canonical::canonical_chain};
-
-/// A family of Hugging Face models, by its `model_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Family {
-    /// Mixtral: experts chosen by a renormalised softmax.
-    Mixtral,
-    /// OLMoE: a norm over whole queries and keys.
-    Olmoe,
-    /// Qwen1.5-MoE and Qwen2-MoE: biased projections, shared experts behind a sigmoid.
-    Qwen2Moe,
-    /// Qwen3-MoE: a norm over each head.
-    Qwen3Moe,
-    /// DeepSeek-V2: latent attention, shared experts, groups by their best.
-    DeepseekV2,
-    /// DeepSeek-V3: sigmoid scores with a selection bias.
-    DeepseekV3,
-    /// The published Chain-of-Experts on DeepSeek-V2's blocks.
-    #[serde(rename = "coe_deepseekv2")]
-    CoeDeepseekV2,
-}
+use crate::{Family, Reason, canonical, canonical::canonical_chain};
 
 /// What a family is made of.
 pub(crate) struct Record {
-    pub model_type: &'static str,
     /// The class of its language model.
     pub architecture: &'static str,
     /// Settings of its own that change no output.
@@ -63,27 +38,6 @@ pub(crate) struct Record {
 }
 
 impl Family {
-    /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 7] = [
-        Self::Mixtral,
-        Self::Olmoe,
-        Self::Qwen3Moe,
-        Self::Qwen2Moe,
-        Self::DeepseekV3,
-        Self::DeepseekV2,
-        Self::CoeDeepseekV2,
-    ];
-
-    /// The family of a `model_type`.
-    pub fn of_model_type(model_type: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|family| family.model_type() == model_type)
-    }
-
-    /// Its `model_type`.
-    pub fn model_type(self) -> &'static str {
-        self.record().model_type
-    }
-
     /// The class of its language model, as `architectures` names it.
     pub fn architecture(self) -> &'static str {
         self.record().architecture
@@ -109,12 +63,6 @@ impl Family {
     /// `model` in the form that this family's folders have; see [`canonical()`](canonical()).
     pub fn canonical(self, model: &Model) -> Model {
         if self.record().is_chain { canonical_chain(model) } else { canonical(model) }
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.model_type())
     }
 }
 

@@ -10,7 +10,6 @@ use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
-    model_type: "olmoe",
     architecture: "OlmoeForCausalLM",
     inert: &[&INERT],
     read,

@@ -9,7 +9,6 @@ use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
-    model_type: "qwen2_moe",
     architecture: "Qwen2MoeForCausalLM",
     inert: &[&qwen::INERT],
     read,

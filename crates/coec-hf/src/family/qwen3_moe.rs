@@ -9,7 +9,6 @@ use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
-    model_type: "qwen3_moe",
     architecture: "Qwen3MoeForCausalLM",
     inert: &[&qwen::INERT],
     read,

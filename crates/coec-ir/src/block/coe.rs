@@ -281,10 +281,15 @@ impl Coe {
             params.push(router(format!("{}.weight", self.router_name(prefix, t)), self.experts, dim));
         }
         for e in 0..self.experts {
-            params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act, dim, self.hidden));
+            params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act.is_gated(), dim, self.hidden));
         }
         if self.shared > 0 {
-            params.extend(mlp(&format!("{prefix}.shared_experts"), self.act, dim, self.shared * self.hidden));
+            params.extend(mlp(
+                &format!("{prefix}.shared_experts"),
+                self.act.is_gated(),
+                dim,
+                self.shared * self.hidden,
+            ));
         }
         if self.gates_shared() {
             params.push(linear(format!("{prefix}.shared_expert_gate.weight"), 1, dim));

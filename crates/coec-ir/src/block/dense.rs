@@ -37,7 +37,7 @@ impl Dense {
     /// Trained parameters, the norm included.
     pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
         let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
-        params.extend(mlp(prefix, self.act, dim, self.hidden));
+        params.extend(mlp(prefix, self.act.is_gated(), dim, self.hidden));
         params
     }
 }

@@ -31,12 +31,11 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostics, Found};
+use crate::diagnostic::{Diagnostics, Found, finish};
 use crate::error::ReadError;
 use crate::parse;
-use crate::session::MAX_SOURCE;
+use crate::read::MAX_SOURCE;
 use crate::source::Sources;
-use crate::spec::finish;
 
 /// Columns of a line.
 const WIDTH: usize = 100;

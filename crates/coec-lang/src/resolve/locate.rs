@@ -4,7 +4,7 @@ use coec_ir::{Quantity, Violation, ViolationKind};
 
 use crate::ast::{Value, ValueKind, Word};
 use crate::schema;
-use crate::session::Scopes;
+use crate::scopes::Scopes;
 use crate::source::Span;
 
 /// A place in the text, and whether it is only the block around a field that was left out.

@@ -14,7 +14,7 @@ use crate::ast::{Arg, Name, Value, ValueKind};
 use crate::diagnostic::Found;
 use crate::error::ResolveError;
 use crate::schema::{self, Block, Default, Field};
-use crate::session::Scopes;
+use crate::scopes::Scopes;
 use crate::source::Span;
 use crate::suggest;
 

@@ -10,7 +10,7 @@ use super::{Call, Cx, Edits, home_of_field};
 use crate::ast::{Field, IndexKind, Number, Value, ValueKind};
 use crate::error::{ResolveError, VerifyError};
 use crate::schema::{self, ATTENTION, FFN, MODEL};
-use crate::session::ModelRef;
+use crate::scopes::ModelRef;
 use crate::source::Span;
 
 /// A model before its words are given meaning: its ancestors, and what `--set` changed.

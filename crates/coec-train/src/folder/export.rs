@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use coec_hf::{Family, Kept};
 use coec_ir::{Model, Verified};
 use serde_json::json;
 
-use super::import::{copy_if_there, write};
+use super::files::{begin, commit, copy_if_there, write};
 use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT};
 use crate::atomic::AtomicFolder;
 use crate::weights::{Announced, Dtype, Weights, Writer};
@@ -160,16 +159,4 @@ fn write_shards(
         write(scratch, "model.safetensors.index.json", format!("{index:#}\n").as_bytes())?;
     }
     Ok((total, count))
-}
-
-/// Begins a folder where nothing is.
-pub(super) fn begin(out: &Path) -> Result<AtomicFolder, FolderError> {
-    AtomicFolder::create(out).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => FolderError::Exists { path: out.to_owned() },
-        _ => FolderError::Unwritable { path: out.to_owned(), source },
-    })
-}
-
-pub(super) fn commit(scratch: AtomicFolder, out: &Path) -> Result<(), FolderError> {
-    scratch.commit().map_err(|source| FolderError::Unwritable { path: out.to_owned(), source })
 }

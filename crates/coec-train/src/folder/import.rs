@@ -5,8 +5,9 @@ use std::path::Path;
 
 use coec_hf::{Carried, Import, Sorted};
 
+use super::files::{begin, commit, copy_if_there, write};
 use super::{BESIDES, CARRIED, CONFIG, Folder, FolderError, KEPT};
-use crate::atomic::{self, AtomicFolder};
+use crate::atomic::AtomicFolder;
 use crate::weights::{Announced, Writer};
 
 /// What an import made.
@@ -44,7 +45,7 @@ pub fn import(
         announced.push(Announced { name, dtype: folder.dtype(&tensor.hf)?, shape });
         bytes += folder.weights(&tensor.hf)?.len(&tensor.hf)? as u64;
     }
-    let scratch = super::export::begin(out)?;
+    let scratch = begin(out)?;
     let at = scratch.scratch();
     let metadata = [("format", "pt"), ("schema", coec_ir::SCHEMA)];
     let mut writer = Writer::create(&at.join("model.safetensors"), &announced, &metadata)?;
@@ -56,7 +57,7 @@ pub fn import(
     let has_tokenizer = copy_if_there(&folder.path().join("tokenizer.json"), &at.join("tokenizer.json"))?;
     write(&scratch, "spec.coe", spec(&import, has_tokenizer).as_bytes())?;
     keep(folder, &carried, &scratch)?;
-    super::export::commit(scratch, out)?;
+    commit(scratch, out)?;
     Ok(Imported { tensors: mapped.len(), bytes, carried, has_tokenizer, import })
 }
 
@@ -83,19 +84,4 @@ fn keep(folder: &Folder, carried: &[Carried], scratch: &AtomicFolder) -> Result<
     }
     writer.finish()?;
     Ok(())
-}
-
-pub(super) fn write(scratch: &AtomicFolder, file: &str, bytes: &[u8]) -> Result<(), FolderError> {
-    let path = scratch.scratch().join(file);
-    atomic::write(&path, bytes).map_err(|source| FolderError::Unwritable { path, source })
-}
-
-/// Copies a file, if there is one.
-pub(super) fn copy_if_there(from: &Path, to: &Path) -> Result<bool, FolderError> {
-    if !from.is_file() {
-        return Ok(false);
-    }
-    let bytes = fs::read(from).map_err(|source| FolderError::Unreadable { path: from.to_owned(), source })?;
-    atomic::write(to, &bytes).map_err(|source| FolderError::Unwritable { path: to.to_owned(), source })?;
-    Ok(true)
 }

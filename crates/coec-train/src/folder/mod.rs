@@ -6,6 +6,7 @@
 
 mod error;
 mod export;
+mod files;
 mod import;
 mod source;
 #[cfg(test)]

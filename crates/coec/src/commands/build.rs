@@ -11,20 +11,26 @@ use coec_train::report::ReportCard;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Figures, check as check_command, crate_folder, default_setting, print_json, train::judged};
 use crate::{
     cli::BuildArgs,
+    crate_folder,
     disk::Disk,
     failure::{Done, Failure},
-    render,
+    judge::judged,
+    render::{
+        self,
+        figure::{Figures, default_setting},
+        json::print_json,
+        verdicts,
+    },
 };
 
 pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
     let spec = load_one(&args.spec, &args.set.sets, &Disk)?;
     let report = check(&spec, &Disk)?;
-    let document = check_command::document(&spec, &report);
+    let document = verdicts::document(&spec, &report);
     if !args.json.json {
-        check_command::show(&spec, &report);
+        verdicts::show(&spec, &report);
     }
     if report.is_violated() {
         if args.json.json {

@@ -9,12 +9,16 @@ use coec_ir::{
 use coec_lang::{Spec, load};
 use serde::Serialize;
 
-use super::{FigureValue, Figures, print_json};
 use crate::{
     cli::{By, CostArgs, PrecisionArg},
     disk::Disk,
     failure::{Done, Failure},
-    render::{self, number, table::Table},
+    render::{
+        self,
+        figure::{FigureValue, Figures, cell},
+        json::print_json,
+        table::Table,
+    },
 };
 
 pub fn run(args: &CostArgs) -> Result<Done, Failure> {
@@ -101,23 +105,6 @@ const LAYER_FIGURES: [Figure; 7] = [
     Figure::ExpertsCalls,
     Figure::ExpertsPaths,
 ];
-
-/// Digits beyond which a count of paths is given by its size.
-const LONG: usize = 15;
-
-/// A figure in a table.
-pub fn cell(figure: Figure, digits: &str) -> String {
-    match figure {
-        Figure::ExpertsPaths if digits.len() > LONG => {
-            format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)
-        }
-        Figure::ExpertsPaths | Figure::ExpertsCalls => number::exact(digits),
-        _ if figure.unit() == coec_ir::Unit::Bytes => {
-            number::short(digits.parse().unwrap_or(f64::NAN), figure.unit())
-        }
-        _ => number::exact(digits),
-    }
-}
 
 fn side_by_side(counted: &[(&Spec, Cost)]) {
     let mut header = vec!["figure".to_string()];

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use super::print_json;
 use crate::{
     backend::Backend,
     cli::JsonArgs,
     failure::{Done, Failure},
-    render,
+    render::{self, json::print_json},
 };
 
 pub fn run(args: &JsonArgs) -> Result<Done, Failure> {

@@ -13,12 +13,12 @@ use coec_train::{
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::{generate::path_of, print_json, train::data_setting};
 use crate::{
+    arguments::{data_setting, path_of},
     cli::EvalArgs,
     disk::Disk,
     failure::{Done, Failure},
-    render::{self, number},
+    render::{self, json::print_json, number},
 };
 
 /// Tokens computed at once, unless one sequence has more.

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use super::print_json;
 use crate::{
     cli::ExplainArgs,
     failure::{Done, Failure},
     manual::{self, PREFIX, Page, Stage},
-    render::{self, prose},
+    render::{self, json::print_json, prose},
 };
 
 pub fn run(args: &ExplainArgs) -> Result<Done, Failure> {

@@ -6,12 +6,12 @@ use coec_lang::load_one;
 use coec_train::{folder, run_dir::RunDir};
 use serde_json::json;
 
-use super::{generate::path_of, print_json, progress::Progress};
 use crate::{
+    arguments::path_of,
     cli::{ExportArgs, ExportFormat},
     disk::Disk,
     failure::{Done, Failure},
-    render::{self, number},
+    render::{self, json::print_json, number, progress::Progress},
 };
 
 pub fn run(args: &ExportArgs) -> Result<Done, Failure> {

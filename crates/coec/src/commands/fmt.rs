@@ -8,12 +8,14 @@ use coec_lang::{Loader, MAX_SOURCE};
 use coec_train::atomic;
 use serde_json::{Value, json};
 
-use super::{json_of, print_json};
 use crate::{
     cli::FmtArgs,
     disk::Disk,
     failure::{Done, Failure},
-    render,
+    render::{
+        self,
+        json::{json_of, print_json},
+    },
 };
 
 /// How the command line names standard input.

@@ -3,11 +3,11 @@
 use coec_lang::load_one;
 use serde_json::json;
 
-use super::print_json;
 use crate::{
     cli::ForwardArgs,
     disk::Disk,
     failure::{Done, Failure},
+    render::json::print_json,
 };
 
 pub fn run(args: &ForwardArgs) -> Result<Done, Failure> {

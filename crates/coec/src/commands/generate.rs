@@ -1,7 +1,6 @@
 //! `coec generate`: text from a trained run.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use coec_lang::load_one;
 use coec_train::{
@@ -11,12 +10,12 @@ use coec_train::{
 };
 use serde_json::json;
 
-use super::print_json;
 use crate::{
+    arguments::path_of,
     cli::GenerateArgs,
     disk::Disk,
     failure::{Done, Failure},
-    render,
+    render::{self, json::print_json},
 };
 
 pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
@@ -45,16 +44,4 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
     generator.generate(&args.prompt, options, &mut write)?;
     write("\n");
     Ok(Done::Well)
-}
-
-/// A path as a spec's; one with `#` in it would be read as `path#model`.
-pub fn path_of(path: &Path) -> Result<String, Failure> {
-    match path.to_str() {
-        Some(path) => Ok(path.to_string()),
-        None => Err(Failure::input(
-            "coec::cli::path",
-            format!("{} is not UTF-8", path.display()),
-            "rename the folder",
-        )),
-    }
 }

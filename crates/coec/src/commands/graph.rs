@@ -7,12 +7,11 @@ use coec_lang::load_one;
 use coec_train::atomic;
 use serde_json::json;
 
-use super::print_json;
 use crate::{
     cli::{GraphArgs, GraphFormat},
     disk::Disk,
     failure::{Done, Failure},
-    render,
+    render::{self, json::print_json},
 };
 
 pub fn run(args: &GraphArgs) -> Result<Done, Failure> {

@@ -4,11 +4,10 @@ use coec_hf::Import;
 use coec_train::folder::{self, Folder};
 use serde_json::json;
 
-use super::{print_json, progress::Progress};
 use crate::{
     cli::ImportArgs,
     failure::{Done, Failure},
-    render::{self, number},
+    render::{self, json::print_json, number, progress::Progress},
 };
 
 pub fn run(args: &ImportArgs) -> Result<Done, Failure> {

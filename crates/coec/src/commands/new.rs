@@ -5,11 +5,10 @@ use std::io::{ErrorKind, Write};
 
 use serde_json::json;
 
-use super::print_json;
 use crate::{
     cli::NewArgs,
     failure::{Done, Failure},
-    render,
+    render::{self, json::print_json},
 };
 
 const TEMPLATE: &str = include_str!("../../templates/new.coe");

@@ -1,9 +1,13 @@
 //! What people see. The only place that prints errors.
 
 pub mod card;
+pub mod figure;
+pub mod json;
 pub mod number;
+pub mod progress;
 pub mod prose;
 pub mod table;
+pub mod verdicts;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -12,7 +16,8 @@ use coec_lang::{Diagnostic, Diagnostics};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde_json::json;
 
-use crate::{commands::print_json, failure::Failure};
+use self::json::print_json;
+use crate::failure::Failure;
 
 /// Prints a line of a command's result. A closed pipe ends the output, not the program.
 pub fn line(text: &str) {

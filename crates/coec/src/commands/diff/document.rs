@@ -6,7 +6,7 @@ use coec_ir::{Figure, Unit, text};
 use serde::Serialize;
 
 use super::{Difference, Side};
-use crate::commands::FigureValue;
+use crate::render::figure::FigureValue;
 
 #[derive(Serialize)]
 pub struct Document {

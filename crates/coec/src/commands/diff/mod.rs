@@ -7,11 +7,11 @@ use coec_ir::cost::{Cost, Setting};
 use coec_ir::diff::{self, Change, FigureChange, Loading, RuleChanges};
 use coec_lang::{Spec, load_one};
 
-use super::{default_setting, print_json};
 use crate::{
     cli::DiffArgs,
     disk::Disk,
     failure::{Done, Failure},
+    render::{figure::default_setting, json::print_json},
 };
 
 pub fn run(args: &DiffArgs) -> Result<Done, Failure> {

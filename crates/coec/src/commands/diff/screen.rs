@@ -5,8 +5,7 @@ use coec_ir::diff::{Change, FigureChange, Loading, Pattern};
 use coec_ir::text;
 
 use super::Difference;
-use crate::commands::cost::cell;
-use crate::render::{line, table::Table};
+use crate::render::{figure::cell, line, table::Table};
 
 /// Most patterns of tensors that are listed of one kind.
 const MOST_PATTERNS: usize = 12;

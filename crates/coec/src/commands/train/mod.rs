@@ -1,6 +1,5 @@
 //! `coec train`: a run, watched.
 
-mod judge;
 mod screen;
 mod spec;
 
@@ -19,16 +18,18 @@ use coec_train::{
 };
 use serde_json::json;
 
-pub use judge::judged;
 use screen::Screen;
-pub use spec::data_setting;
 
-use super::{check as check_command, json_of, print_json};
 use crate::{
     cli::TrainArgs,
     disk::Disk,
     failure::{Done, Failure},
-    render,
+    judge::{self, judged},
+    render::{
+        self,
+        json::{json_of, print_json},
+        verdicts,
+    },
     signals::Stop,
 };
 
@@ -133,11 +134,11 @@ fn train(
     let train = spec::located(spec, spec.train_or_default()?);
     let report = check(spec, &Disk)?;
     if !args.json.json {
-        check_command::show(spec, &report);
+        verdicts::show(spec, &report);
     }
     if report.is_violated() {
         if args.json.json {
-            let document = check_command::document(spec, &report);
+            let document = verdicts::document(spec, &report);
             print_json(&json!({ "schema": coec_ir::SCHEMA, "specs": [document] }));
         }
         return Ok(Done::BudgetFails);

@@ -1,6 +1,5 @@
 //! The spec of a run: as it was asked for, as the run keeps it, and as a resumed run has it.
 
-use std::io;
 use std::path::Path;
 
 use coec_ir::{Data, Rule, Target, Tokenizer, Train};
@@ -8,8 +7,8 @@ use coec_lang::{Report, Spec, Verdict, load_one};
 use coec_train::run_dir::{RunDir, RunFile};
 
 use crate::{
+    arguments::{data_setting, path_of},
     cli::TrainArgs,
-    commands::generate::path_of,
     disk::{Disk, QUICKSTART},
     failure::Failure,
 };
@@ -45,25 +44,6 @@ pub fn of_run(dir: &RunDir, args: &TrainArgs) -> Result<Spec, Failure> {
         sets.push(moved_data(&train.data, data));
     }
     Ok(load_one(&path, &sets, &Disk)?)
-}
-
-/// `--data PATH` as the setting it is short for; records are put into `template` where there is one.
-pub fn data_setting(path: &str, template: Option<&str>) -> String {
-    let quoted = coec_ir::text::string(path);
-    if !path.ends_with(".jsonl") {
-        return format!("train.data=text({quoted})");
-    }
-    if let Some(template) = template {
-        return format!("train.data=jsonl({quoted}, template={})", coec_ir::text::string(template));
-    }
-    // The fields of the first record say which template fits.
-    let has_text = std::fs::File::open(path).is_ok_and(|file| {
-        let mut first = String::new();
-        let _ = io::BufRead::read_line(&mut io::BufReader::new(file), &mut first);
-        serde_json::from_str::<serde_json::Value>(&first).is_ok_and(|record| record.get("text").is_some())
-    });
-    let template = if has_text { "{text}" } else { "{question}\\n{answer}" };
-    format!("train.data=jsonl({quoted}, template=\"{template}\")")
 }
 
 /// The setting that says where data is now which was elsewhere.

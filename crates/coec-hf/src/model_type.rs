@@ -1,0 +1,63 @@
+//! The families by name.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A family of Hugging Face models, by its `model_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// Mixtral: experts chosen by a renormalised softmax.
+    Mixtral,
+    /// OLMoE: a norm over whole queries and keys.
+    Olmoe,
+    /// Qwen1.5-MoE and Qwen2-MoE: biased projections, shared experts behind a sigmoid.
+    Qwen2Moe,
+    /// Qwen3-MoE: a norm over each head.
+    Qwen3Moe,
+    /// DeepSeek-V2: latent attention, shared experts, groups by their best.
+    DeepseekV2,
+    /// DeepSeek-V3: sigmoid scores with a selection bias.
+    DeepseekV3,
+    /// The published Chain-of-Experts on DeepSeek-V2's blocks.
+    #[serde(rename = "coe_deepseekv2")]
+    CoeDeepseekV2,
+}
+
+impl Family {
+    /// Every family; where several can express a model, the most specific comes first.
+    pub const ALL: [Self; 7] = [
+        Self::Mixtral,
+        Self::Olmoe,
+        Self::Qwen3Moe,
+        Self::Qwen2Moe,
+        Self::DeepseekV3,
+        Self::DeepseekV2,
+        Self::CoeDeepseekV2,
+    ];
+
+    /// The family of a `model_type`.
+    pub fn of_model_type(model_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.model_type() == model_type)
+    }
+
+    /// Its `model_type`.
+    pub fn model_type(self) -> &'static str {
+        match self {
+            Self::Mixtral => "mixtral",
+            Self::Olmoe => "olmoe",
+            Self::Qwen2Moe => "qwen2_moe",
+            Self::Qwen3Moe => "qwen3_moe",
+            Self::DeepseekV2 => "deepseek_v2",
+            Self::DeepseekV3 => "deepseek_v3",
+            Self::CoeDeepseekV2 => "coe_deepseekv2",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.model_type())
+    }
+}

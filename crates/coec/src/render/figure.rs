@@ -1,0 +1,61 @@
+//! Figures as people and programs read them.
+
+use coec_ir::{
+    Figure,
+    cost::{Cost, Setting},
+};
+use coec_lang::Spec;
+use num_bigint::BigUint;
+use serde::Serialize;
+
+use super::number;
+
+/// A figure in JSON: an exact integer, or a string where integers may be of any size.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum FigureValue {
+    Integer(u128),
+    Text(String),
+}
+
+impl FigureValue {
+    pub fn new(figure: Figure, value: BigUint) -> Self {
+        match (figure, u128::try_from(&value)) {
+            (Figure::ExpertsPaths, _) | (_, Err(_)) => Self::Text(value.to_string()),
+            (_, Ok(value)) => Self::Integer(value),
+        }
+    }
+}
+
+/// Every static figure by name, in the order of the language reference.
+pub struct Figures<'a>(pub &'a Cost);
+
+impl Serialize for Figures<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known =
+            Figure::ALL.into_iter().filter_map(|f| Some((f.name(), FigureValue::new(f, self.0.figure(f)?))));
+        serializer.collect_map(known)
+    }
+}
+
+/// The setting a model's figures are shown in when nobody says otherwise.
+pub fn default_setting(spec: &Spec) -> Setting {
+    Setting::of(&spec.model, &Default::default())
+}
+
+/// Digits beyond which a count of paths is given by its size.
+const LONG: usize = 15;
+
+/// A figure in a table.
+pub fn cell(figure: Figure, digits: &str) -> String {
+    match figure {
+        Figure::ExpertsPaths if digits.len() > LONG => {
+            format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)
+        }
+        Figure::ExpertsPaths | Figure::ExpertsCalls => number::exact(digits),
+        _ if figure.unit() == coec_ir::Unit::Bytes => {
+            number::short(digits.parse().unwrap_or(f64::NAN), figure.unit())
+        }
+        _ => number::exact(digits),
+    }
+}
