@@ -105,24 +105,12 @@ impl TrainError {
         }
     }
 
-    /// Whether it is a disk without space.
-    pub fn is_full_disk(&self) -> bool {
-        let full = |source: &std::io::Error| {
-            matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
-        };
-        match self {
-            Self::Run(RunError::Unwritable { source, .. }) => full(source),
-            Self::Weights(WeightsError::Unwritable { source, .. }) => full(source),
-            _ => false,
-        }
-    }
-
     /// Whether the spec, weights or arguments are wrong, rather than the environment.
     pub fn is_input(&self) -> bool {
         let code = self.code();
         let environment = ["unreadable", "unwritable"].iter().any(|word| code.ends_with(word));
         match self {
-            Self::Weights(_) => !environment,
+            Self::Weights(_) | Self::Run(RunError::Weights(_)) => !environment,
             Self::Run(RunError::Changed { spec, .. }) => *spec,
             Self::Folder(e) => e.is_input(),
             Self::Sample(_)

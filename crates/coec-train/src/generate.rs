@@ -6,11 +6,10 @@ use coec_ir::{Model, Verified};
 use coec_nn::LanguageModel;
 
 use crate::{
-    commit::Damage,
     data::{Purpose, Stream},
     error::TrainError,
     load::load_model,
-    run_dir::{RunDir, RunFile},
+    run_dir::{Damage, RunDir, RunFile},
     sample::Sampler,
     tokenizer::Tokenizer,
 };

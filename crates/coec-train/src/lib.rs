@@ -4,11 +4,10 @@
 //! from (seed, step, purpose) by [`data::Stream`], so that a run can be resumed exactly.
 //!
 //! [`run`] trains; [`generate`](mod@generate) samples from a run, [`eval`] measures one on other text;
-//! [`pass`] is one forward pass with given weights. [`commit`] says how a run's state gets to the disk,
+//! [`pass`] is one forward pass with given weights. [`run_dir::commit`] says how a run's state gets to the disk,
 //! and [`disk`] is what all of it goes through.
 
 pub mod atomic;
-pub mod commit;
 pub mod data;
 pub mod disk;
 mod error;
@@ -26,7 +25,6 @@ pub mod report;
 pub mod run;
 pub mod run_dir;
 pub mod sample;
-pub mod state;
 pub mod step;
 pub mod tokenizer;
 pub mod weights;

@@ -13,7 +13,7 @@ use coec_train::{
     weights::Weights,
 };
 
-const IR: &str = include_str!("../src/commit/tiny.json");
+const IR: &str = include_str!("../src/run_dir/commit/tiny.json");
 
 fn tiny(steps: usize) -> (Verified<Model>, Train) {
     let ir: serde_json::Value = serde_json::from_str(IR).unwrap();

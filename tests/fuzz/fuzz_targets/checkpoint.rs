@@ -9,7 +9,7 @@ mod atomic;
 mod disk;
 #[path = "../../../crates/coec-train/src/fingerprint.rs"]
 mod fingerprint;
-#[path = "../../../crates/coec-train/src/commit/manifest.rs"]
+#[path = "../../../crates/coec-train/src/run_dir/commit/manifest.rs"]
 mod manifest;
 #[path = "../../../crates/coec-train/src/weights/mod.rs"]
 mod weights;

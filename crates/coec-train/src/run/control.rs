@@ -13,11 +13,8 @@ use std::time::Duration;
 use coec_nn::LanguageModel;
 
 use crate::{
-    commit::Contents,
-    error::TrainError,
     optimizer::AdamW,
-    run_dir::RunDir,
-    state::{Clock, State},
+    run_dir::{Clock, Contents, RunDir, RunError, State},
 };
 
 /// What is shared between a run and those who may end it.
@@ -73,7 +70,7 @@ pub enum Rescue {
     /// The run is at it, and needs more time.
     Busy,
     /// It could not be saved. The last commit is still there.
-    Failed(TrainError),
+    Failed(RunError),
 }
 
 impl Control {

@@ -9,12 +9,10 @@ use super::{
     session::Ended,
 };
 use crate::{
-    commit::Commit,
     error::TrainError,
     optimizer::AdamW,
     report::{LayerExperts, Measured, ReportCard, Unmoved, figure},
-    run_dir::{RunDir, RunFile},
-    state::{Clock, State},
+    run_dir::{Clock, Commit, RunDir, RunFile, State},
 };
 
 /// Judges a run that ended, and leaves the card in its directory.

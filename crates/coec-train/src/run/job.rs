@@ -8,11 +8,10 @@ use coec_nn::capture;
 use serde::Serialize;
 
 use crate::{
-    commit::{Commit, Damage},
     error::TrainError,
     generate::Generator,
     report::{Judge, ReportCard},
-    run_dir::{Metrics, Place, RunDir},
+    run_dir::{Commit, Damage, Metrics, Place, RunDir},
 };
 
 /// Where relative paths of the training block start.

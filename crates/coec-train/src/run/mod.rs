@@ -22,7 +22,7 @@ pub use finish::finished;
 pub use job::{Bases, Event, Job, MemoryMeter, Outcome, Start, Summary};
 pub use prepare::check_spec;
 
-use crate::{commit, error::TrainError, gemm, generate::Generator};
+use crate::{error::TrainError, gemm, generate::Generator, run_dir::commit};
 
 /// Trains, or goes on training. `control` asks for an end, which comes after the step in progress.
 ///

@@ -5,14 +5,12 @@ use coec_nn::capture::{self, Counts};
 
 use super::{Event, Job, Start};
 use crate::{
-    commit,
     data::{self, Corpus, Tokens, TrainBatches, ValidationBatches},
     disk::{self, Disk},
     error::TrainError,
     fingerprint::Fingerprint,
     report::figure,
-    run_dir::{RunDir, RunError, RunFile},
-    state::Identity,
+    run_dir::{Identity, RunDir, RunError, RunFile, commit},
     tokenizer::Tokenizer,
 };
 

@@ -14,11 +14,9 @@ use super::{
     start::Begun,
 };
 use crate::{
-    commit::{Contents, Stage},
     error::TrainError,
     experts::ExpertLine,
-    run_dir::{Log, Metrics, RunDir, RunError},
-    state::{Clock, Evaluation, State},
+    run_dir::{Clock, Contents, Log, Metrics, RunDir, RunError, Stage, State, state::Evaluation},
     step::{self, StepResult, Trainer},
 };
 
@@ -320,7 +318,7 @@ impl<'a, 'j> Session<'a, 'j> {
             }
             Err(error) => {
                 self.saver.note_failure();
-                Err(error)
+                Err(error.into())
             }
         }
     }

@@ -5,13 +5,14 @@ use coec_nn::{LanguageModel, Source};
 
 use super::{Event, Job, Start, prepare::Prepared};
 use crate::{
-    commit::{Commit, Contents, MODEL, OPTIMIZER, Stage},
     disk,
     error::TrainError,
     load::load_model,
     optimizer::AdamW,
-    run_dir::{Place, RunDir, RunFile},
-    state::{Clock, State},
+    run_dir::{
+        Clock, Commit, Contents, Place, RunDir, RunError, RunFile, Stage, State,
+        commit::{MODEL, OPTIMIZER},
+    },
     step::Trainer,
     weights::Weights,
 };
@@ -64,9 +65,9 @@ pub(super) fn begin(
 }
 
 /// What every run's directory has from its first moment.
-fn write_first(job: &Job<'_>, data: &Prepared, dir: &RunDir) -> Result<(), TrainError> {
+fn write_first(job: &Job<'_>, data: &Prepared, dir: &RunDir) -> Result<(), RunError> {
     dir.write(RunFile::Tokenizer, data.tokenizer_json.as_bytes())?;
-    Ok(dir.write(RunFile::Spec, job.spec.as_bytes())?)
+    dir.write(RunFile::Spec, job.spec.as_bytes())
 }
 
 /// A run from given weights: committed before its first step, since nothing else says what it

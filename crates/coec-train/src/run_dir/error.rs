@@ -5,13 +5,29 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::RunFile;
-use crate::commit::Damage;
+use super::files::RunFile;
+use crate::weights::WeightsError;
+
+/// A commit that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Its folder.
+    pub commit: PathBuf,
+    /// The file that is damaged.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The name it was given, out of the way of the others.
+    pub aside: Option<PathBuf>,
+}
 
 /// A run directory that cannot be made, read or written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
+    /// A file of tensors.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// A directory asked for that holds something already.
     #[error("{} exists and is not empty", path.display())]
     Exists {
@@ -139,6 +155,7 @@ impl RunError {
     /// Its stable code.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Weights(error) => error.code(),
             Self::Exists { .. } => "coec::run::exists",
             Self::NotADirectory { .. } => "coec::run::not_a_directory",
             Self::NoRun { .. } => "coec::run::no_run",
@@ -158,6 +175,7 @@ impl RunError {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
+            Self::Weights(error) => error.help(),
             Self::Exists { .. } => {
                 "a run is never overwritten: name another directory, or remove this one".into()
             }
@@ -193,5 +211,14 @@ impl RunError {
             }
             Self::BadLine { .. } => "the file was changed by something else".into(),
         }
+    }
+
+    /// Whether it is a disk without space.
+    pub fn is_full_disk(&self) -> bool {
+        let (Self::Unwritable { source, .. } | Self::Weights(WeightsError::Unwritable { source, .. })) = self
+        else {
+            return false;
+        };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 }

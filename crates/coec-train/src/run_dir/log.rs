@@ -9,11 +9,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::RunError;
-use crate::{
-    disk::{Disk, DiskFile},
-    state::LogState,
-};
+use super::error::RunError;
+use super::state::LogState;
+use crate::disk::{Disk, DiskFile};
 
 /// A log. A line that cannot be written waits in memory, and in commits, until it can be: a full
 /// disk costs no line, and no run.

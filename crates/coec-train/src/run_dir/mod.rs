@@ -3,10 +3,13 @@
 //! `spec.coe` and `tokenizer.json` are there from the start, the logs grow, and everything else a
 //! run is stands in [`commits`](crate::commit). `model.safetensors` is the newest commit's.
 
+pub mod commit;
 mod error;
+mod files;
 mod log;
 mod metrics;
 mod place;
+pub mod state;
 #[cfg(test)]
 mod tests;
 
@@ -15,55 +18,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use error::RunError;
+pub use commit::{Commit, Commits, Contents, Found};
+pub use error::{Damage, RunError};
+pub use files::RunFile;
 pub use log::Log;
 pub use metrics::Metrics;
-pub use place::Place;
+pub use place::{Fill, Place};
+pub use state::{Clock, Identity, Stage, State};
 
+use self::commit::MODEL;
+use self::state::LogState;
 use crate::{
     atomic,
-    commit::{Commit, Commits, Contents, Damage, Found, MODEL, Stage},
     disk::{self, Disk, Lock},
-    error::TrainError,
     experts::ExpertLine,
-    state::{LogState, State},
     weights::Weights,
 };
-
-/// A file of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RunFile {
-    /// The explicit model, and how it is trained.
-    Spec,
-    /// The tokenizer.
-    Tokenizer,
-    /// One line a step.
-    Metrics,
-    /// Expert load.
-    Experts,
-    /// Counts and verdicts.
-    Budget,
-    /// The weights of the newest commit.
-    Model,
-}
-
-impl RunFile {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Spec, Self::Tokenizer, Self::Metrics, Self::Experts, Self::Budget, Self::Model];
-
-    /// Its name in the directory.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Spec => "spec.coe",
-            Self::Tokenizer => "tokenizer.json",
-            Self::Metrics => "metrics.jsonl",
-            Self::Experts => "experts.jsonl",
-            Self::Budget => "budget.json",
-            Self::Model => MODEL,
-        }
-    }
-}
 
 /// Where the commits are.
 const COMMITS: &str = "commits";
@@ -202,7 +172,7 @@ impl RunDir {
 
     /// The newest weights: those of the newest sound commit, with what is damaged; of an import or
     /// a run without commits the file in the directory.
-    pub fn weights(&self) -> Result<(Weights, Vec<Damage>), TrainError> {
+    pub fn weights(&self) -> Result<(Weights, Vec<Damage>), RunError> {
         let found = self.commits().newest_weights()?;
         match found.newest {
             Some(weights) => Ok((weights, found.damaged)),
@@ -228,7 +198,7 @@ impl RunDir {
     ///
     /// A disk that is full for want of space is given some first: of the commits there are, the newest
     /// and the best stay, and it is tried once more.
-    pub fn commit(&self, contents: Contents<'_>) -> Result<u64, TrainError> {
+    pub fn commit(&self, contents: Contents<'_>) -> Result<u64, RunError> {
         let commits = self.commits();
         match commits.write(contents) {
             Err(error) if error.is_full_disk() => {

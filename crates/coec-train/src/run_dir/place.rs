@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{COMMITS, RunDir, RunError, RunFile, take_lock};
+use super::error::RunError;
+use super::files::RunFile;
+use super::{COMMITS, RunDir, take_lock};
 use crate::{
     atomic,
-    commit::MODEL,
     disk::{self, Disk},
-    error::TrainError,
 };
 
 /// Where a new run goes.
@@ -59,12 +59,12 @@ impl Place {
 
     /// Makes the directory, locked, with what `fill` writes into it, the spec last: there is no such
     /// directory, or one that holds all of it. Two runs that begin at once get two.
-    pub fn begin(&self, disk: Arc<dyn Disk>, fill: Fill<'_>) -> Result<RunDir, TrainError> {
+    pub fn begin(&self, disk: Arc<dyn Disk>, fill: Fill<'_>) -> Result<RunDir, RunError> {
         match self {
             Self::At(path) if path.is_dir() => take(disk, path, fill),
             Self::At(path) => match make(&disk, path, fill)? {
                 Some(run) => Ok(run),
-                None => Err(RunError::Exists { path: path.clone() }.into()),
+                None => Err(RunError::Exists { path: path.clone() }),
             },
             Self::Next { parent, name } => {
                 let name = plain(name);
@@ -82,10 +82,10 @@ impl Place {
 }
 
 /// Writes the first files of a run into its directory.
-pub type Fill<'a> = &'a mut dyn FnMut(&RunDir) -> Result<(), TrainError>;
+pub type Fill<'a> = &'a mut dyn FnMut(&RunDir) -> Result<(), RunError>;
 
 /// Makes `path` under a scratch name and renames it; `None` if something is there.
-fn make(disk: &Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<Option<RunDir>, TrainError> {
+fn make(disk: &Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<Option<RunDir>, RunError> {
     if path.symlink_metadata().is_ok() {
         return Ok(None);
     }
@@ -100,7 +100,7 @@ fn make(disk: &Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<Option<RunD
             Ok(()) => Ok(true),
             // Somebody else's came first.
             Err((io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists, _)) => Ok(false),
-            Err((_, error)) => Err(uncreatable(error).into()),
+            Err((_, error)) => Err(uncreatable(error)),
         }
     });
     if !matches!(named, Ok(true)) {
@@ -116,8 +116,10 @@ fn make(disk: &Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<Option<RunD
 /// spec, which comes last.
 fn is_free(path: &Path, names: &[OsString]) -> bool {
     let began = || {
-        let first =
-            |name: &str| name == atomic::LOCK || [RunFile::Tokenizer.name(), MODEL, COMMITS].contains(&name);
+        let first = |name: &str| {
+            name == atomic::LOCK
+                || [RunFile::Tokenizer.name(), RunFile::Model.name(), COMMITS].contains(&name)
+        };
         let is_ours = |name: &OsString| match atomic::scratch_of(name) {
             Some(base) => RunFile::ALL.iter().any(|file| file.name() == base),
             None => name.to_str().is_some_and(first),
@@ -128,11 +130,11 @@ fn is_free(path: &Path, names: &[OsString]) -> bool {
 }
 
 /// Takes an empty directory that exists.
-fn take(disk: Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<RunDir, TrainError> {
+fn take(disk: Arc<dyn Disk>, path: &Path, fill: Fill<'_>) -> Result<RunDir, RunError> {
     let lock = take_lock(&*disk, path)?;
     let names = disk.names(path).map_err(|source| RunError::Unreadable { path: path.to_owned(), source })?;
     if !is_free(path, &names) {
-        return Err(RunError::Exists { path: path.to_owned() }.into());
+        return Err(RunError::Exists { path: path.to_owned() });
     }
     // Of a process that was killed in here.
     for name in names.iter().filter(|name| *name != atomic::LOCK) {

@@ -21,7 +21,7 @@ fn next(parent: &Path, name: &str) -> RunDir {
 }
 
 /// A run in a given directory.
-fn at(path: &Path) -> Result<RunDir, TrainError> {
+fn at(path: &Path) -> Result<RunDir, RunError> {
     Place::At(path.to_owned()).begin(disk::system(), &mut |run| Ok(run.write(RunFile::Tokenizer, b"{}")?))
 }
 

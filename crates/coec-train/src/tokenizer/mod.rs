@@ -15,8 +15,6 @@ pub use decode::Decoder;
 pub use error::TokenizerError;
 pub use hf::HfTokenizer;
 
-use crate::run_dir::RunFile;
-
 /// The separator of tokenizers trained here.
 pub const SEPARATOR: &str = "<|endoftext|>";
 
@@ -85,7 +83,7 @@ impl Tokenizer {
         match self {
             Self::Bytes => Ok(bytes::to_json()),
             Self::Hf(tokenizer) => {
-                let path = PathBuf::from(RunFile::Tokenizer.name());
+                let path = PathBuf::from("tokenizer.json");
                 tokenizer.to_json().map_err(|reason| TokenizerError::Invalid { path, reason })
             }
         }

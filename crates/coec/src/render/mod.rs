@@ -56,7 +56,7 @@ fn others(failure: &Failure) -> Vec<serde_json::Value> {
 }
 
 /// Prints what is damaged in a run that can be read all the same.
-pub fn damage(damage: &coec_train::commit::Damage) {
+pub fn damage(damage: &coec_train::run_dir::Damage) {
     error_line(&format!("{} is damaged: {}; passed over", damage.file.display(), damage.reason));
 }
 

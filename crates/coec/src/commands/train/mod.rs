@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use coec_lang::{Report, Spec, check};
 use coec_train::{
-    commit::{Commit, Found},
     generate::{Generator, Options},
     peak::CountingAllocator,
     report::Measured,
     run::{self, Bases, Control, Event, Job, MemoryMeter, Outcome, Start, Summary},
-    run_dir::{Place, RunDir},
+    run_dir::{Commit, Found, Place, RunDir},
     sample::Sampler,
 };
 use serde_json::json;

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::{CLOCK, Commits, Entry, FileSum, MANIFEST, MODEL, Manifest, OPTIMIZER, STATE, Stage};
+use super::{CLOCK, Commits, Entry, FileSum, MANIFEST, MODEL, Manifest, OPTIMIZER, STATE};
 use crate::{
     disk::DiskFile,
-    error::TrainError,
     fingerprint::Fingerprinter,
-    run_dir::RunError,
-    state::{Clock, State},
+    run_dir::error::{Damage, RunError},
+    run_dir::state::{Clock, Stage, State},
     weights::Weights,
 };
 
@@ -31,19 +30,6 @@ pub struct Commit {
     pub state: State,
     /// What depends on the clock.
     pub clock: Clock,
-}
-
-/// A commit that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    /// Its folder.
-    pub commit: PathBuf,
-    /// The file that is damaged.
-    pub file: PathBuf,
-    /// What is wrong with it.
-    pub reason: String,
-    /// The name it was given, out of the way of the others.
-    pub aside: Option<PathBuf>,
 }
 
 /// The newest commit that can be used, and those newer ones that cannot.
@@ -92,7 +78,7 @@ impl Commits {
     }
 
     /// The weights of the newest commit that has sound ones. Nothing is touched.
-    pub fn newest_weights(&self) -> Result<Found<Weights>, TrainError> {
+    pub fn newest_weights(&self) -> Result<Found<Weights>, RunError> {
         // A commit may be removed while it is read, by the run it belongs to: then there are newer ones.
         for _ in 0..5 {
             let found = self.find(|entry| {
@@ -107,7 +93,7 @@ impl Commits {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(RunError::Unreadable { path: self.path.clone(), source: io::ErrorKind::NotFound.into() }.into())
+        Err(RunError::Unreadable { path: self.path.clone(), source: io::ErrorKind::NotFound.into() })
     }
 
     fn find<T>(&self, mut read: impl FnMut(&Entry) -> Result<T, Unsound>) -> Result<Found<T>, RunError> {

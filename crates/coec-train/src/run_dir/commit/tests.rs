@@ -9,15 +9,13 @@ use coec_ir::{Model, Train, Verified};
 use coec_nn::{LanguageModel, Source};
 
 use super::*;
+use crate::run_dir::{Clock, Identity, Metrics, Place, RunDir, RunFile, State, state::Evaluation};
 use crate::{
     data::Batch,
     disk::{self, faulty::Fault, faulty::FaultyDisk},
-    error::TrainError,
     fingerprint::Fingerprint,
     load::load_model,
     optimizer::AdamW,
-    run_dir::{Metrics, Place, RunDir, RunFile},
-    state::{Clock, Identity, State},
     step::Trainer,
     weights::{self, Values, Weights},
 };
@@ -126,7 +124,7 @@ fn line(step: usize) -> Metrics {
 }
 
 /// Begins a run in `path`, or goes on with it, to its end.
-fn play(run: &Run, disk: Arc<dyn Disk>, path: &Path) -> Result<(), TrainError> {
+fn play(run: &Run, disk: Arc<dyn Disk>, path: &Path) -> Result<(), RunError> {
     let (dir, mut state) = match RunDir::resume_on(disk.clone(), path) {
         Ok(dir) => {
             let found = dir.newest()?;
@@ -148,7 +146,7 @@ fn play(run: &Run, disk: Arc<dyn Disk>, path: &Path) -> Result<(), TrainError> {
             };
             (Place::At(path.to_owned()).begin(disk, &mut fill)?, run.first())
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
     let mut log = dir.metrics(state.logs.metrics.clone());
     for step in state.step + 1..=STEPS {
@@ -325,7 +323,7 @@ fn the_newest_and_the_best_stay() {
     for (step, loss) in [(1, 3.0), (2, 1.5), (3, 2.0), (4, 1.5), (5, f64::NAN), (6, 2.5)] {
         let mut at = run.at(run.first(), step);
         let val_loss = Some(loss);
-        at.state.evaluation = Some(crate::state::Evaluation { step, val_loss, best: None });
+        at.state.evaluation = Some(Evaluation { step, val_loss, best: None });
         let At { model, optimizer, state, clock } = &at;
         dir.commit(Contents { model, optimizer, state, clock }).unwrap();
         dir.commits().prune(2).unwrap();

@@ -11,10 +11,9 @@ use super::file::SummedFile;
 use super::{CLOCK, Commits, FileSum, MANIFEST, MODEL, Manifest, OPTIMIZER, STATE};
 use crate::{
     atomic,
-    error::TrainError,
     optimizer::AdamW,
-    run_dir::RunError,
-    state::{Clock, State},
+    run_dir::error::RunError,
+    run_dir::state::{Clock, State},
     weights::{Announced, Dtype, Values, WeightsError, Writer},
 };
 
@@ -33,7 +32,7 @@ pub struct Contents<'a> {
 
 impl Commits {
     /// Commits `contents`; the bytes written. A sound commit of the same stage is the same state: it stays.
-    pub fn write(&self, contents: Contents<'_>) -> Result<u64, TrainError> {
+    pub fn write(&self, contents: Contents<'_>) -> Result<u64, RunError> {
         if self.holds(contents.state.stage())? {
             return Ok(0);
         }
@@ -69,7 +68,7 @@ impl Commits {
         }
     }
 
-    fn write_files(&self, folder: &Path, contents: Contents<'_>) -> Result<u64, TrainError> {
+    fn write_files(&self, folder: &Path, contents: Contents<'_>) -> Result<u64, RunError> {
         let files = vec![
             self.write_model(folder, contents)?,
             self.write_moments(folder, contents)?,
@@ -85,7 +84,7 @@ impl Commits {
         Ok(bytes)
     }
 
-    fn write_model(&self, folder: &Path, contents: Contents<'_>) -> Result<FileSum, TrainError> {
+    fn write_model(&self, folder: &Path, contents: Contents<'_>) -> Result<FileSum, RunError> {
         let bindings = contents.model.bindings();
         let params = bindings.iter().flat_map(|binding| &binding.parts);
         let announced = params.map(|param| announce(&param.name, &param.shape)).collect();
@@ -94,7 +93,7 @@ impl Commits {
         })
     }
 
-    fn write_moments(&self, folder: &Path, contents: Contents<'_>) -> Result<FileSum, TrainError> {
+    fn write_moments(&self, folder: &Path, contents: Contents<'_>) -> Result<FileSum, RunError> {
         let bindings = contents.model.bindings();
         let announced = contents.optimizer.moment_names(bindings);
         let announced = announced.map(|(name, shape)| announce(&name, shape)).collect();
@@ -110,7 +109,7 @@ impl Commits {
         state: &State,
         announced: Vec<Announced>,
         write: &mut dyn FnMut(&mut Writer<SummedFile>) -> Result<(), WeightsError>,
-    ) -> Result<FileSum, TrainError> {
+    ) -> Result<FileSum, RunError> {
         let path = folder.join(name);
         let step = state.step.to_string();
         let metadata = [("format", "pt"), ("schema", coec_ir::SCHEMA), ("step", step.as_str())];

@@ -19,10 +19,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use manifest::{FileSum, Manifest};
-pub use read::{Commit, Damage, Found};
+pub use read::{Commit, Found};
 pub use write::{Contents, bytes_of};
 
-use crate::{atomic, disk::Disk, run_dir::RunError};
+use super::error::RunError;
+use super::state::Stage;
+use crate::{atomic, disk::Disk};
 
 /// The weights.
 pub const MODEL: &str = "model.safetensors";
@@ -47,16 +49,6 @@ pub struct Commits {
 struct Entry {
     stage: Stage,
     path: PathBuf,
-}
-
-/// How far a run has come, as the name of its commit says it. A step that is due for evaluation has
-/// two stages, in this order, so that no commit ever takes the place of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stage {
-    /// Steps done.
-    pub step: usize,
-    /// Whether all that belongs to the last of them is done.
-    pub evaluated: bool,
 }
 
 impl Commits {
@@ -144,22 +136,3 @@ impl Commits {
         self.disk.remove_dir(&scratch)
     }
 }
-
-impl Stage {
-    /// The name of its commit.
-    fn name(self) -> String {
-        let Self { step, evaluated } = self;
-        format!("step-{step:08}{}", if evaluated { "" } else { UNEVALUATED })
-    }
-
-    fn of_name(name: &OsStr) -> Option<Self> {
-        let name = name.to_str()?;
-        let rest = name.strip_prefix("step-")?;
-        let digits = rest.strip_suffix(UNEVALUATED).unwrap_or(rest);
-        let stage = Self { step: digits.parse().ok()?, evaluated: digits.len() == rest.len() };
-        (stage.name() == name).then_some(stage)
-    }
-}
-
-/// How the name of a commit ends that was made before the evaluation of its step.
-const UNEVALUATED: &str = "-unevaluated";

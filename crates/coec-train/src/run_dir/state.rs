@@ -4,12 +4,14 @@
 //! step, the state of one that was not. What depends on the clock is in [`Clock`].
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use coec_ir::{Model, Train};
 use serde::{Deserialize, Serialize};
 
-use crate::{commit::Stage, experts::ExpertCounts, fingerprint::Fingerprint, run_dir::Metrics};
+use super::metrics::Metrics;
+use crate::{experts::ExpertCounts, fingerprint::Fingerprint};
 
 /// What a run has come to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,3 +146,32 @@ impl State {
         Stage { step: self.step, evaluated: self.unevaluated.is_none() }
     }
 }
+
+/// How far a run has come, as the name of its commit says it. A step that is due for evaluation has
+/// two stages, in this order, so that no commit ever takes the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stage {
+    /// Steps done.
+    pub step: usize,
+    /// Whether all that belongs to the last of them is done.
+    pub evaluated: bool,
+}
+
+impl Stage {
+    /// The name of its commit.
+    pub(super) fn name(self) -> String {
+        let Self { step, evaluated } = self;
+        format!("step-{step:08}{}", if evaluated { "" } else { UNEVALUATED })
+    }
+
+    pub(super) fn of_name(name: &OsStr) -> Option<Self> {
+        let name = name.to_str()?;
+        let rest = name.strip_prefix("step-")?;
+        let digits = rest.strip_suffix(UNEVALUATED).unwrap_or(rest);
+        let stage = Self { step: digits.parse().ok()?, evaluated: digits.len() == rest.len() };
+        (stage.name() == name).then_some(stage)
+    }
+}
+
+/// How the name of a commit ends that was made before the evaluation of its step.
+const UNEVALUATED: &str = "-unevaluated";

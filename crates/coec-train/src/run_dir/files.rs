@@ -1,0 +1,36 @@
+//! The files of a run, by name.
+
+/// A file of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunFile {
+    /// The explicit model, and how it is trained.
+    Spec,
+    /// The tokenizer.
+    Tokenizer,
+    /// One line a step.
+    Metrics,
+    /// Expert load.
+    Experts,
+    /// Counts and verdicts.
+    Budget,
+    /// The weights of the newest commit.
+    Model,
+}
+
+impl RunFile {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Spec, Self::Tokenizer, Self::Metrics, Self::Experts, Self::Budget, Self::Model];
+
+    /// Its name in the directory.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spec => "spec.coe",
+            Self::Tokenizer => "tokenizer.json",
+            Self::Metrics => "metrics.jsonl",
+            Self::Experts => "experts.jsonl",
+            Self::Budget => "budget.json",
+            Self::Model => "model.safetensors",
+        }
+    }
+}
