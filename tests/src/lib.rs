@@ -1,4 +1,5 @@
 //! What tests across crates share. The tests themselves live beside this file.
 
 pub mod models;
+pub mod modules;
 pub mod reduced;

@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use coec_tests::modules::{Source, circles, sources, uses};
 use common::{files, root, text};
 
 /// What the binary and the tests may use: all there is below them.
@@ -89,23 +90,25 @@ fn burn_is_pinned_once() {
     }
 }
 
+/// Every source of a crate, tests apart.
+fn sources_of(krate: &str) -> Vec<Source> {
+    sources(&root().join("crates").join(krate).join("src"))
+}
+
 /// Everything above the kernels takes a device; only the binary, and tests, say which.
 #[test]
 fn only_the_binary_names_backends() {
-    let sources = files("crates", "rs").into_iter().filter(|path| {
-        let inside = path.contains("/src/") && !path.ends_with("/tests.rs") && !path.contains("/src/tests/");
-        inside && !path.starts_with("crates/coec/") && !path.starts_with("crates/coec-kernels/src/backend/")
-    });
     let mut seen = 0;
-    for path in sources {
-        seen += 1;
-        let text = text(&path);
-        // Tests close a file, and need a device to run on.
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for backend in ["Device::flex", "Device::ndarray", "Device::cuda"] {
-            let named =
-                code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(backend));
-            assert!(!named, "{path} names the backend `{backend}`");
+    for (krate, _) in
+        ARROWS.into_iter().filter(|(name, _)| !["coec", "coec-kernels", "coec-tests"].contains(name))
+    {
+        for source in sources_of(krate) {
+            seen += 1;
+            for backend in ["flex", "ndarray", "cuda"] {
+                let named =
+                    source.paths.iter().any(|path| path.ends_with(&["Device".into(), backend.into()]));
+                assert!(!named, "{} names the backend `{backend}`", source.path.display());
+            }
         }
     }
     assert!(seen > 50, "the sources are found");
@@ -114,15 +117,37 @@ fn only_the_binary_names_backends() {
 /// Reading files, clocks and the environment is for the rim: coec-train and the binary.
 #[test]
 fn the_inner_crates_touch_nothing_outside() {
-    let doors = ["std::fs", "std::env", "std::net", "std::process", "SystemTime", "Instant::now", "println!"];
+    let doors =
+        ["std::fs", "std::env", "std::net", "std::process"].map(|door| door.split("::").collect::<Vec<_>>());
     let inner = ["coec-ir", "coec-lang", "coec-graph", "coec-emit", "coec-hf", "coec-nn", "coec-kernels"];
-    for path in inner.iter().flat_map(|name| files(&format!("crates/{name}/src"), "rs")) {
-        let text = text(&path);
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            for door in doors {
-                assert!(!line.contains(door), "{path}: `{}` opens a door", line.trim());
-            }
+    for source in inner.into_iter().flat_map(sources_of) {
+        for path in &source.paths {
+            let opens =
+                doors.iter().any(|door| path.iter().map(String::as_str).take(2).eq(door.iter().copied()))
+                    || path.iter().any(|name| {
+                        ["SystemTime", "Instant", "println!", "eprintln!"].contains(&name.as_str())
+                    });
+            assert!(!opens, "{}: `{}` opens a door", source.path.display(), path.join("::"));
+        }
+    }
+}
+
+/// Inside a crate, too, arrows have one direction: no circle of files, nor of folders.
+#[test]
+fn no_modules_use_each_other() {
+    for (krate, _) in ARROWS.into_iter().filter(|(name, _)| *name != "coec-tests") {
+        let circles = circles(&uses(&sources_of(krate)));
+        assert!(circles.is_empty(), "{krate}:\n{}", circles.join("\n"));
+    }
+}
+
+/// What commands share has a room of its own.
+#[test]
+fn no_command_imports_another() {
+    let sources = sources_of("coec");
+    for (from, used) in uses(&sources).iter().filter(|(from, _)| from.len() > 1 && from[0] == "commands") {
+        for to in used.iter().filter(|to| to.len() > 1 && to[0] == "commands") {
+            assert_eq!(from[1], to[1], "{} uses {}", from.join("::"), to.join("::"));
         }
     }
 }
