@@ -10,8 +10,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_lang::load_one;
 use coec_nn::{LanguageModel, Source, cross_entropy};
-use coec_train::folder::{self, Folder};
-use coec_train::weights::Weights;
+use coec_store::folder::{self, Folder};
+use coec_store::weights::Weights;
 use common::{Repository, files, root};
 
 /// Largest relative error, in the Frobenius norm, of a whole model's logits, losses and gradients.

@@ -24,7 +24,7 @@ pub enum TrainError {
     Weights(#[from] WeightsError),
     /// A Hugging Face folder.
     #[error(transparent)]
-    Folder(#[from] crate::folder::FolderError),
+    Folder(#[from] coec_store::folder::FolderError),
     /// Sampling.
     #[error(transparent)]
     Sample(#[from] SampleError),

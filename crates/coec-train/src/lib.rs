@@ -5,16 +5,14 @@
 //!
 //! [`run`] trains; [`generate`](mod@generate) samples from a run, [`eval`] measures one on other text;
 //! [`pass`] is one forward pass with given weights. [`run_dir::commit`] says how a run's state gets to the disk,
-//! and [`disk`] is what all of it goes through.
+//! and [`disk`] is what all of it goes
+//! through.
 
-pub mod atomic;
 pub mod data;
-pub mod disk;
 mod error;
 pub mod eval;
 mod experts;
 pub mod fingerprint;
-pub mod folder;
 pub mod gemm;
 pub mod generate;
 mod load;
@@ -27,8 +25,8 @@ pub mod run_dir;
 pub mod sample;
 pub mod step;
 pub mod tokenizer;
-pub mod weights;
 
+pub use coec_store::{disk, weights};
 pub use error::TrainError;
 pub use experts::{ExpertCounts, ExpertLine, Selected};
 pub use load::load_model;

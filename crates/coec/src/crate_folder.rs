@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use coec_emit::{Files, LISTING, Listing};
-use coec_train::atomic::{self, AtomicFolder};
+use coec_store::atomic::{self, AtomicFolder};
 
 use crate::failure::Failure;
 

@@ -2,7 +2,8 @@
 
 use coec_hf::HfError;
 use coec_lang::Diagnostics;
-use coec_train::{TrainError, folder::FolderError};
+use coec_store::folder::FolderError;
+use coec_train::TrainError;
 
 /// A command that did what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +121,7 @@ macro_rules! through_train_error {
 
 through_train_error!(
     coec_train::data::DataError,
-    coec_train::weights::WeightsError,
+    coec_store::weights::WeightsError,
     coec_train::run_dir::RunError,
     coec_train::sample::SampleError,
     coec_nn::capture::CaptureError

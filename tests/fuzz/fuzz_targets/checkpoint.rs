@@ -3,15 +3,15 @@
 #![no_main]
 #![allow(dead_code, unused_imports)]
 
-#[path = "../../../crates/coec-train/src/atomic.rs"]
+#[path = "../../../crates/coec-store/src/atomic.rs"]
 mod atomic;
-#[path = "../../../crates/coec-train/src/disk/mod.rs"]
+#[path = "../../../crates/coec-store/src/disk/mod.rs"]
 mod disk;
 #[path = "../../../crates/coec-train/src/fingerprint.rs"]
 mod fingerprint;
 #[path = "../../../crates/coec-train/src/run_dir/commit/manifest.rs"]
 mod manifest;
-#[path = "../../../crates/coec-train/src/weights/mod.rs"]
+#[path = "../../../crates/coec-store/src/weights/mod.rs"]
 mod weights;
 
 use std::path::PathBuf;

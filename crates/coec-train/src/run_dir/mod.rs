@@ -5,6 +5,8 @@
 
 pub mod commit;
 mod error;
+#[cfg(test)]
+mod faulty;
 mod files;
 mod log;
 mod metrics;
@@ -28,8 +30,9 @@ pub use state::{Clock, Identity, Stage, State};
 
 use self::commit::MODEL;
 use self::state::LogState;
+use coec_store::atomic;
+
 use crate::{
-    atomic,
     disk::{self, Disk, Lock},
     experts::ExpertLine,
     weights::Weights,

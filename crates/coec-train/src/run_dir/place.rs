@@ -8,10 +8,9 @@ use std::sync::Arc;
 use super::error::RunError;
 use super::files::RunFile;
 use super::{COMMITS, RunDir, take_lock};
-use crate::{
-    atomic,
-    disk::{self, Disk},
-};
+use coec_store::atomic;
+
+use crate::disk::{self, Disk};
 
 /// Where a new run goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

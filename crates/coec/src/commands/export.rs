@@ -3,7 +3,8 @@
 use coec_hf::Family;
 use coec_ir::Quantity;
 use coec_lang::load_one;
-use coec_train::{folder, run_dir::RunDir};
+use coec_store::folder;
+use coec_train::run_dir::RunDir;
 use serde_json::json;
 
 use crate::{

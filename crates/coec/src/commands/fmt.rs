@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use coec_lang::{Loader, MAX_SOURCE};
-use coec_train::atomic;
+use coec_store::atomic;
 use serde_json::{Value, json};
 
 use crate::{

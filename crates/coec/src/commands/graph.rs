@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use coec_lang::load_one;
-use coec_train::atomic;
+use coec_store::atomic;
 use serde_json::json;
 
 use crate::{

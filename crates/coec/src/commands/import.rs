@@ -1,7 +1,7 @@
 //! `coec import`: a Hugging Face folder becomes a spec and weights.
 
 use coec_hf::Import;
-use coec_train::folder::{self, Folder};
+use coec_store::folder::{self, Folder};
 use serde_json::json;
 
 use crate::{

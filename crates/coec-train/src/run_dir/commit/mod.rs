@@ -24,7 +24,9 @@ pub use write::{Contents, bytes_of};
 
 use super::error::RunError;
 use super::state::Stage;
-use crate::{atomic, disk::Disk};
+use coec_store::atomic;
+
+use crate::disk::Disk;
 
 /// The weights.
 pub const MODEL: &str = "model.safetensors";

@@ -12,10 +12,11 @@ use super::*;
 use crate::run_dir::{Clock, Identity, Metrics, Place, RunDir, RunFile, State, state::Evaluation};
 use crate::{
     data::Batch,
-    disk::{self, faulty::Fault, faulty::FaultyDisk},
+    disk,
     fingerprint::Fingerprint,
     load::load_model,
     optimizer::AdamW,
+    run_dir::faulty::{Fault, FaultyDisk},
     step::Trainer,
     weights::{self, Values, Weights},
 };

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::file::SummedFile;
 use super::{CLOCK, Commits, FileSum, MANIFEST, MODEL, Manifest, OPTIMIZER, STATE};
+use coec_store::atomic;
+
 use crate::{
-    atomic,
     optimizer::AdamW,
     run_dir::error::RunError,
     run_dir::state::{Clock, State},

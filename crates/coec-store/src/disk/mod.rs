@@ -1,8 +1,6 @@
 //! The file operations of a run, behind one small trait: tests make each of them fail, or lose
 //! what was never flushed.
 
-#[cfg(test)]
-pub(crate) mod faulty;
 mod system;
 
 use std::ffi::OsString;

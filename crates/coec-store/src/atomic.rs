@@ -176,7 +176,7 @@ pub const LOCK: &str = ".lock";
 
 /// Begins a folder beside `path`, under a scratch name and locked. Others that killed processes began
 /// beside it, whose locks nobody holds any more, are removed.
-pub(crate) fn begin_folder(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Lock)> {
+pub fn begin_folder(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Lock)> {
     let beside = folder(path);
     for name in disk.names(beside).unwrap_or_default().iter().filter(|name| scratch_of(name).is_some()) {
         let litter = beside.join(name);
@@ -221,7 +221,7 @@ pub fn write_on(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A scratch name beside `path`, one of many.
-pub(crate) fn scratch(path: &Path, number: u64) -> io::Result<PathBuf> {
+pub fn scratch(path: &Path, number: u64) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
     let mut scratch = OsString::from(".");
     scratch.push(name);
@@ -233,13 +233,13 @@ pub(crate) fn scratch(path: &Path, number: u64) -> io::Result<PathBuf> {
 const SCRATCH: &str = ".tmp";
 
 /// The name that a scratch name stands for; `None` if it is none of ours.
-pub(crate) fn scratch_of(name: &std::ffi::OsStr) -> Option<&str> {
+pub fn scratch_of(name: &std::ffi::OsStr) -> Option<&str> {
     let (base, number) = name.to_str()?.strip_prefix('.')?.strip_suffix(SCRATCH)?.rsplit_once('.')?;
     number.parse::<u64>().is_ok().then_some(base)
 }
 
 /// The folder that `path` is in.
-pub(crate) fn folder(path: &Path) -> &Path {
+pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
