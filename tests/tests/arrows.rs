@@ -17,12 +17,13 @@ const EVERYTHING: &[&str] = &[
     "coec-graph",
     "coec-emit",
     "coec-hf",
+    "coec-store",
     "coec-train",
     "burn",
 ];
 
 /// A crate's own crates: those it depends on, and with them `burn` and `pest` by their prefix.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("coec-ir", &[]),
     ("coec-lang", &["coec-ir", "pest"]),
     ("coec-kernels", &["burn"]),
@@ -30,7 +31,8 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("coec-graph", &["coec-ir"]),
     ("coec-emit", &["coec-ir"]),
     ("coec-hf", &["coec-ir"]),
-    ("coec-train", &["coec-nn", "coec-ir", "coec-hf", "coec-kernels", "burn"]),
+    ("coec-store", &["coec-ir", "coec-hf"]),
+    ("coec-train", &["coec-nn", "coec-ir", "coec-kernels", "coec-store", "burn"]),
     ("coec", EVERYTHING),
     ("coec-tests", EVERYTHING),
 ];

@@ -12,7 +12,9 @@ use CRATE::{
 #[derive(Deserialize)]
 struct Budget {
     setting: Setting,
-    captured: Captured,
+    /// As the compiler counted them on the capture device, or, where it is built without one, by closed form.
+    #[serde(alias = "closed_form")]
+    captured: Counts,
 }
 
 #[derive(Deserialize)]
@@ -22,7 +24,7 @@ struct Setting {
 }
 
 #[derive(Deserialize)]
-struct Captured {
+struct Counts {
     params: u128,
     forward_flops: u128,
     backward_flops: u128,

@@ -22,9 +22,6 @@ pub enum TrainError {
     /// A weights file.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A Hugging Face folder.
-    #[error(transparent)]
-    Folder(#[from] coec_store::folder::FolderError),
     /// Sampling.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -71,7 +68,6 @@ impl TrainError {
             Self::Tokenizer(e) => e.code(),
             Self::Run(e) => e.code(),
             Self::Weights(e) => e.code(),
-            Self::Folder(e) => e.code(),
             Self::Sample(e) => e.code(),
             Self::Build(e) => e.code(),
             Self::Capture(e) => e.code(),
@@ -89,7 +85,6 @@ impl TrainError {
             Self::Tokenizer(e) => e.help(),
             Self::Run(e) => e.help(),
             Self::Weights(e) => e.help(),
-            Self::Folder(e) => e.help(),
             Self::Sample(e) => e.help(),
             Self::Build(_) => "this is a defect of coec; please report it with the spec".into(),
             Self::Capture(_) => {
@@ -108,11 +103,9 @@ impl TrainError {
     /// Whether the spec, weights or arguments are wrong, rather than the environment.
     pub fn is_input(&self) -> bool {
         let code = self.code();
-        let environment = ["unreadable", "unwritable"].iter().any(|word| code.ends_with(word));
         match self {
-            Self::Weights(_) | Self::Run(RunError::Weights(_)) => !environment,
+            Self::Weights(error) | Self::Run(RunError::Weights(error)) => error.is_input(),
             Self::Run(RunError::Changed { spec, .. }) => *spec,
-            Self::Folder(e) => e.is_input(),
             Self::Sample(_)
             | Self::Precision { .. }
             | Self::Token { .. }

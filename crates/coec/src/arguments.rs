@@ -1,5 +1,6 @@
 //! What arguments are short for.
 
+#[cfg(feature = "train")]
 use std::io;
 use std::path::Path;
 
@@ -18,6 +19,7 @@ pub fn path_of(path: &Path) -> Result<String, Failure> {
 }
 
 /// `--data PATH` as the setting it is short for; records are put into `template` where there is one.
+#[cfg(feature = "train")]
 pub fn data_setting(path: &str, template: Option<&str>) -> String {
     let quoted = coec_ir::text::string(path);
     if !path.ends_with(".jsonl") {

@@ -1,9 +1,10 @@
 //! How a command ends.
 
+use std::error::Error;
+
 use coec_hf::HfError;
 use coec_lang::Diagnostics;
-use coec_store::folder::FolderError;
-use coec_train::TrainError;
+use coec_store::{folder::FolderError, weights::WeightsError};
 
 /// A command that did what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,7 @@ pub enum Done {
     /// `fmt --check` found a spec in another layout, and said so.
     Differs,
     /// A signal ended it, after saving.
+    #[cfg(feature = "train")]
     Interrupted(i32),
 }
 
@@ -23,6 +25,7 @@ impl Done {
         match self {
             Self::Well => 0,
             Self::BudgetFails | Self::Differs => 1,
+            #[cfg(feature = "train")]
             Self::Interrupted(signal) => 128 + signal as u8,
         }
     }
@@ -59,6 +62,7 @@ impl Failure {
     }
 
     /// What went wrong, in one line.
+    #[cfg(feature = "train")]
     pub fn one_line(&self) -> String {
         match self {
             Self::Spec(_) | Self::Shown => "a spec is wrong".into(),
@@ -88,16 +92,22 @@ impl From<FolderError> for Failure {
                 let input = |error: &HfError| Self::input(error.code(), error.to_string(), error.help());
                 Self::Several(errors.iter().map(input).collect())
             }
-            error => TrainError::from(error).into(),
+            error => Self::of(&error, error.code(), error.help(), error.is_input()),
         }
     }
 }
 
-impl From<TrainError> for Failure {
-    fn from(error: TrainError) -> Self {
+impl From<WeightsError> for Failure {
+    fn from(error: WeightsError) -> Self {
+        Self::of(&error, error.code(), error.help(), error.is_input())
+    }
+}
+
+impl Failure {
+    /// An error of a crate of ours, with what the system said, which such an error only carries along.
+    fn of(error: &dyn Error, code: &str, help: String, input: bool) -> Self {
         let mut message = error.to_string();
-        // What the system said, which an error of ours only carries along.
-        let mut source = std::error::Error::source(&error);
+        let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
             if !message.contains(&text) {
@@ -105,24 +115,35 @@ impl From<TrainError> for Failure {
             }
             source = cause.source();
         }
-        Self::Other { code: error.code().into(), message, help: error.help(), input: error.is_input() }
+        Self::Other { code: code.into(), message, help, input }
     }
 }
 
-macro_rules! through_train_error {
-    ($($error:ty),*) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                TrainError::from(error).into()
-            }
-        })*
-    };
-}
+#[cfg(feature = "train")]
+mod training {
+    use super::Failure;
+    use coec_train::TrainError;
 
-through_train_error!(
-    coec_train::data::DataError,
-    coec_store::weights::WeightsError,
-    coec_train::run_dir::RunError,
-    coec_train::sample::SampleError,
-    coec_nn::capture::CaptureError
-);
+    impl From<TrainError> for Failure {
+        fn from(error: TrainError) -> Self {
+            Self::of(&error, error.code(), error.help(), error.is_input())
+        }
+    }
+
+    macro_rules! through_train_error {
+        ($($error:ty),*) => {
+            $(impl From<$error> for Failure {
+                fn from(error: $error) -> Self {
+                    TrainError::from(error).into()
+                }
+            })*
+        };
+    }
+
+    through_train_error!(
+        coec_train::data::DataError,
+        coec_train::run_dir::RunError,
+        coec_train::sample::SampleError,
+        coec_nn::capture::CaptureError
+    );
+}

@@ -1,27 +1,31 @@
 //! The coec command: specs in, models, figures and runs out.
 
 mod arguments;
+#[cfg(feature = "train")]
 mod backend;
 mod cli;
 mod commands;
 mod crate_folder;
 mod disk;
 mod failure;
+#[cfg(feature = "train")]
 mod judge;
 mod manual;
+#[cfg(feature = "train")]
 mod max_time;
 mod render;
+#[cfg(feature = "train")]
 mod signals;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use coec_train::peak::CountingAllocator;
 use failure::Failure;
 
 /// Counts bytes, for `measured.memory` on backends that report no pool.
+#[cfg(feature = "train")]
 #[global_allocator]
-static MEMORY: CountingAllocator = CountingAllocator::new();
+static MEMORY: coec_train::peak::CountingAllocator = coec_train::peak::CountingAllocator::new();
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {

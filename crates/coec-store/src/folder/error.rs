@@ -131,9 +131,7 @@ impl FolderError {
     pub fn is_input(&self) -> bool {
         match self {
             Self::Unreadable { .. } | Self::Unwritable { .. } => false,
-            Self::Weights(error) => {
-                !matches!(error, WeightsError::Unreadable { .. } | WeightsError::Unwritable { .. })
-            }
+            Self::Weights(error) => error.is_input(),
             _ => true,
         }
     }

@@ -174,4 +174,9 @@ impl WeightsError {
             Self::Announced { .. } => "every announced tensor is written once, with its size".into(),
         }
     }
+
+    /// Whether the file is wrong, rather than the environment.
+    pub fn is_input(&self) -> bool {
+        !matches!(self, Self::Unreadable { .. } | Self::Unwritable { .. })
+    }
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use coec_emit::{Link, emit};
+#[cfg(not(feature = "train"))]
+use coec_ir::Figure;
 use coec_ir::cost::Setting;
-use coec_lang::{check, format, load_one};
-use coec_nn::capture;
-use coec_train::report::ReportCard;
+use coec_lang::{Report, Spec, check, format, load_one};
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,7 +16,6 @@ use crate::{
     crate_folder,
     disk::Disk,
     failure::{Done, Failure},
-    judge::judged,
     render::{
         self,
         figure::{Figures, default_setting},
@@ -44,28 +43,14 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
         render::line(&format!("\n{}", laid_out(&coec_ir::text::model(&spec.model)).trim_end()));
     }
     let explicit = laid_out(&spec.explicit_text());
-    let counts = capture::check_built(&spec.model, setting)?;
     let cost = coec_ir::cost::Cost::of(&spec.model, setting);
-    let card = ReportCard::new(
-        &spec.model,
-        setting,
-        "capture",
-        &counts,
-        None,
-        judged(&spec, &report, "capture", None),
-        Default::default(),
-    );
+    let counted = Counted::of(&spec, &report, setting)?;
     let budget = BudgetDocument {
         schema: coec_ir::SCHEMA,
-        convention: render::card::CONVENTION,
+        convention: render::figure::CONVENTION,
         setting,
         figures: Figures(&cost),
-        captured: Captured {
-            params: counts.params,
-            forward_flops: counts.forward,
-            backward_flops: counts.backward,
-            operations: counts.operations,
-        },
+        counts: counted.counts.clone(),
         budgets: verdicts(&document["budgets"]),
     };
     let ir = json!({ "schema": coec_ir::SCHEMA, "model": &*spec.model, "budget": rules(&spec), "train": spec.train });
@@ -88,7 +73,7 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
     if args.json.json {
         print_json(&Printed { spec: document, explicit: &explicit, report: budget, written: &dir });
     } else {
-        render::card::print(&card);
+        counted.show();
         render::line(&format!(
             "wrote {}: a crate of {} files; start with src/model.rs",
             dir.display(),
@@ -105,16 +90,78 @@ struct BudgetDocument<'a> {
     convention: &'static str,
     setting: Setting,
     figures: Figures<'a>,
-    captured: Captured,
+    #[serde(flatten)]
+    counts: Counts,
     budgets: serde_json::Value,
 }
 
-#[derive(Serialize)]
-struct Captured {
-    params: u128,
-    forward_flops: u128,
-    backward_flops: u128,
-    operations: usize,
+/// The counts that the crate's test holds its module to.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Counts {
+    /// Of the real module, which agree with the closed form.
+    #[cfg(feature = "train")]
+    Captured { params: u128, forward_flops: u128, backward_flops: u128, operations: usize },
+    /// Of the closed form alone.
+    #[cfg(not(feature = "train"))]
+    ClosedForm { params: u128, forward_flops: u128, backward_flops: u128 },
+}
+
+/// What counting the model came to.
+struct Counted {
+    counts: Counts,
+    #[cfg(feature = "train")]
+    card: coec_train::report::ReportCard,
+}
+
+#[cfg(feature = "train")]
+impl Counted {
+    /// The real module, counted on the capture device and held against the closed form.
+    fn of(spec: &Spec, report: &Report, setting: Setting) -> Result<Self, Failure> {
+        let counts = coec_nn::capture::check_built(&spec.model, setting)?;
+        let budgets = crate::judge::judged(spec, report, "capture", None);
+        let card = coec_train::report::ReportCard::new(
+            &spec.model,
+            setting,
+            "capture",
+            &counts,
+            None,
+            budgets,
+            Default::default(),
+        );
+        let counts = Counts::Captured {
+            params: counts.params,
+            forward_flops: counts.forward,
+            backward_flops: counts.backward,
+            operations: counts.operations,
+        };
+        Ok(Self { counts, card })
+    }
+
+    fn show(&self) {
+        render::card::print(&self.card);
+    }
+}
+
+#[cfg(not(feature = "train"))]
+impl Counted {
+    /// The closed form: without Burn there is no module to hold it against.
+    fn of(spec: &Spec, _: &Report, setting: Setting) -> Result<Self, Failure> {
+        let cost = coec_ir::cost::Cost::of(&spec.model, setting);
+        let figure =
+            |figure| cost.figure(figure).and_then(|value| u128::try_from(value).ok()).unwrap_or_default();
+        let forward = figure(Figure::FlopsExecuted) * (setting.batch * setting.context) as u128;
+        let params = figure(Figure::ParamsTotal);
+        Ok(Self {
+            counts: Counts::ClosedForm { params, forward_flops: forward, backward_flops: 2 * forward },
+        })
+    }
+
+    fn show(&self) {
+        render::line(
+            "the real module was not counted: this coec is the compiler alone; `cargo test` in the crate counts it",
+        );
+    }
 }
 
 /// What `--json` prints.

@@ -42,7 +42,7 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
     if args.spec.json.json {
         print_json(&Document {
             schema: coec_ir::SCHEMA,
-            convention: render::card::CONVENTION,
+            convention: render::figure::CONVENTION,
             models: counted.iter().map(|(spec, cost)| ModelDocument::new(spec, cost)).collect(),
         });
         return Ok(Done::Well);
@@ -53,7 +53,7 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
             by_layer(spec, cost);
         }
     }
-    render::line(&format!("({})", render::card::CONVENTION));
+    render::line(&format!("({})", render::figure::CONVENTION));
     Ok(Done::Well)
 }
 

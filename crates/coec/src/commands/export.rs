@@ -1,10 +1,11 @@
 //! `coec export`: a run, or an import, becomes a Hugging Face folder.
 
+use std::path::Path;
+
 use coec_hf::Family;
 use coec_ir::Quantity;
 use coec_lang::load_one;
-use coec_store::folder;
-use coec_train::run_dir::RunDir;
+use coec_store::{folder, weights::Weights};
 use serde_json::json;
 
 use crate::{
@@ -22,8 +23,7 @@ pub fn run(args: &ExportArgs) -> Result<Done, Failure> {
     let shard = shard_size(&args.shard_size)?;
     let mut progress = Progress::new(args.json.json);
     let mut tell = |done, all| progress.show(done, all);
-    let (weights, damaged) = RunDir::read_only(&args.run)?.weights()?;
-    damaged.iter().for_each(render::damage);
+    let weights = weights(&args.run)?;
     let exported = folder::export(&args.run, &weights, &spec.model, family, shard, &args.out, &mut tell)?;
     progress.finish();
     if args.json.json {
@@ -47,6 +47,20 @@ pub fn run(args: &ExportArgs) -> Result<Done, Failure> {
         ));
     }
     Ok(Done::Well)
+}
+
+/// The newest weights of a run, or those of an import.
+#[cfg(feature = "train")]
+fn weights(run: &Path) -> Result<Weights, Failure> {
+    let (weights, damaged) = coec_train::run_dir::RunDir::read_only(run)?.weights()?;
+    damaged.iter().for_each(render::damage);
+    Ok(weights)
+}
+
+/// The weights that a run shows, or those of an import. The compiler alone knows nothing of commits.
+#[cfg(not(feature = "train"))]
+fn weights(run: &Path) -> Result<Weights, Failure> {
+    Ok(Weights::open(&run.join("model.safetensors"))?)
 }
 
 fn family(name: &str) -> Result<Family, Failure> {

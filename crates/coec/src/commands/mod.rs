@@ -4,17 +4,22 @@ mod build;
 mod check;
 mod completions;
 mod cost;
+#[cfg(feature = "train")]
 mod devices;
 mod diff;
+#[cfg(feature = "train")]
 mod eval;
 mod explain;
 mod export;
 mod fmt;
+#[cfg(feature = "train")]
 mod forward;
+#[cfg(feature = "train")]
 mod generate;
 mod graph;
 mod import;
 mod new;
+#[cfg(feature = "train")]
 mod train;
 
 use crate::{
@@ -29,17 +34,32 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Build(args) => build::run(&args),
         Command::Cost(args) => cost::run(&args),
         Command::Diff(args) => diff::run(&args),
+        #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),
+        #[cfg(feature = "train")]
         Command::Eval(args) => eval::run(&args),
+        #[cfg(feature = "train")]
         Command::Generate(args) => generate::run(&args),
+        #[cfg(feature = "train")]
         Command::Forward(args) => forward::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
+        #[cfg(feature = "train")]
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
+        #[cfg(not(feature = "train"))]
+        Command::Train(_)
+        | Command::Eval(_)
+        | Command::Generate(_)
+        | Command::Forward(_)
+        | Command::Devices(_) => Err(Failure::input(
+            "coec::cli::compiler_alone",
+            "this coec is the compiler alone: it runs no model",
+            "install all of it: cargo install --path crates/coec --locked",
+        )),
     }
 }

@@ -3,11 +3,7 @@
 use coec_ir::{Figure, Unit};
 use coec_train::report::{LayerExperts, Number, ReportCard, Unmoved, Verdict};
 
-use super::{line, number, table::Table};
-
-/// The convention every report states next to its numbers.
-pub const CONVENTION: &str = "2 FLOPs a multiply-add, matrix products only, per token; \
-     k, M, G, T decimal, Ki, Mi, Gi binary";
+use super::{figure::CONVENTION, line, number, table::Table};
 
 /// Prints the card: figures in every way they were counted, then the declared budgets.
 pub fn print(card: &ReportCard) {

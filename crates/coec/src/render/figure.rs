@@ -10,6 +10,10 @@ use serde::Serialize;
 
 use super::number;
 
+/// The convention every report states next to its numbers.
+pub const CONVENTION: &str = "2 FLOPs a multiply-add, matrix products only, per token; \
+     k, M, G, T decimal, Ki, Mi, Gi binary";
+
 /// A figure in JSON: an exact integer, or a string where integers may be of any size.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]

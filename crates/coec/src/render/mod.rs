@@ -1,5 +1,6 @@
 //! What people see. The only place that prints errors.
 
+#[cfg(feature = "train")]
 pub mod card;
 pub mod figure;
 pub mod json;
@@ -56,6 +57,7 @@ fn others(failure: &Failure) -> Vec<serde_json::Value> {
 }
 
 /// Prints what is damaged in a run that can be read all the same.
+#[cfg(feature = "train")]
 pub fn damage(damage: &coec_train::run_dir::Damage) {
     error_line(&format!("{} is damaged: {}; passed over", damage.file.display(), damage.reason));
 }

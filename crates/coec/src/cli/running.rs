@@ -1,0 +1,154 @@
+//! The arguments of commands that run a model.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{JsonArgs, SetArgs};
+use crate::{backend::Backend, max_time::MaxTime};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec train
+  coec train my.coe --data 'texts/*.txt' --set train.steps=2000
+  coec train my.coe --max-time 3h55m --set 'train.save=minutes(5)'    in a job of four hours
+  coec train --resume runs/quickstart-1
+  coec train --resume runs/quickstart-1 --set train.steps=1000       a finished run, made longer
+
+A run is committed while it goes on, by default every ten minutes; killed anywhere, it goes on from
+its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish the step,
+save, and exit with 128 + signal; a second one ends at once.")]
+pub struct TrainArgs {
+    /// A path, `path#model`, or the paper's notation; the built-in quickstart when left out. With
+    /// --resume, a run's directory
+    pub spec: Option<String>,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    /// Text files, or JSON Lines by their ending `.jsonl`, in place of the spec's data; with --resume,
+    /// where the run's data is now
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<String>,
+    /// Weights to start from, safetensors, in place of fresh ones
+    #[arg(long, value_name = "W", conflicts_with = "resume")]
+    pub weights: Option<PathBuf>,
+    /// The run's directory; runs/NAME-N when left out
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with a run: `--resume RUN`, or `--resume --out RUN`
+    #[arg(long)]
+    pub resume: bool,
+    /// End within this time, saved, as SIGTERM would: seconds, `90m`, `3h55m`, `2d`, or `HH:MM:SS` with
+    /// days in front as `D-`
+    #[arg(long, value_name = "TIME", value_parser = MaxTime::parse)]
+    pub max_time: Option<MaxTime>,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec eval runs/quickstart-1 --data 'tests/*.txt'
+  coec eval imported --data gsm8k/test.jsonl --json
+
+All of the text is measured, nothing is held out. It is cut into sequences of the training's context,
+one behind the other, and each token but the first is predicted once, from those before it in its
+sequence. Documents have a separator between them; a file of plain text is one document.")]
+pub struct EvalArgs {
+    /// A run's directory, or an import's
+    pub run: PathBuf,
+    /// Text files, or JSON Lines by their ending `.jsonl`, put into the run's template if it has one
+    #[arg(long, value_name = "PATH")]
+    pub data: String,
+    /// Tokens a sequence; the training's when left out
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
+    pub context: Option<u64>,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: coec generate runs/quickstart-1 --prompt 'Tom has 5 pens.' --temperature 0")]
+pub struct GenerateArgs {
+    /// A run's directory
+    pub run: PathBuf,
+    /// Text to continue
+    #[arg(long)]
+    pub prompt: String,
+    /// Most tokens to add
+    #[arg(long, default_value_t = 200)]
+    pub tokens: usize,
+    /// 0 always takes the likeliest token
+    #[arg(long, default_value_t = 0.7, allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// Draw from the likeliest tokens that make up this share
+    #[arg(long, default_value_t = 0.95, allow_negative_numbers = true)]
+    pub top_p: f64,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+T holds `tokens` [B, L] and optionally `targets` [B, L]; O receives `logits`, with targets `loss` and
+`aux_loss`, and with --grads `grad.NAME` of loss + aux_loss for every trained parameter.")]
+pub struct ForwardArgs {
+    /// A path, `path#model`, or the paper's notation
+    pub spec: String,
+    /// The weights, safetensors
+    #[arg(long, value_name = "W")]
+    pub weights: PathBuf,
+    /// The tokens, safetensors
+    #[arg(long, value_name = "T")]
+    pub tokens: PathBuf,
+    /// Where to write the results, safetensors
+    #[arg(short, long, value_name = "O")]
+    pub out: PathBuf,
+    /// Write gradients too
+    #[arg(long)]
+    pub grads: bool,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+impl TrainArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
+
+impl EvalArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
+
+impl GenerateArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
+
+impl ForwardArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
