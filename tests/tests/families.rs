@@ -9,7 +9,7 @@ use coec_ir::{Balance, Train, verify};
 use coec_lang::load;
 use coec_tests::reduced::reduced;
 use coec_train::{
-    report::Verdict,
+    report::Standing,
     run::{self, Bases, Control, Event, Job, MemoryMeter, Start},
     run_dir::{Place, RunDir, RunFile},
     weights::Weights,
@@ -71,7 +71,7 @@ fn a_twin_of_each_family_trains() {
         let (first, last) = (mean(&losses[..3]), mean(&losses[STEPS - 3..]));
         assert!(last < first - 0.3, "{path}: the loss went from {first} to {last}");
         for row in outcome.summary.card.rows.iter().filter(|row| row.figure.starts_with("flops")) {
-            assert_ne!(row.verdict, Verdict::Fails, "{path}: {}", row.figure);
+            assert_ne!(row.verdict, Standing::Fails, "{path}: {}", row.figure);
         }
         biases_move(&model, &outcome.dir, &path);
     }

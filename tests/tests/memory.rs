@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use coec_lang::{Loader, load_one};
 use coec_train::{
-    peak::CountingAllocator,
+    memory::CountingAllocator,
     run::{self, Bases, Control, Job, MemoryMeter, Start},
     run_dir::Place,
 };

@@ -153,7 +153,7 @@ pub(crate) enum Target {
 
 /// `path = value`, from a `--set` argument.
 #[derive(Debug)]
-pub(crate) struct Setting {
+pub(crate) struct Assignment {
     pub path: Vec<Name>,
     pub value: Value,
 }

@@ -4,7 +4,7 @@
 use coec_ir::cost::{Cost, Setting};
 use coec_ir::{Attention, Bounds, Ffn, Model, Rule, Verified, bounds};
 
-use crate::ast::{Name, Setting as Set, Value, ValueKind};
+use crate::ast::{Assignment, Name, Value, ValueKind};
 use crate::diagnostic::Found;
 use crate::reading::readings;
 use crate::resolve::train::TrainDraft;
@@ -159,7 +159,7 @@ impl<'s> Search<'s> {
         // The errors of these models are never shown, so it does not matter where they point.
         let nowhere = Span::new(SourceId(0), 0, 0);
         let name = |text: &str| Name { text: text.into(), span: nowhere };
-        let set = Set {
+        let set = Assignment {
             path: path.split('.').map(name).collect(),
             value: Value { kind: ValueKind::Number(value.to_string()), span: nowhere },
         };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use coec_ir::{Model, Train, Verified};
 
 use crate::advice;
-use crate::ast::{Name, Setting};
+use crate::ast::{Assignment, Name};
 use crate::diagnostic::{Diagnostic, Diagnostics, Found, Label, finish};
 use crate::error::ResolveError;
 use crate::loader::Loader;
@@ -137,7 +137,7 @@ impl Loaded {
 fn load_all(session: &mut Session, spec: &str, sets: &[String]) -> Option<Vec<Loaded>> {
     let argument = session.memory.sources.add("argument", spec, Path::new(""));
     let at = session.memory.sources.whole(argument);
-    let settings: Vec<Option<Setting>> = sets
+    let settings: Vec<Option<Assignment>> = sets
         .iter()
         .map(|set| {
             let source = session.memory.sources.add("--set", set.as_str(), Path::new(""));
@@ -145,7 +145,7 @@ fn load_all(session: &mut Session, spec: &str, sets: &[String]) -> Option<Vec<Lo
         })
         .collect();
     let (unit, index) = session.spec(spec, Path::new(""), at)?;
-    let settings: Vec<Setting> = settings.into_iter().flatten().collect();
+    let settings: Vec<Assignment> = settings.into_iter().flatten().collect();
     for setting in &settings {
         session.memory.scopes.set(setting.value.span.source, &unit);
     }
@@ -219,7 +219,7 @@ impl Blocks {
         Self { budgets, budgets_for, trains_for }
     }
 
-    fn spec(&self, cx: &mut Cx, mut draft: Draft, settings: &[Setting]) -> Option<Loaded> {
+    fn spec(&self, cx: &mut Cx, mut draft: Draft, settings: &[Assignment]) -> Option<Loaded> {
         let name = draft.own().model().name.text.clone();
         let mut train_draft = self.train(cx, &draft, &name)?;
         for setting in settings {

@@ -74,7 +74,7 @@ impl From<f64> for Number {
 /// How a row or a rule came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Standing {
     /// It holds.
     Holds,
     /// It does not, and the rule only warns.
@@ -97,7 +97,7 @@ pub struct Row {
     /// From the run.
     pub measured: Option<Number>,
     /// Whether the counts that must agree do.
-    pub verdict: Verdict,
+    pub verdict: Standing,
 }
 
 /// One rule and how it came out.
@@ -112,7 +112,7 @@ pub struct Judged {
     /// The right-hand side.
     pub target: Option<f64>,
     /// How it came out.
-    pub verdict: Verdict,
+    pub verdict: Standing,
 }
 
 /// Judges the declared budgets, given what was measured.
@@ -194,7 +194,7 @@ impl ReportCard {
     /// Whether anything failed that is more than a warning.
     pub fn fails(&self) -> bool {
         let rows = self.rows.iter().map(|row| row.verdict);
-        rows.chain(self.budgets.iter().map(|judged| judged.verdict)).any(|v| v == Verdict::Fails)
+        rows.chain(self.budgets.iter().map(|judged| judged.verdict)).any(|v| v == Standing::Fails)
     }
 }
 
@@ -204,7 +204,7 @@ fn rows(cost: &Cost, counts: &Counts, measured: Option<&Measured>) -> Vec<Row> {
     let row = |figure: Figure, captured: Option<Number>, measured: Option<Number>| {
         let closed_form = closed(figure).map(Number::Integer);
         let parts = captured.is_some() && closed_form != captured;
-        let verdict = if parts { Verdict::Fails } else { Verdict::Holds };
+        let verdict = if parts { Standing::Fails } else { Standing::Holds };
         Row { figure: figure.name().into(), closed_form, captured, measured, verdict }
     };
     let mut rows = vec![
@@ -222,11 +222,11 @@ fn rows(cost: &Cost, counts: &Counts, measured: Option<&Measured>) -> Vec<Row> {
         captured,
         measured: measured.map(|m| m.flops.into()),
         verdict: match (executed, measured) {
-            _ if executed != captured => Verdict::Fails,
+            _ if executed != captured => Standing::Fails,
             // Rows counted as they were multiplied, against the closed form: equal, up to the
             // rounding of a division.
-            (Some(closed), Some(m)) if (m.flops / closed.to_f64() - 1.0).abs() > 1e-9 => Verdict::Fails,
-            _ => Verdict::Holds,
+            (Some(closed), Some(m)) if (m.flops / closed.to_f64() - 1.0).abs() > 1e-9 => Standing::Fails,
+            _ => Standing::Holds,
         },
     });
     rows.push(row(Figure::MemoryTrain, None, measured.map(|m| Number::Integer(m.memory.into()))));

@@ -107,6 +107,6 @@ fn cuda() -> (Vec<String>, String) {
 
 #[cfg(not(feature = "cuda"))]
 fn cuda() -> (Vec<String>, String) {
-    let says = "cuda is not compiled in; build with `cargo install --path crates/coec --features cuda`";
+    let says = "cuda is not compiled in; build with `cargo install --path crates/coec --locked --features cuda`";
     (vec![], says.into())
 }

@@ -2,7 +2,7 @@
 
 use coec_ir::Quantity;
 use coec_lang::{Outcome, Report, Spec, Verdict};
-use coec_train::report::{self, Judged, Measured};
+use coec_train::report::{Judged, Measured, Standing};
 
 /// The verdicts of a spec's budgets.
 pub fn verdicts(spec: &Spec, report: &Report, backend: &str, measured: Option<&Measured>) -> Vec<Verdict> {
@@ -28,10 +28,10 @@ pub fn judged(spec: &Spec, report: &Report, backend: &str, measured: Option<&Mea
             actual: number(reading.and_then(|r| r.actual.as_ref())),
             target: number(reading.and_then(|r| r.target.as_ref())),
             verdict: match verdict.outcome {
-                Outcome::Holds => report::Verdict::Holds,
-                Outcome::Violated => report::Verdict::Fails,
-                Outcome::Warned => report::Verdict::Warns,
-                Outcome::Deferred => report::Verdict::NotMeasured,
+                Outcome::Holds => Standing::Holds,
+                Outcome::Violated => Standing::Fails,
+                Outcome::Warned => Standing::Warns,
+                Outcome::Deferred => Standing::NotMeasured,
             },
         }
     };

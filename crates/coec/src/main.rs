@@ -25,7 +25,7 @@ use failure::Failure;
 /// Counts bytes, for `measured.memory` on backends that report no pool.
 #[cfg(feature = "train")]
 #[global_allocator]
-static MEMORY: coec_train::peak::CountingAllocator = coec_train::peak::CountingAllocator::new();
+static MEMORY: coec_train::memory::CountingAllocator = coec_train::memory::CountingAllocator::new();
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {

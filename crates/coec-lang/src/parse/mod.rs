@@ -10,7 +10,7 @@ use pest::iterators::{Pair, Pairs};
 pub(crate) use self::build::unescaped;
 use self::build::{Builder, pieces};
 use self::syntax::syntax_error;
-use crate::ast::{Block, File, Name, Setting};
+use crate::ast::{Assignment, Block, File, Name};
 use crate::diagnostic::Found;
 use crate::scan::scan;
 use crate::source::{SourceId, Span};
@@ -98,7 +98,7 @@ pub(crate) fn items<'i>(source: SourceId, text: &'i str, mut take: impl FnMut(us
 }
 
 /// Reads a `--set` argument.
-pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option<Setting> {
+pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option<Assignment> {
     if let (_, Some(error)) = scan(source, text) {
         found.push(error);
         return None;
@@ -117,7 +117,7 @@ pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option
         start += part.len() + 1;
     }
     let value = builder.value(inner.next()?)?;
-    Some(Setting { path, value })
+    Some(Assignment { path, value })
 }
 
 /// Parses what begins at `start`.

@@ -4,14 +4,14 @@ use super::locate::argument;
 use super::model::Draft;
 use super::train::TrainDraft;
 use super::{Cx, home_of_field};
-use crate::ast::{Arg, Name, Setting, Value, ValueKind, Word};
+use crate::ast::{Arg, Assignment, Name, Value, ValueKind, Word};
 use crate::error::ResolveError;
 use crate::schema::{Block, Default, Kind, MODEL, TRAIN};
 use crate::suggest;
 
 impl Cx<'_> {
     /// Changes a model or its training.
-    pub fn set(&mut self, setting: &Setting, model: &mut Draft, train: &mut TrainDraft) {
+    pub fn set(&mut self, setting: &Assignment, model: &mut Draft, train: &mut TrainDraft) {
         let (edit, position) = match setting.path.as_slice() {
             [first, rest @ ..] if first.text == TRAIN.word => {
                 let Some(name) = rest.first() else {

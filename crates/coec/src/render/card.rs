@@ -1,7 +1,7 @@
 //! The budget report card.
 
 use coec_ir::{Figure, Unit};
-use coec_train::report::{LayerExperts, Number, ReportCard, Unmoved, Verdict};
+use coec_train::report::{LayerExperts, Number, ReportCard, Standing, Unmoved};
 
 use super::{figure::CONVENTION, line, number, table::Table};
 
@@ -29,11 +29,11 @@ pub fn print(card: &ReportCard) {
             cell(row.measured),
             match (row.captured, row.measured, row.verdict) {
                 (None, None, _) => String::new(),
-                (None, Some(measured), Verdict::Holds) => match row.closed_form {
+                (None, Some(measured), Standing::Holds) => match row.closed_form {
                     Some(closed) => format!("{:+.1}%", 100.0 * (measured.to_f64() / closed.to_f64() - 1.0)),
                     None => String::new(),
                 },
-                (_, _, Verdict::Fails) => "DISAGREE".into(),
+                (_, _, Standing::Fails) => "DISAGREE".into(),
                 _ => "equal".into(),
             },
         ]);
@@ -80,11 +80,11 @@ fn unmoved(unmoved: &Unmoved) {
     }
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn word(verdict: Standing) -> &'static str {
     match verdict {
-        Verdict::Holds => "holds",
-        Verdict::Warns => "warns",
-        Verdict::Fails => "FAILS",
-        Verdict::NotMeasured => "not measured",
+        Standing::Holds => "holds",
+        Standing::Warns => "warns",
+        Standing::Fails => "FAILS",
+        Standing::NotMeasured => "not measured",
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use coec_lang::{Report, Spec, check};
 use coec_train::{
     generate::{Generator, Options},
-    peak::CountingAllocator,
+    memory::CountingAllocator,
     report::Measured,
     run::{self, Bases, Control, Event, Job, MemoryMeter, Outcome, Start, Summary},
     run_dir::{Commit, Found, Place, RunDir},

@@ -3,7 +3,7 @@
 //! CPU backends report no pool, so the allocator counts. A binary installs it:
 //!
 //! ```no_run
-//! use coec_train::peak::CountingAllocator;
+//! use coec_train::memory::CountingAllocator;
 //!
 //! #[global_allocator]
 //! static MEMORY: CountingAllocator = CountingAllocator::new();
