@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::disk::{Disk, DiskFile, Lock, System};
 
@@ -181,12 +182,15 @@ pub fn begin_folder(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Lock)>
     for name in disk.names(beside).unwrap_or_default().iter().filter(|name| scratch_of(name).is_some()) {
         let litter = beside.join(name);
         let lock = litter.join(LOCK);
-        // The lock is held until the folder is gone.
         if lock.is_file()
             && let Ok(Some(_lock)) = disk.lock(&lock)
         {
-            // It is in nobody's way: not worth an error.
-            let _ = disk.remove_dir(&litter);
+            // First its name goes, so that nobody begins a folder of that name while it is removed. It
+            // is in nobody's way: what fails here is not worth an error.
+            let gone = scratch(&litter, unique())?;
+            if disk.rename(&litter, &gone).is_ok() {
+                let _ = disk.remove_dir(&gone);
+            }
         }
     }
     let mut number = 0;
@@ -231,6 +235,12 @@ pub fn scratch(path: &Path, number: u64) -> io::Result<PathBuf> {
 
 /// How scratch names end.
 const SCRATCH: &str = ".tmp";
+
+/// A number that nobody else takes for a scratch name.
+fn unique() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    (u64::from(std::process::id()) << 32) + NEXT.fetch_add(1, Relaxed)
+}
 
 /// The name that a scratch name stands for; `None` if it is none of ours.
 pub fn scratch_of(name: &std::ffi::OsStr) -> Option<&str> {

@@ -107,6 +107,7 @@ fn cuda() -> (Vec<String>, String) {
 
 #[cfg(not(feature = "cuda"))]
 fn cuda() -> (Vec<String>, String) {
-    let says = "cuda is not compiled in; build with `cargo install --path crates/coec --locked --features cuda`";
+    let says =
+        "cuda is not compiled in; build with `cargo install --path crates/coec --locked --features cuda`";
     (vec![], says.into())
 }

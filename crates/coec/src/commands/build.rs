@@ -50,7 +50,10 @@ pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
         convention: render::figure::CONVENTION,
         setting,
         figures: Figures(&cost),
-        counts: counted.counts.clone(),
+        #[cfg(feature = "train")]
+        captured: counted.counts.clone(),
+        #[cfg(not(feature = "train"))]
+        closed_form: counted.counts.clone(),
         budgets: verdicts(&document["budgets"]),
     };
     let ir = json!({ "schema": coec_ir::SCHEMA, "model": &*spec.model, "budget": rules(&spec), "train": spec.train });
@@ -90,21 +93,22 @@ struct BudgetDocument<'a> {
     convention: &'static str,
     setting: Setting,
     figures: Figures<'a>,
-    #[serde(flatten)]
-    counts: Counts,
+    #[cfg(feature = "train")]
+    captured: Counts,
+    #[cfg(not(feature = "train"))]
+    closed_form: Counts,
     budgets: serde_json::Value,
 }
 
-/// The counts that the crate's test holds its module to.
+/// The counts that the crate's test holds its module to: those of the real module, which agree with
+/// the closed form, or of the closed form alone.
 #[derive(Clone, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Counts {
-    /// Of the real module, which agree with the closed form.
+struct Counts {
+    params: u128,
+    forward_flops: u128,
+    backward_flops: u128,
     #[cfg(feature = "train")]
-    Captured { params: u128, forward_flops: u128, backward_flops: u128, operations: usize },
-    /// Of the closed form alone.
-    #[cfg(not(feature = "train"))]
-    ClosedForm { params: u128, forward_flops: u128, backward_flops: u128 },
+    operations: usize,
 }
 
 /// What counting the model came to.
@@ -129,7 +133,7 @@ impl Counted {
             budgets,
             Default::default(),
         );
-        let counts = Counts::Captured {
+        let counts = Counts {
             params: counts.params,
             forward_flops: counts.forward,
             backward_flops: counts.backward,
@@ -152,9 +156,7 @@ impl Counted {
             |figure| cost.figure(figure).and_then(|value| u128::try_from(value).ok()).unwrap_or_default();
         let forward = figure(Figure::FlopsExecuted) * (setting.batch * setting.context) as u128;
         let params = figure(Figure::ParamsTotal);
-        Ok(Self {
-            counts: Counts::ClosedForm { params, forward_flops: forward, backward_flops: 2 * forward },
-        })
+        Ok(Self { counts: Counts { params, forward_flops: forward, backward_flops: 2 * forward } })
     }
 
     fn show(&self) {
