@@ -109,6 +109,7 @@ pub trait AdamWKernel: Bridge {
     }
 }
 
+// Backends without a kernel of their own.
 #[cfg(feature = "ndarray")]
 impl AdamWKernel for burn::backend::NdArray {}
 #[cfg(feature = "cuda")]

@@ -114,6 +114,7 @@ pub trait CausalSoftmaxKernel: Bridge {
     }
 }
 
+// Backends without a kernel of their own.
 #[cfg(feature = "cuda")]
 impl CausalSoftmaxKernel for burn::backend::Cube {}
 impl CausalSoftmaxKernel for burn::backend::Capture {}

@@ -218,5 +218,6 @@ pub trait ExpertsKernel: Bridge {
     }
 }
 
+// Backends without a kernel of their own.
 #[cfg(feature = "cuda")]
 impl ExpertsKernel for burn::backend::Cube {}

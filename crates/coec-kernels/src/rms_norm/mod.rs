@@ -134,6 +134,7 @@ pub trait RmsNormKernel: Bridge {
     }
 }
 
+// Backends without a kernel of their own.
 #[cfg(feature = "cuda")]
 impl RmsNormKernel for burn::backend::Cube {}
 impl RmsNormKernel for burn::backend::Capture {}

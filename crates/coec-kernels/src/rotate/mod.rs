@@ -119,6 +119,7 @@ pub trait RotateKernel: Bridge {
     }
 }
 
+// Backends without a kernel of their own.
 #[cfg(feature = "cuda")]
 impl RotateKernel for burn::backend::Cube {}
 impl RotateKernel for burn::backend::Capture {}

@@ -65,6 +65,7 @@ pub trait SelectTopKKernel: Bridge {
     }
 }
 
+// Backends without a kernel of their own.
 #[cfg(feature = "cuda")]
 impl SelectTopKKernel for burn::backend::Cube {}
 impl SelectTopKKernel for burn::backend::Capture {}
