@@ -83,13 +83,14 @@ pub(crate) const CARRIED: &[Carried] = carried! {
         Dense: "block/dense.rs";
     }
     Kernels "coec-kernels" {
-        All: "activation.rs", "autodiff.rs", "backend/bridge.rs", "backend/capture.rs", "backend/composed.rs",
-            "backend/cube.rs", "backend/flex.rs", "backend/host.rs", "backend/mod.rs", "backend/ndarray.rs",
-            "backend/pieces.rs", "backend/tensors.rs", "backend/tests.rs", "cpu/activation.rs",
-            "cpu/backward.rs", "cpu/forward.rs", "cpu/matmul.rs", "cpu/mod.rs", "cpu/real.rs",
-            "cpu/rms_norm.rs", "cpu/rotate.rs", "cpu/routing.rs", "cpu/select.rs", "cpu/simd.rs",
-            "cpu/softmax.rs", "dtypes.rs", "flops.rs", "fused/autodiff.rs", "fused/backends.rs", "fused/composed.rs",
-            "fused/mod.rs", "fused/tests.rs", "ops.rs";
+        All: "bridge.rs", "causal_softmax/composed.rs", "causal_softmax/cpu.rs", "causal_softmax/mod.rs",
+            "cpu/flex.rs", "cpu/host.rs", "cpu/matmul.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/real.rs",
+            "cpu/simd.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
+            "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
+            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/mod.rs", "experts/pieces.rs",
+            "experts/tensors.rs", "flops.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
+            "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
+            "select_top_k/cpu.rs", "select_top_k/mod.rs", "tape.rs";
     }
     Nn "coec-nn" {
         All: "attention/dot_product.rs", "bindings.rs", "cache.rs", "counting.rs", "embedding.rs",
@@ -224,19 +225,22 @@ pub(crate) fn kernels() -> String {
      //!\n\
      //! The other files of this folder are coec-kernels' own; this one declares them.\n\
      \n\
-     mod activation;\n\
-     mod autodiff;\n\
-     pub(crate) mod backend;\n\
+     pub(crate) mod bridge;\n\
+     mod causal_softmax;\n\
      pub(crate) mod cpu;\n\
      pub(crate) mod dtypes;\n\
+     mod experts;\n\
      pub mod flops;\n\
-     mod fused;\n\
-     pub(crate) mod ops;\n\
+     mod rms_norm;\n\
+     mod rotate;\n\
+     mod select_top_k;\n\
+     pub(crate) mod tape;\n\
      \n\
-     pub use activation::Activation;\n\
-     pub use backend::ExpertKernels;\n\
-     pub use fused::{FusedKernels, Pairs, causal_softmax, rms_norm, rotate};\n\
-     pub use ops::{experts, mlp, select_top_k};\n"
+     pub use causal_softmax::causal_softmax;\n\
+     pub use experts::{Activation, experts, mlp};\n\
+     pub use rms_norm::rms_norm;\n\
+     pub use rotate::{Pairs, rotate};\n\
+     pub use select_top_k::select_top_k;\n"
         .into()
 }
 
@@ -332,7 +336,7 @@ mod tests {
                 "walk.rs",
             ],
         ),
-        (Room::Kernels, &["adamw", "adamw.rs", "lib.rs", "tests"]),
+        (Room::Kernels, &["adamw", "lib.rs", "tests"]),
         (
             Room::Nn,
             &[

@@ -18,27 +18,52 @@
 //! | CUDA | composed from Burn's own operations, expert by expert |
 //! | capture | the same matrix products, recorded with their exact sizes |
 //!
-//! Beside it stand a few operations that Burn composes of many passes over memory: RMSNorm,
-//! causal softmax, the rotary embedding and the AdamW update, fused on the CPU.
+//! Beside it stand the selection of the experts, and a few operations that Burn composes of many passes
+//! over memory: RMSNorm, causal softmax, the rotary embedding and the AdamW update, fused on the CPU.
+//!
+//! # How it is arranged
+//!
+//! An operation is a folder. Its `mod.rs` reads from top to bottom: the function, what crosses to a
+//! backend, the operation without a tape and on one (`...Op`), and what a backend may have kernels for
+//! (`...Kernel`). The other files are its kernels:
+//!
+//! | file | for |
+//! |---|---|
+//! | `composed` | every backend that has no kernel of its own: the default of `...Kernel`, and a peer in tests |
+//! | `cpu` | every backend whose tensors are slices (`cpu::Host`) |
+//! | `experts/capture` | capture, which shares no product with what it checks |
+//!
+//! **A kernel for another device** is a file, say `rms_norm/cube.rs` with `impl RmsNormKernel for Cube`.
+//! The line of `rms_norm/mod.rs` that says that Cube has none, `impl RmsNormKernel for Cube {}`, becomes
+//! `mod cube;`, and nothing else here changes. What the kernels of that device share is a folder beside
+//! `cpu/`. A kernel may take for granted that its float tensors have one element type, and the shapes
+//! that the function asks for.
+//!
+//! **An operation** is a folder like the others, and its lines below.
+//!
+//! Generated crates carry these files: each has its place in `coec-emit/src/carried.rs`.
 //!
 //! `unsafe` code of the workspace lives here: the calls into `gemm`, and calls of functions
 //! compiled for vector units after asking for them. (The counting allocator of coec-train is the
 //! one exception: a global allocator cannot be written without.)
 
-mod activation;
 mod adamw;
-mod autodiff;
-mod backend;
+mod bridge;
+mod causal_softmax;
 mod cpu;
 mod dtypes;
+mod experts;
 pub mod flops;
-mod fused;
-mod ops;
+mod rms_norm;
+mod rotate;
+mod select_top_k;
+mod tape;
 #[cfg(test)]
 mod tests;
 
-pub use activation::Activation;
 pub use adamw::{AdamWStep, adamw};
-pub use backend::ExpertKernels;
-pub use fused::{FusedKernels, Pairs, causal_softmax, rms_norm, rotate};
-pub use ops::{experts, mlp, select_top_k};
+pub use causal_softmax::causal_softmax;
+pub use experts::{Activation, experts, mlp};
+pub use rms_norm::rms_norm;
+pub use rotate::{Pairs, rotate};
+pub use select_top_k::select_top_k;

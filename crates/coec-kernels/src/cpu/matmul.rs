@@ -5,7 +5,7 @@ use crate::flops;
 
 /// A matrix inside a slice, by its strides.
 #[derive(Clone, Copy)]
-pub(super) struct View<'a, T> {
+pub(crate) struct View<'a, T> {
     data: &'a [T],
     rows: usize,
     cols: usize,
@@ -48,7 +48,7 @@ impl<'a, T> View<'a, T> {
 }
 
 /// `out = lhs * rhs`, `out` row-major, on the calling thread.
-pub(super) fn matmul<T: Real>(out: &mut [T], lhs: View<'_, T>, rhs: View<'_, T>) {
+pub(crate) fn matmul<T: Real>(out: &mut [T], lhs: View<'_, T>, rhs: View<'_, T>) {
     let (m, n, k) = (lhs.rows, rhs.cols, lhs.cols);
     assert_eq!(k, rhs.rows, "inner sizes differ");
     assert_eq!(out.len(), m * n, "output of the wrong size");

@@ -34,7 +34,7 @@ macro_rules! widest {
         $body
     }};
 }
-pub(super) use widest;
+pub(crate) use widest;
 
 use super::Real;
 
@@ -43,7 +43,7 @@ const LANES: usize = 16;
 
 /// `sum of f(i)` for `i < n`, in a fixed order.
 #[inline(always)]
-pub(super) fn sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
+pub(crate) fn sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
     let mut lanes = [T::ZERO; LANES];
     let whole = n / LANES * LANES;
     let mut i = 0;
@@ -65,7 +65,7 @@ pub(super) fn sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
 
 /// The largest of `values`, ignoring NaN; -inf for none.
 #[inline(always)]
-pub(super) fn max<T: Real>(values: &[T]) -> T {
+pub(crate) fn max<T: Real>(values: &[T]) -> T {
     let mut lanes = [T::constant(f64::NEG_INFINITY); LANES];
     let chunks = values.chunks_exact(LANES);
     for (&value, lane) in chunks.remainder().iter().zip(&mut lanes) {

@@ -3,10 +3,7 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use super::{ACTS, Product, devices, on, random, values};
-use crate::{
-    AdamWStep, Pairs, adamw, backend::composed as experts, causal_softmax, fused::composed, rms_norm, rotate,
-    select_top_k,
-};
+use crate::{AdamWStep, Pairs, adamw, causal_softmax, rms_norm, rotate, select_top_k};
 
 /// Within `tolerance` of the largest value.
 fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
@@ -38,7 +35,7 @@ fn the_fourth_task_of_a_selection_is_right() {
     for (name, device) in devices() {
         let scores = random([200, 300], &device, DType::F32);
         let found = select_top_k(scores.clone(), 9).into_data();
-        assert_eq!(found, experts::select_top_k(scores, 9).into_data(), "{name}");
+        assert_eq!(found, select_top_k::composed::select_top_k(scores, 9).into_data(), "{name}");
     }
 }
 
@@ -62,7 +59,7 @@ fn later_tasks_of_the_softmax_are_right() {
         let shape = [2, 3, 300, 310];
         let (scores, grad) = (random(shape, &device, DType::F64), random(shape, &device, DType::F64));
         let fused = outcome(&scores, &grad, |scores| causal_softmax(scores, 0.3));
-        let slow = outcome(&scores, &grad, |scores| composed::causal_softmax_forward(scores, 0.3));
+        let slow = outcome(&scores, &grad, |scores| causal_softmax::composed::forward(scores, 0.3));
         for (what, (found, expected)) in ["output", "gradient"].iter().zip(fused.iter().zip(&slow)) {
             assert_close(&format!("{what}, {name}"), found, expected, 1e-12);
         }
@@ -80,7 +77,8 @@ fn later_heads_of_a_rotation_are_right() {
             let (x, grad) = (random(shape, &device, DType::F64), random(shape, &device, DType::F64));
             let table = |tensor: &Tensor<2>| on(&device.clone().autodiff(), tensor);
             let fused = outcome(&x, &grad, |x| rotate(x, table(&cos), table(&sin), pairs));
-            let slow = outcome(&x, &grad, |x| composed::rotated(x, table(&cos), table(&sin), pairs, false));
+            let slow =
+                outcome(&x, &grad, |x| rotate::composed::rotated(x, table(&cos), table(&sin), pairs, false));
             for (what, (found, expected)) in ["output", "gradient"].iter().zip(fused.iter().zip(&slow)) {
                 assert_close(&format!("{what}, {pairs:?}, {name}"), found, expected, 1e-13);
             }
@@ -103,7 +101,7 @@ fn later_tasks_of_rms_norm_are_right() {
             [("output", values(y)), ("x", dx), ("weight", dw)]
         };
         let fused = run(&|x, weight| rms_norm(x, weight, 1e-5));
-        let slow = run(&|x, weight| composed::rms_norm_forward(x, weight, 1e-5).0);
+        let slow = run(&|x, weight| rms_norm::composed::forward(x, weight, 1e-5).0);
         for ((what, found), (_, expected)) in fused.into_iter().zip(slow) {
             assert_close(&format!("{what}, {name}"), &found, &expected, 1e-12);
         }

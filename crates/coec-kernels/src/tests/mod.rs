@@ -2,12 +2,19 @@
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
 mod blocks;
+mod composed;
+mod dtypes;
 mod nan;
+mod product;
 mod threads;
 
-use burn::tensor::{DType, Device, Distribution, Int, Tensor};
+use burn::tensor::{DType, Device, Distribution, Tensor};
 
-use crate::{Activation, backend::composed, experts, select_top_k};
+use crate::{
+    Activation, experts,
+    experts::{composed as composed_experts, tensors::Tensors},
+    select_top_k,
+};
 
 const ACTS: [Activation; 4] = [Activation::Swiglu, Activation::Geglu, Activation::Gelu, Activation::Relu2];
 
@@ -39,13 +46,8 @@ fn on<const D: usize>(device: &Device, tensor: &Tensor<D>) -> Tensor<D> {
 /// Inputs of the expert product, and the gradient of its output.
 #[derive(Clone)]
 struct Product {
-    x: Tensor<2>,
-    indices: Tensor<2, Int>,
-    gates: Tensor<2>,
-    w_in: Tensor<3>,
-    w_out: Tensor<3>,
+    inputs: Tensors,
     grad: Tensor<2>,
-    act: Activation,
 }
 
 /// The output and the gradients of x, gates, W_in and W_out, row-major.
@@ -54,38 +56,39 @@ type Outcome = [(&'static str, Vec<f64>); 5];
 impl Product {
     /// Random inputs: tokens, width, experts, selected, expert width.
     fn random([n, d, e, k, f]: [usize; 5], act: Activation, device: &Device, dtype: DType) -> Self {
-        Self {
+        let inputs = Tensors {
             x: random([n, d], device, dtype),
             indices: select_top_k(random([n, e], device, dtype), k),
             gates: random([n, k], device, dtype),
             w_in: random([e, act.inputs() * f, d], device, dtype),
             w_out: random([e, d, f], device, dtype),
-            grad: random([n, d], device, dtype),
             act,
-        }
+        };
+        Self { inputs, grad: random([n, d], device, dtype) }
     }
 
     /// The same values on another backend.
     fn on(&self, device: &Device) -> Self {
-        Self {
-            x: on(device, &self.x),
-            indices: Tensor::from_data(self.indices.to_data(), device),
-            gates: on(device, &self.gates),
-            w_in: on(device, &self.w_in),
-            w_out: on(device, &self.w_out),
-            grad: on(device, &self.grad),
-            act: self.act,
-        }
+        let Tensors { x, indices, gates, w_in, w_out, act } = &self.inputs;
+        let inputs = Tensors {
+            x: on(device, x),
+            indices: Tensor::from_data(indices.to_data(), device),
+            gates: on(device, gates),
+            w_in: on(device, w_in),
+            w_out: on(device, w_out),
+            act: *act,
+        };
+        Self { inputs, grad: on(device, &self.grad) }
     }
 
     /// By the kernel of the backend, and its backward pass on the tape.
     fn fused(&self) -> Outcome {
-        let device = self.x.device().autodiff();
-        let (x, gates) = (on(&device, &self.x).require_grad(), on(&device, &self.gates).require_grad());
-        let (w_in, w_out) = (on(&device, &self.w_in).require_grad(), on(&device, &self.w_out).require_grad());
-        let indices = Tensor::from_data(self.indices.to_data(), &device);
-        let y = experts(x.clone(), indices, gates.clone(), w_in.clone(), w_out.clone(), self.act);
-        let grads = (y.clone() * on(&device, &self.grad)).sum().backward();
+        let device = self.inputs.x.device().autodiff();
+        let Self { inputs: Tensors { x, indices, gates, w_in, w_out, act }, grad } = self.on(&device);
+        let (x, gates) = (x.require_grad(), gates.require_grad());
+        let (w_in, w_out) = (w_in.require_grad(), w_out.require_grad());
+        let y = experts(x.clone(), indices, gates.clone(), w_in.clone(), w_out.clone(), act);
+        let grads = (y.clone() * grad).sum().backward();
         [
             ("output", values(y)),
             ("x", values(x.grad(&grads).unwrap())),
@@ -97,16 +100,15 @@ impl Product {
 
     /// From Burn's own operations.
     fn composed(&self) -> Outcome {
-        let Self { x, indices, gates, w_in, w_out, grad, act } = self.clone();
-        let (y, hidden) =
-            composed::forward(x.clone(), indices.clone(), gates.clone(), w_in.clone(), w_out.clone(), act);
-        let (x, gates, w_in, w_out) = composed::backward(grad, x, indices, gates, w_in, w_out, hidden, act);
+        let Self { inputs, grad } = self.clone();
+        let (y, hidden) = composed_experts::forward(inputs.clone());
+        let grads = composed_experts::backward(inputs, hidden, grad);
         [
             ("output", values(y)),
-            ("x", values(x)),
-            ("gates", values(gates)),
-            ("w_in", values(w_in)),
-            ("w_out", values(w_out)),
+            ("x", values(grads.x)),
+            ("gates", values(grads.gates)),
+            ("w_in", values(grads.w_in)),
+            ("w_out", values(grads.w_out)),
         ]
     }
 }

@@ -4,10 +4,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{ACTS, Product, devices, on, random, values};
-use crate::{
-    Activation, AdamWStep, Pairs, adamw, adamw::composed as composed_adamw, causal_softmax, fused::composed,
-    rms_norm, rotate,
-};
+use crate::{Activation, AdamWStep, Pairs, adamw, causal_softmax, rms_norm, rotate};
 
 /// `tensor` with a NaN at `index`, row-major.
 fn with_nan<const D: usize>(tensor: &Tensor<D>, index: usize) -> Tensor<D> {
@@ -47,7 +44,7 @@ fn product(spoil: impl Fn(&mut Product), check: impl Fn(&str, &str, &[f64], &[us
         for act in ACTS {
             let mut product = Product::random([N, D, E, K, F], act, &device, dtype);
             let indices: Vec<usize> =
-                product.indices.to_data().iter::<i64>().map(|index| index as usize).collect();
+                product.inputs.indices.to_data().iter::<i64>().map(|index| index as usize).collect();
             let chosen = &indices[TOKEN * K..][..K];
             spoil(&mut product);
             for (how, outcome) in [("fused", product.fused()), ("composed", product.composed())] {
@@ -61,7 +58,7 @@ fn product(spoil: impl Fn(&mut Product), check: impl Fn(&str, &str, &[f64], &[us
 
 #[test]
 fn a_token_without_a_number_stays_alone_in_the_experts() {
-    let spoil = |product: &mut Product| product.x = with_nan(&product.x, TOKEN * D + 2);
+    let spoil = |product: &mut Product| product.inputs.x = with_nan(&product.inputs.x, TOKEN * D + 2);
     product(spoil, |name, what, values, chosen, act| {
         let of_token = |width: usize| move |i: usize| i / width == TOKEN;
         match name {
@@ -76,7 +73,7 @@ fn a_token_without_a_number_stays_alone_in_the_experts() {
 
 #[test]
 fn a_gate_without_a_number_stays_with_its_token_and_its_expert() {
-    let spoil = |product: &mut Product| product.gates = with_nan(&product.gates, TOKEN * K);
+    let spoil = |product: &mut Product| product.inputs.gates = with_nan(&product.inputs.gates, TOKEN * K);
     product(spoil, |name, what, values, chosen, act| match name {
         "output" | "x" => assert_nan(what, values, |i| i / D == TOKEN),
         // The gradient of a gate does not depend on the gate.
@@ -119,8 +116,8 @@ const KEYS: usize = 7;
 
 /// Probabilities and the gradient of the scores, fused and composed.
 fn softmax(scores: &Tensor<4>, grad: &Tensor<4>) -> [(&'static str, [Vec<f64>; 2]); 2] {
-    let probs = composed::causal_softmax_forward(scores.clone(), 0.4);
-    let back = composed::causal_softmax_backward(grad.clone(), probs.clone(), 0.4);
+    let probs = causal_softmax::composed::forward(scores.clone(), 0.4);
+    let back = causal_softmax::composed::backward(grad.clone(), probs.clone(), 0.4);
     [
         ("fused", with_gradient(scores, grad, |scores| causal_softmax(scores, 0.4))),
         ("composed", [values(probs), values(back)]),
@@ -153,11 +150,11 @@ fn what_a_query_does_not_see_does_not_reach_it() {
         let shape = [1, HEADS, QUERIES, KEYS];
         let (scores, grad) = (random(shape, &device, dtype), random(shape, &device, dtype));
         let spoilt = |tensor: &Tensor<4>| with_nan(tensor, row * KEYS + key);
-        let composed = composed::causal_softmax_forward(spoilt(&scores), 0.4);
+        let composed = causal_softmax::composed::forward(spoilt(&scores), 0.4);
         assert_nan(&format!("composed, {setting}"), &values(composed), |_| false);
         assert_nan(&format!("fused, {setting}"), &values(causal_softmax(spoilt(&scores), 0.4)), |_| false);
         let probs = causal_softmax(scores.clone(), 0.4);
-        let back = composed::causal_softmax_backward(spoilt(&grad), probs, 0.4);
+        let back = causal_softmax::composed::backward(spoilt(&grad), probs, 0.4);
         assert_nan(&format!("composed gradient, {setting}"), &values(back), |_| false);
         // The product with a weight would hand the NaN on to a loss; the kernel takes the gradient as it comes.
         let [_, back] = with_gradient(&scores, &spoilt(&grad), |scores| causal_softmax(scores, 0.4));
@@ -177,8 +174,8 @@ fn a_row_without_a_number_stays_alone_in_rms_norm() {
         let y = rms_norm(a.clone(), w.clone(), 1e-6);
         let grads = (y.clone() * on(&tracked, &grad)).sum().backward();
         let fused = [y.inner(), a.grad(&grads).unwrap(), w.grad(&grads).unwrap().unsqueeze()];
-        let (y, scales) = composed::rms_norm_forward(x.clone(), weight.clone(), 1e-6);
-        let (dx, dw) = composed::rms_norm_backward(grad, x, weight, scales);
+        let (y, scales) = rms_norm::composed::forward(x.clone(), weight.clone(), 1e-6);
+        let (dx, dw) = rms_norm::composed::backward(grad, x, weight, scales);
         for (how, [y, dx, dw]) in [("fused", fused), ("composed", [y, dx, dw.unsqueeze()])] {
             assert_nan(&format!("output, {how}, {setting}"), &values(y), |i| i / width == row);
             assert_nan(&format!("gradient, {how}, {setting}"), &values(dx), |i| i / width == row);
@@ -206,7 +203,7 @@ fn a_rotation_keeps_nan_within_its_pair() {
             let [_, back] = with_gradient(&x, &spoilt, fused);
             assert_nan(&format!("gradient, {pairs:?}, fused, {setting}"), &back, expected);
             for (what, inverse) in [("output", false), ("gradient", true)] {
-                let y = composed::rotated(spoilt.clone(), cos.clone(), sin.clone(), pairs, inverse);
+                let y = rotate::composed::rotated(spoilt.clone(), cos.clone(), sin.clone(), pairs, inverse);
                 assert_nan(&format!("{what}, {pairs:?}, composed, {setting}"), &values(y), expected);
             }
         }
@@ -221,7 +218,7 @@ fn an_update_keeps_nan_within_its_element() {
         let tensor = || random([40], &device, dtype);
         let (param, grad, first, second) = (tensor(), with_nan(&tensor(), 17), tensor(), tensor().square());
         let fused = adamw(param.clone(), grad.clone(), first.clone(), second.clone(), step);
-        let composed = composed_adamw(param, grad, first, second, step);
+        let composed = adamw::composed::updated(param, grad, first, second, step);
         for (how, (param, first, second)) in [("fused", fused), ("composed", composed)] {
             for (what, tensor) in [("parameter", param), ("first", first), ("second", second)] {
                 assert_nan(&format!("{what}, {how}, {setting}"), &values(tensor), |i| i == 17);

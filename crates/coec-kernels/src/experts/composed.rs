@@ -1,0 +1,118 @@
+//! The product composed from Burn's own operations, for backends without a fused kernel.
+//!
+//! The selected indices are read on the host to know how many rows each expert
+//! has, which costs one synchronisation per call.
+
+use burn::tensor::{Int, Tensor, TensorData, s};
+
+use super::{
+    pieces::{activate, differentiate},
+    tensors::{Gradients, Tensors},
+};
+use crate::flops;
+
+/// Sorted rows: which token and which gate each has, and where each expert's begin.
+struct Sorted {
+    tokens: Tensor<1, Int>,
+    /// The sorted row of each (token, k) pair.
+    rows: Tensor<1, Int>,
+    slots: Tensor<1, Int>,
+    starts: Vec<usize>,
+}
+
+fn sort(indices: Tensor<2, Int>, experts: usize) -> Sorted {
+    let [_, k] = indices.dims();
+    let device = indices.device();
+    let indices: Vec<i64> = indices.into_data().iter::<i64>().collect();
+    let mut slots: Vec<i64> = (0..indices.len() as i64).collect();
+    slots.sort_by_key(|&slot| indices[slot as usize]); // stable: by token within an expert
+    let mut rows = vec![0i64; slots.len()];
+    for (row, &slot) in slots.iter().enumerate() {
+        rows[slot as usize] = row as i64;
+    }
+    let mut starts = vec![0; experts + 1];
+    for &expert in &indices {
+        starts[expert as usize + 1] += 1;
+    }
+    for expert in 0..experts {
+        starts[expert + 1] += starts[expert];
+    }
+    let int = |values: Vec<i64>| {
+        let count = values.len();
+        Tensor::<1, Int>::from_data(TensorData::new(values, [count]), &device)
+    };
+    let tokens = slots.iter().map(|slot| slot / k as i64).collect();
+    Sorted { tokens: int(tokens), rows: int(rows), slots: int(slots), starts }
+}
+
+/// For each expert with rows, `f(expert, its rows)`, stacked again.
+fn per_expert(starts: &[usize], mut f: impl FnMut(usize, std::ops::Range<usize>) -> Tensor<2>) -> Tensor<2> {
+    let parts = starts.windows(2).enumerate().filter(|(_, bounds)| bounds[0] < bounds[1]);
+    Tensor::cat(parts.map(|(expert, bounds)| f(expert, bounds[0]..bounds[1])).collect(), 0)
+}
+
+fn weight_of(weights: &Tensor<3>, expert: usize) -> Tensor<2> {
+    weights.clone().slice(s![expert..expert + 1, .., ..]).squeeze_dim(0)
+}
+
+/// `left right`, counted.
+fn product(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+    let ([m, k], [_, n]) = (left.dims(), right.dims());
+    flops::count([m, k, n]);
+    left.matmul(right)
+}
+
+/// The weighted sum `[N, D]`, and the first product `[N*K, G*F]` in sorted order.
+pub(crate) fn forward(inputs: Tensors) -> (Tensor<2>, Tensor<2>) {
+    let ([n, d], [_, k]) = (inputs.x.dims(), inputs.indices.dims());
+    let sorted = sort(inputs.indices, inputs.w_in.dims()[0]);
+    let x = inputs.x.select(0, sorted.tokens); // [N*K, D]
+    let hidden = per_expert(&sorted.starts, |expert, rows| {
+        product(x.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert).transpose())
+    }); // [N*K, G*F]
+    let h = activate(hidden.clone(), inputs.act);
+    let y = per_expert(&sorted.starts, |expert, rows| {
+        product(h.clone().slice(s![rows, ..]), weight_of(&inputs.w_out, expert).transpose())
+    }); // [N*K, D]
+    let y = y.select(0, sorted.rows).reshape([n, k, d]) * inputs.gates.unsqueeze_dim(2);
+    (y.sum_dim(1).reshape([n, d]), hidden)
+}
+
+/// The gradients, given the first product and the output's gradient.
+pub(crate) fn backward(inputs: Tensors, hidden: Tensor<2>, output_grad: Tensor<2>) -> Gradients {
+    let ([n, d], [_, k], [e, wide, _]) = (inputs.x.dims(), inputs.indices.dims(), inputs.w_in.dims());
+    let f = wide / inputs.act.inputs();
+    let sorted = sort(inputs.indices, e);
+    let dy = output_grad.select(0, sorted.tokens.clone()); // [N*K, D]
+    let x = inputs.x.select(0, sorted.tokens); // [N*K, D]
+    let gates = inputs.gates.reshape([n * k, 1]).select(0, sorted.slots); // [N*K, 1]
+
+    let t = per_expert(&sorted.starts, |expert, rows| {
+        product(dy.clone().slice(s![rows, ..]), weight_of(&inputs.w_out, expert))
+    }); // [N*K, F], not yet weighted
+    let (h, derivative) = differentiate(hidden, t.clone() * gates.clone(), inputs.act);
+    let gate_grad = (t * h.clone()).sum_dim(1).select(0, sorted.rows.clone()).reshape([n, k]);
+    let x_grad = per_expert(&sorted.starts, |expert, rows| {
+        product(derivative.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert))
+    });
+    let x_grad = x_grad.select(0, sorted.rows).reshape([n, k, d]).sum_dim(1).reshape([n, d]);
+
+    let weighted = h * gates;
+    let w_in_grad = weight_grad(&sorted.starts, derivative, x, [wide, d]);
+    let w_out_grad = weight_grad(&sorted.starts, dy, weighted, [d, f]);
+    Gradients { x: x_grad, gates: gate_grad, w_in: w_in_grad, w_out: w_out_grad }
+}
+
+/// Per expert, `left^T right` over its rows; zero for an expert without rows.
+fn weight_grad(starts: &[usize], left: Tensor<2>, right: Tensor<2>, size: [usize; 2]) -> Tensor<3> {
+    let (device, dtype) = (left.device(), left.dtype());
+    let grads = starts.windows(2).map(|bounds| {
+        if bounds[0] == bounds[1] {
+            return Tensor::<3>::zeros([1, size[0], size[1]], (&device, dtype));
+        }
+        let rows = bounds[0]..bounds[1];
+        let left = left.clone().slice(s![rows.clone(), ..]);
+        product(left.transpose(), right.clone().slice(s![rows, ..])).unsqueeze()
+    });
+    Tensor::cat(grads.collect(), 0)
+}

@@ -1,0 +1,116 @@
+//! Which rows go to which expert.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::{BLOCK, Sizes};
+use crate::cpu::Real;
+
+/// The selected (token, k) pairs, sorted by expert, then by token.
+pub(super) struct Routing {
+    /// The pair `n*K + k` of each sorted row.
+    pub slots: Vec<u32>,
+    /// The sorted row of each pair.
+    pub rows: Vec<u32>,
+    /// Where each expert's rows begin; one more entry for the end.
+    pub starts: Vec<usize>,
+    k: usize,
+}
+
+/// Consecutive sorted rows of one expert.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    pub expert: usize,
+    pub start: usize,
+    pub len: usize,
+}
+
+impl Routing {
+    /// A counting sort of `indices`, stable in the token.
+    pub fn new(indices: &[u32], sizes: Sizes) -> Self {
+        let mut starts = vec![0usize; sizes.experts + 1];
+        for &expert in indices {
+            assert!((expert as usize) < sizes.experts, "expert {expert} of {}", sizes.experts);
+            starts[expert as usize + 1] += 1;
+        }
+        for expert in 0..sizes.experts {
+            starts[expert + 1] += starts[expert];
+        }
+        let mut next = starts.clone();
+        let mut slots = vec![0u32; indices.len()];
+        let mut rows = vec![0u32; indices.len()];
+        for (slot, &expert) in indices.iter().enumerate() {
+            let row = &mut next[expert as usize];
+            slots[*row] = slot as u32;
+            rows[slot] = *row as u32;
+            *row += 1;
+        }
+        Self { slots, rows, starts, k: sizes.k }
+    }
+
+    /// The rows in blocks of one expert each, none longer than [`BLOCK`].
+    pub fn blocks(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for (expert, bounds) in self.starts.windows(2).enumerate() {
+            let mut start = bounds[0];
+            while start < bounds[1] {
+                let len = (bounds[1] - start).min(BLOCK);
+                blocks.push(Block { expert, start, len });
+                start += len;
+            }
+        }
+        blocks
+    }
+
+    /// The rows of `source` `[N, width]` in sorted order, borrowed when that is their order already.
+    pub fn gather<'a, T: Real>(&self, source: &'a [T], width: usize) -> Cow<'a, [T]> {
+        let sorted_already =
+            self.k == 1 && self.slots.iter().enumerate().all(|(row, &slot)| row as u32 == slot);
+        if sorted_already {
+            return Cow::Borrowed(source);
+        }
+        let mut gathered = vec![T::ZERO; self.slots.len() * width];
+        gathered.par_chunks_mut(width * 64).enumerate().for_each(|(chunk, out)| {
+            for (row, out) in out.chunks_exact_mut(width).enumerate() {
+                let token = self.slots[chunk * 64 + row] as usize / self.k;
+                out.copy_from_slice(&source[token * width..][..width]);
+            }
+        });
+        Cow::Owned(gathered)
+    }
+
+    /// Per token, the sum over its K rows of `sorted` `[N*K, width]`, each times its factor.
+    pub fn combine<T: Real>(&self, sorted: Vec<T>, width: usize, factors: Option<&[T]>) -> Vec<T> {
+        let identity = self.k == 1 && self.slots.iter().enumerate().all(|(r, &s)| r as u32 == s);
+        if identity && factors.is_none() {
+            return sorted;
+        }
+        let tokens = self.slots.len() / self.k;
+        let mut out = vec![T::ZERO; tokens * width];
+        out.par_chunks_mut(width * 64).enumerate().for_each(|(chunk, out)| {
+            for (token, out) in out.chunks_exact_mut(width).enumerate() {
+                for slot in (chunk * 64 + token) * self.k..(chunk * 64 + token + 1) * self.k {
+                    let row = &sorted[self.rows[slot] as usize * width..][..width];
+                    let factor = factors.map_or(T::ONE, |factors| factors[slot]);
+                    for (sum, &value) in out.iter_mut().zip(row) {
+                        *sum += factor * value;
+                    }
+                }
+            }
+        });
+        out
+    }
+}
+
+/// Splits a row-major buffer into one slice per block. Blocks must cover it in order.
+pub(super) fn split<'a, T>(mut buffer: &'a mut [T], blocks: &[Block], width: usize) -> Vec<&'a mut [T]> {
+    blocks
+        .iter()
+        .map(|block| {
+            let (head, tail) = std::mem::take(&mut buffer).split_at_mut(block.len * width);
+            buffer = tail;
+            head
+        })
+        .collect()
+}

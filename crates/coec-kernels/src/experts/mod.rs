@@ -1,0 +1,223 @@
+//! The weighted sum of the selected experts' outputs.
+#![allow(deprecated)] // NdArray stays until upstream removes it
+
+mod activation;
+mod capture;
+pub(crate) mod composed;
+mod cpu;
+mod pieces;
+pub(crate) mod tensors;
+
+use burn::backend::{
+    Backend, Dispatch, ExtensionType, TensorMetadata,
+    autodiff::{
+        Autodiff,
+        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        grads::Gradients,
+        ops::{Backward, Ops, OpsKind},
+    },
+    backend_extension,
+    tensor::{FloatTensor, IntTensor},
+};
+use burn::tensor::{DType, Int, Tensor};
+
+use crate::{bridge::Bridge, dtypes, tape};
+pub use activation::Activation;
+
+/// The weighted sum of the selected experts' outputs.
+///
+/// Differentiable in `x`, `gates`, `w_in` and `w_out`. For the backward pass it
+/// keeps its inputs and the first product's result, `N*K` rows of `G*F`.
+///
+/// # Shapes
+///
+/// N tokens, D width, K selected, E experts, F expert width, G = [`Activation::inputs`]:
+///
+/// - `x`: `[N, D]`
+/// - `indices`: `[N, K]`, each in `0..E`, distinct within a token
+/// - `gates`: `[N, K]`
+/// - `w_in`: `[E, G*F, D]`, gate rows before up rows
+/// - `w_out`: `[E, D, F]`
+/// - output: `[N, D]`
+///
+/// # Panics
+///
+/// When the shapes do not agree, when an index is not in `0..E`, and when the element types of the
+/// float tensors differ or, on the CPU, are others than f32 and f64. The backward pass asks the same
+/// of the output's gradient.
+pub fn experts(
+    x: Tensor<2>,
+    indices: Tensor<2, Int>,
+    gates: Tensor<2>,
+    w_in: Tensor<3>,
+    w_out: Tensor<3>,
+    act: Activation,
+) -> Tensor<2> {
+    let ([n, d], [e, gf, _]) = (x.dims(), w_in.dims());
+    let k = indices.dims()[1];
+    assert_eq!(indices.dims(), [n, k], "indices must be [N, K]");
+    assert_eq!(gates.dims(), [n, k], "gates must be [N, K]");
+    assert_eq!(w_in.dims(), [e, gf, d], "w_in must be [E, G*F, D]");
+    assert_eq!(w_out.dims(), [e, d, gf / act.inputs()], "w_out must be [E, D, F]");
+    let inputs = Experts {
+        x: x.into_dispatch(),
+        indices: indices.into_dispatch(),
+        gates: gates.into_dispatch(),
+        w_in: w_in.into_dispatch(),
+        w_out: w_out.into_dispatch(),
+        act,
+    };
+    Tensor::from_dispatch(<Dispatch as ExpertsOp>::experts(inputs))
+}
+
+/// One MLP for every token: the product with a single expert and gates of one.
+///
+/// # Shapes
+///
+/// - `x`: `[N, D]`, `w_in`: `[G*F, D]`, `w_out`: `[D, F]`, output: `[N, D]`
+///
+/// # Panics
+///
+/// When the shapes or the element types do not agree; see [`experts()`].
+pub fn mlp(x: Tensor<2>, w_in: Tensor<2>, w_out: Tensor<2>, act: Activation) -> Tensor<2> {
+    dtypes::same("mlp", &[("x", x.dtype()), ("w_in", w_in.dtype()), ("w_out", w_out.dtype())]);
+    let [n, _] = x.dims();
+    let device = x.device();
+    let indices = Tensor::<2, Int>::zeros([n, 1], &device);
+    let gates = Tensor::<2>::ones([n, 1], (&device, x.dtype()));
+    experts(x, indices, gates, w_in.unsqueeze(), w_out.unsqueeze(), act)
+}
+
+/// What [`experts()`] takes, on one backend.
+#[derive(Debug, Clone, ExtensionType)]
+pub struct Experts<B: Backend> {
+    /// `[N, D]`.
+    pub x: FloatTensor<B>,
+    /// `[N, K]`.
+    pub indices: IntTensor<B>,
+    /// `[N, K]`.
+    pub gates: FloatTensor<B>,
+    /// `[E, G*F, D]`.
+    pub w_in: FloatTensor<B>,
+    /// `[E, D, F]`.
+    pub w_out: FloatTensor<B>,
+    /// What an expert computes between its two products.
+    pub act: Activation,
+}
+
+/// What the forward pass makes.
+pub struct Forward<B: Backend> {
+    /// The weighted sum, `[N, D]`.
+    pub output: FloatTensor<B>,
+    /// The first product, `[N*K, G*F]`, rows sorted by expert, then by token.
+    pub hidden: FloatTensor<B>,
+}
+
+/// What the backward pass reads again.
+#[derive(Debug, Clone)]
+pub struct Saved<B: Backend> {
+    /// What the forward pass took.
+    pub inputs: Experts<B>,
+    /// Its first product.
+    pub hidden: FloatTensor<B>,
+}
+
+/// The operation, routed to the backend of its tensors.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "cuda"),
+    Capture,
+    Autodiff
+)]
+pub trait ExpertsOp: Backend {
+    /// See [`experts()`].
+    fn experts(#[extension_type] inputs: Experts<Self>) -> FloatTensor<Self>;
+}
+
+/// Without a tape: the forward pass alone.
+impl<B: ExpertsKernel> ExpertsOp for B {
+    fn experts(inputs: Experts<B>) -> FloatTensor<B> {
+        inputs.forward().output
+    }
+}
+
+/// On a tape: the forward pass, and the step back.
+impl<B: ExpertsKernel, C: CheckpointStrategy> ExpertsOp for Autodiff<B, C> {
+    fn experts(inputs: Experts<Self>) -> FloatTensor<Self> {
+        let nodes = [inputs.x.node(), inputs.gates.node(), inputs.w_in.node(), inputs.w_out.node()];
+        let inputs = Experts::<B> {
+            x: inputs.x.into_primitive(),
+            indices: inputs.indices,
+            gates: inputs.gates.into_primitive(),
+            w_in: inputs.w_in.into_primitive(),
+            w_out: inputs.w_out.into_primitive(),
+            act: inputs.act,
+        };
+        match ExpertsStep.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(step) => {
+                let Forward { output, hidden } = inputs.clone().forward();
+                step.finish(Saved { inputs, hidden }, output)
+            }
+            OpsKind::UnTracked(step) => step.finish(inputs.forward().output),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ExpertsStep;
+
+impl<B: ExpertsKernel> Backward<B, 4> for ExpertsStep {
+    type State = Saved<B>;
+
+    fn backward(self, ops: Ops<Saved<B>, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+        tape::backward::<B, _, 4>(ops, grads, Saved::backward);
+    }
+}
+
+/// The door: element types are asked for here, and for every kernel.
+impl<B: ExpertsKernel> Experts<B> {
+    fn forward(self) -> Forward<B> {
+        dtypes::same("experts", &self.dtypes());
+        B::forward(self)
+    }
+
+    fn dtypes(&self) -> [(&'static str, DType); 4] {
+        [
+            ("x", self.x.dtype()),
+            ("gates", self.gates.dtype()),
+            ("w_in", self.w_in.dtype()),
+            ("w_out", self.w_out.dtype()),
+        ]
+    }
+}
+
+impl<B: ExpertsKernel> Saved<B> {
+    /// The gradients of `x`, `gates`, `w_in` and `w_out`.
+    pub(crate) fn backward(self, output_grad: FloatTensor<B>) -> [FloatTensor<B>; 4] {
+        let [x, gates, w_in, w_out] = self.inputs.dtypes();
+        let (hidden, grad) = (self.hidden.dtype(), output_grad.dtype());
+        dtypes::same(
+            "the backward pass of experts",
+            &[x, gates, w_in, w_out, ("hidden", hidden), ("output_grad", grad)],
+        );
+        B::backward(self, output_grad)
+    }
+}
+
+/// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
+pub trait ExpertsKernel: Bridge {
+    /// The weighted sum of the selected experts' outputs, and what its backward pass needs.
+    fn forward(inputs: Experts<Self>) -> Forward<Self> {
+        tensors::forward(inputs, composed::forward)
+    }
+
+    /// The gradients of `x`, `gates`, `w_in` and `w_out`, in this order.
+    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4] {
+        tensors::backward(saved, output_grad, composed::backward)
+    }
+}
+
+// Backends without a kernel of their own.
+#[cfg(feature = "cuda")]
+impl ExpertsKernel for burn::backend::Cube {}

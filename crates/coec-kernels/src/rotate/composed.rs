@@ -1,0 +1,33 @@
+//! The rotary embedding composed of Burn's own operations.
+
+use burn::tensor::Tensor;
+
+use super::Pairs;
+
+/// Rotated, backwards for `inverse`.
+pub(crate) fn rotated(
+    x: Tensor<4>,
+    cos: Tensor<2>,
+    sin: Tensor<2>,
+    pairs: Pairs,
+    inverse: bool,
+) -> Tensor<4> {
+    let [b, h, t, width] = x.dims();
+    let sin = if inverse { -sin } else { sin };
+    let half = width / 2;
+    match pairs {
+        Pairs::HalfSplit => {
+            let (cos, sin) = (cos.unsqueeze::<4>(), sin.unsqueeze::<4>());
+            let (first, second) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
+            let a = first.clone() * cos.clone() - second.clone() * sin.clone();
+            Tensor::cat(vec![a, second * cos + first * sin], 3)
+        }
+        Pairs::Neighbours => {
+            let (cos, sin) = (cos.reshape([1, 1, t, half, 1]), sin.reshape([1, 1, t, half, 1]));
+            let x = x.reshape([b, h, t, half, 2]);
+            let (even, odd) = (x.clone().narrow(4, 0, 1), x.narrow(4, 1, 1));
+            let a = even.clone() * cos.clone() - odd.clone() * sin.clone();
+            Tensor::cat(vec![a, odd * cos + even * sin], 4).reshape([b, h, t, width])
+        }
+    }
+}

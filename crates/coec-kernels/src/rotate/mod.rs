@@ -1,0 +1,125 @@
+//! The rotary embedding.
+#![allow(deprecated)] // NdArray stays until upstream removes it
+
+pub(crate) mod composed;
+mod cpu;
+
+use burn::backend::{
+    Backend, Dispatch, ExtensionType, TensorMetadata,
+    autodiff::{
+        Autodiff,
+        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        grads::Gradients,
+        ops::{Backward, Ops, OpsKind},
+    },
+    backend_extension,
+    tensor::FloatTensor,
+};
+use burn::tensor::Tensor;
+
+use crate::{bridge::Bridge, dtypes, tape};
+
+/// Which dimensions a rotary embedding rotates together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairs {
+    /// `i` and `i + width/2`.
+    HalfSplit,
+    /// `2i` and `2i + 1`.
+    Neighbours,
+}
+
+/// Rotary embedding: each pair `(a, b)` becomes `(a cos - b sin, b cos + a sin)`.
+///
+/// # Shapes
+///
+/// - `x` and output: `[B, H, T, width]`, `cos` and `sin`: `[T, width/2]`, without a tape
+///
+/// # Panics
+///
+/// When the shapes do not agree, and when the element types differ or, on the CPU, are others than f32
+/// and f64. So does the backward pass.
+pub fn rotate(x: Tensor<4>, cos: Tensor<2>, sin: Tensor<2>, pairs: Pairs) -> Tensor<4> {
+    let [_, _, tokens, width] = x.dims();
+    assert!(width % 2 == 0, "a width of {width} has no pairs");
+    assert_eq!([cos.dims(), sin.dims()], [[tokens, width / 2]; 2], "cos and sin must be [T, width/2]");
+    let by = Angles { cos: cos.into_dispatch(), sin: sin.into_dispatch(), pairs };
+    Tensor::from_dispatch(<Dispatch as RotateOp>::rotate(x.into_dispatch(), by))
+}
+
+/// What rows are rotated by.
+#[derive(Debug, Clone, ExtensionType)]
+pub struct Angles<B: Backend> {
+    /// `[T, width/2]`.
+    pub cos: FloatTensor<B>,
+    /// `[T, width/2]`.
+    pub sin: FloatTensor<B>,
+    /// What is rotated together.
+    pub pairs: Pairs,
+}
+
+/// The operation, routed to the backend of its tensors.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "cuda"),
+    Capture,
+    Autodiff
+)]
+pub trait RotateOp: Backend {
+    /// See [`rotate()`].
+    fn rotate(x: FloatTensor<Self>, #[extension_type] by: Angles<Self>) -> FloatTensor<Self>;
+}
+
+/// Without a tape: the rotation alone.
+impl<B: RotateKernel> RotateOp for B {
+    fn rotate(x: FloatTensor<B>, by: Angles<B>) -> FloatTensor<B> {
+        by.rotated(x, false)
+    }
+}
+
+/// On a tape: the rotation, and the step back, which is the rotation backwards.
+impl<B: RotateKernel, C: CheckpointStrategy> RotateOp for Autodiff<B, C> {
+    fn rotate(x: FloatTensor<Self>, by: Angles<Self>) -> FloatTensor<Self> {
+        let nodes = [x.node()];
+        let (cos, sin) = (by.cos.into_primitive(), by.sin.into_primitive());
+        let by = Angles::<B> { cos, sin, pairs: by.pairs };
+        let y = by.clone().rotated(x.into_primitive(), false);
+        match RotateStep.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(step) => step.finish(by, y),
+            OpsKind::UnTracked(step) => step.finish(y),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RotateStep;
+
+impl<B: RotateKernel> Backward<B, 1> for RotateStep {
+    type State = Angles<B>;
+
+    fn backward(self, ops: Ops<Angles<B>, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        tape::backward::<B, _, 1>(ops, grads, |by, grad| [by.rotated(grad, true)]);
+    }
+}
+
+impl<B: RotateKernel> Angles<B> {
+    /// `x` rotated, backwards for `inverse`, which is also the gradient.
+    pub(crate) fn rotated(self, x: FloatTensor<B>, inverse: bool) -> FloatTensor<B> {
+        dtypes::same("rotate", &[("x", x.dtype()), ("cos", self.cos.dtype()), ("sin", self.sin.dtype())]);
+        B::rotated(x, self, inverse)
+    }
+}
+
+/// The kernel of a backend, outside the tape. One without its own composes it of Burn's operations.
+pub trait RotateKernel: Bridge {
+    /// `x` rotated, backwards for `inverse`.
+    fn rotated(x: FloatTensor<Self>, by: Angles<Self>, inverse: bool) -> FloatTensor<Self> {
+        let (cos, sin) = (Self::tensor(by.cos), Self::tensor(by.sin));
+        Self::primitive(composed::rotated(Self::tensor(x), cos, sin, by.pairs, inverse))
+    }
+}
+
+// Backends without a kernel of their own.
+#[cfg(feature = "cuda")]
+impl RotateKernel for burn::backend::Cube {}
+impl RotateKernel for burn::backend::Capture {}

@@ -1,0 +1,176 @@
+//! Tensors of different element types, and of types that are not computed in, are refused by name.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::backend::{
+    Flex, NdArray,
+    tensor::{FloatTensor, IntTensor},
+};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+
+use crate::{
+    Activation, AdamWStep, Pairs, adamw, causal_softmax,
+    causal_softmax::CausalSoftmaxKernel,
+    experts,
+    experts::{Experts, ExpertsKernel},
+    mlp, rms_norm,
+    rms_norm::RmsNormKernel,
+    rotate,
+    rotate::{Angles, RotateKernel},
+    select_top_k,
+};
+
+/// What `f` panics with.
+fn refusal<R>(what: &str, f: impl FnOnce() -> R) -> String {
+    let Err(message) = catch_unwind(AssertUnwindSafe(f)) else { panic!("{what} is not refused") };
+    let message = message.downcast::<String>().expect("panics carry a text");
+    *message
+}
+
+/// `f` refuses, naming the operation and both element types.
+fn assert_refuses<R>(operation: &str, odd: &str, f: impl FnOnce() -> R) {
+    let message = refusal(&format!("{operation} with another {odd}"), f);
+    for part in [operation, odd, "F32", "F64"] {
+        assert!(message.contains(part), "{operation} with another {odd}: {message}");
+    }
+}
+
+/// With a tape and without.
+fn devices() -> [Device; 4] {
+    [Device::flex(), Device::flex().autodiff(), Device::ndarray(), Device::ndarray().autodiff()]
+}
+
+const STEP: AdamWStep =
+    AdamWStep { lr: 0.1, betas: [0.9, 0.9], eps: 1e-8, weight_decay: 0.0, corrections: [0.1, 0.1] };
+
+/// The element type of the tensor `name` where `odd` names the one that differs.
+fn dtype(name: &str, odd: &str) -> DType {
+    if name == odd { DType::F64 } else { DType::F32 }
+}
+
+#[test]
+fn operations_refuse_mixed_types() {
+    for device in devices() {
+        for odd in ["x", "gates", "w_in", "w_out"] {
+            let of = |name: &str| (&device, dtype(name, odd));
+            let w_in = Tensor::<3>::ones([2, 6, 4], of("w_in"));
+            let w_out = Tensor::<3>::ones([2, 4, 3], of("w_out"));
+            let (x, gates) = (Tensor::<2>::ones([5, 4], of("x")), Tensor::<2>::ones([5, 1], of("gates")));
+            let indices = Tensor::<2, Int>::zeros([5, 1], &device);
+            assert_refuses("experts", odd, || experts(x, indices, gates, w_in, w_out, Activation::Swiglu));
+        }
+        for odd in ["x", "w_in", "w_out"] {
+            let of = |name: &str| (&device, dtype(name, odd));
+            let (w_in, w_out) =
+                (Tensor::<2>::ones([3, 4], of("w_in")), Tensor::<2>::ones([4, 3], of("w_out")));
+            let x = Tensor::<2>::ones([5, 4], of("x"));
+            assert_refuses("mlp", odd, || mlp(x, w_in, w_out, Activation::Gelu));
+        }
+        for odd in ["x", "weight"] {
+            let of = |name: &str| (&device, dtype(name, odd));
+            let (x, weight) = (Tensor::<2>::ones([5, 4], of("x")), Tensor::<1>::ones([4], of("weight")));
+            assert_refuses("rms_norm", odd, || rms_norm(x, weight, 1e-6));
+        }
+        for odd in ["x", "cos", "sin"] {
+            let of = |name: &str| (&device, dtype(name, odd));
+            let (cos, sin) = (Tensor::<2>::ones([5, 2], of("cos")), Tensor::<2>::ones([5, 2], of("sin")));
+            let x = Tensor::<4>::ones([1, 2, 5, 4], of("x"));
+            assert_refuses("rotate", odd, || rotate(x, cos, sin, Pairs::HalfSplit));
+        }
+    }
+}
+
+#[test]
+fn the_update_refuses_mixed_types() {
+    for device in [Device::flex(), Device::ndarray()] {
+        for odd in ["param", "grad", "first", "second"] {
+            let [param, grad, first, second] = ["param", "grad", "first", "second"]
+                .map(|name| Tensor::<1>::ones([6], (&device, dtype(name, odd))));
+            assert_refuses("adamw", odd, || adamw(param, grad, first, second, STEP));
+        }
+    }
+}
+
+/// The backward passes, which read what the forward pass saved and the gradient that flows back.
+fn backward_passes_refuse<B: ExpertsKernel + RmsNormKernel + CausalSoftmaxKernel + RotateKernel>() {
+    let device = B::Device::default();
+    let float = |name: &str, odd: &str, shape: &[usize]| -> FloatTensor<B> {
+        let ones = TensorData::new(vec![1.0f32; shape.iter().product()], shape.to_vec());
+        B::float_from_data(ones.convert_dtype(dtype(name, odd)), &device)
+    };
+    let indices = || -> IntTensor<B> { B::int_from_data(TensorData::new(vec![0i64; 5], [5, 1]), &device) };
+    for odd in ["output_grad", "x", "gates", "w_in", "w_out", "hidden"] {
+        let of = |name: &str, shape: &[usize]| float(name, odd, shape);
+        assert_refuses("the backward pass of experts", odd, || {
+            let inputs = Experts::<B> {
+                x: of("x", &[5, 4]),
+                indices: indices(),
+                gates: of("gates", &[5, 1]),
+                w_in: of("w_in", &[2, 3, 4]),
+                w_out: of("w_out", &[2, 4, 3]),
+                act: Activation::Relu2,
+            };
+            let saved = experts::Saved { inputs, hidden: of("hidden", &[5, 3]) };
+            saved.backward(of("output_grad", &[5, 4]))
+        });
+    }
+    for odd in ["grad", "x", "weight", "scales"] {
+        let of = |name: &str, shape: &[usize]| float(name, odd, shape);
+        assert_refuses("the backward pass of rms_norm", odd, || {
+            let (x, weight, scales) = (of("x", &[5, 4]), of("weight", &[4]), of("scales", &[5]));
+            rms_norm::Saved::<B> { x, weight, scales }.backward(of("grad", &[5, 4]))
+        });
+    }
+    for odd in ["grad", "probs"] {
+        let of = |name: &str| float(name, odd, &[1, 1, 5, 5]);
+        assert_refuses("the backward pass of causal_softmax", odd, || {
+            causal_softmax::Saved::<B> { probs: of("probs"), scale: 1.0 }.backward(of("grad"))
+        });
+    }
+    for odd in ["x", "cos", "sin"] {
+        let of = |name: &str, shape: &[usize]| float(name, odd, shape);
+        assert_refuses("rotate", odd, || {
+            let (cos, sin) = (of("cos", &[5, 2]), of("sin", &[5, 2]));
+            let by = Angles::<B> { cos, sin, pairs: Pairs::Neighbours };
+            by.rotated(of("x", &[1, 2, 5, 4]), true)
+        });
+    }
+}
+
+#[test]
+fn backward_passes_refuse_mixed_types_on_flex() {
+    backward_passes_refuse::<Flex>();
+}
+
+#[test]
+fn backward_passes_refuse_mixed_types_on_ndarray() {
+    backward_passes_refuse::<NdArray>();
+}
+
+/// f16 and bf16 have storage on Flex, and no arithmetic in these kernels.
+#[test]
+fn halves_are_refused_by_name() {
+    for (dtype, name) in [(DType::F16, "F16"), (DType::BF16, "BF16")] {
+        let device = Device::flex();
+        let ones = |shape: [usize; 2]| Tensor::<2>::ones(shape, (&device, dtype));
+        let (row, cube) =
+            (|| Tensor::<1>::ones([4], (&device, dtype)), || ones([5, 5]).reshape([1, 1, 5, 5]));
+        let refused = [
+            ("experts", refusal("mlp", || mlp(ones([5, 4]), ones([3, 4]), ones([4, 3]), Activation::Gelu))),
+            ("rms_norm", refusal("rms_norm", || rms_norm(ones([5, 4]), row(), 1e-6))),
+            ("causal_softmax", refusal("causal_softmax", || causal_softmax(cube(), 1.0))),
+            (
+                "rotate",
+                refusal("rotate", || {
+                    let x = ones([5, 4]).reshape([1, 1, 5, 4]);
+                    rotate(x, ones([5, 2]), ones([5, 2]), Pairs::HalfSplit)
+                }),
+            ),
+            ("select_top_k", refusal("select_top_k", || select_top_k(ones([5, 4]), 2))),
+            ("adamw", refusal("adamw", || adamw(row(), row(), row(), row(), STEP))),
+        ];
+        for (operation, message) in refused {
+            assert!(message.contains(operation) && message.contains(name), "{operation}: {message}");
+        }
+    }
+}
