@@ -1,7 +1,7 @@
 //! The directory of a run: its name, its files, and how they are written.
 //!
 //! `spec.coe` and `tokenizer.json` are there from the start, the logs grow, and everything else a
-//! run is stands in [`commits`](crate::commit). `model.safetensors` is the newest commit's.
+//! run is stands in [`commit`]. `model.safetensors` is the newest commit's.
 
 pub mod commit;
 mod error;

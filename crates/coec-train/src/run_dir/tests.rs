@@ -17,12 +17,12 @@ fn metrics(step: u64) -> Metrics {
 /// The next run of a name.
 fn next(parent: &Path, name: &str) -> RunDir {
     let place = Place::Next { parent: parent.to_owned(), name: name.into() };
-    place.begin(disk::system(), &mut |run| Ok(run.write(RunFile::Tokenizer, b"{}")?)).unwrap()
+    place.begin(disk::system(), &mut |run| run.write(RunFile::Tokenizer, b"{}")).unwrap()
 }
 
 /// A run in a given directory.
 fn at(path: &Path) -> Result<RunDir, RunError> {
-    Place::At(path.to_owned()).begin(disk::system(), &mut |run| Ok(run.write(RunFile::Tokenizer, b"{}")?))
+    Place::At(path.to_owned()).begin(disk::system(), &mut |run| run.write(RunFile::Tokenizer, b"{}"))
 }
 
 fn run() -> (tempfile::TempDir, RunDir) {

@@ -143,7 +143,7 @@ fn play(run: &Run, disk: Arc<dyn Disk>, path: &Path) -> Result<(), RunError> {
         Err(RunError::NoRun { .. }) => {
             let mut fill = |dir: &RunDir| {
                 dir.write(RunFile::Tokenizer, b"{}")?;
-                Ok(dir.write(RunFile::Spec, b"spec")?)
+                dir.write(RunFile::Spec, b"spec")
             };
             (Place::At(path.to_owned()).begin(disk, &mut fill)?, run.first())
         }
@@ -320,7 +320,7 @@ fn the_newest_and_the_best_stay() {
     let (folder, run) = (tempfile::tempdir().unwrap(), Run::new());
     let path = folder.path().join("run");
     let dir =
-        Place::At(path.clone()).begin(disk::system(), &mut |dir| Ok(dir.write(RunFile::Spec, b"")?)).unwrap();
+        Place::At(path.clone()).begin(disk::system(), &mut |dir| dir.write(RunFile::Spec, b"")).unwrap();
     for (step, loss) in [(1, 3.0), (2, 1.5), (3, 2.0), (4, 1.5), (5, f64::NAN), (6, 2.5)] {
         let mut at = run.at(run.first(), step);
         let val_loss = Some(loss);
@@ -357,8 +357,8 @@ fn a_full_disk_is_given_room_by_older_commits() {
 #[test]
 fn a_commit_before_an_evaluation_gives_way_to_the_one_after_it() {
     let (folder, run) = (tempfile::tempdir().unwrap(), Run::new());
-    let begun = Place::At(folder.path().join("run"))
-        .begin(disk::system(), &mut |dir| Ok(dir.write(RunFile::Spec, b"")?));
+    let begun =
+        Place::At(folder.path().join("run")).begin(disk::system(), &mut |dir| dir.write(RunFile::Spec, b""));
     let dir = begun.unwrap();
     for (step, unevaluated) in [(1, false), (2, true), (2, false)] {
         let mut at = run.at(run.first(), step);
