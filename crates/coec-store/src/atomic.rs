@@ -199,9 +199,9 @@ pub fn begin_folder(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Lock)>
         let lock = scratch.join(LOCK);
         match disk.create_dir(&scratch) {
             Ok(()) => match disk.lock(&lock) {
-                // Somebody may have taken the folder for litter before it was locked.
-                Ok(Some(held)) if lock.is_file() => return Ok((scratch, held)),
-                Ok(_) => {}
+                Ok(Some(held)) => return Ok((scratch, held)),
+                // Somebody took the folder for litter before it was locked.
+                Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             },

@@ -75,6 +75,8 @@ impl Disk for System {
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
+            // Between opening and locking the file may have been renamed, and another begun at its place.
+            Ok(()) if !is_at(&file, path) => Ok(None),
             // The number of the process is for people who look for it.
             Ok(()) => {
                 let _ = file.set_len(0).and_then(|()| file.rewind());
@@ -89,6 +91,21 @@ impl Disk for System {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// Whether an open file is the one at `path`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.is_file()
 }
 
 impl DiskFile for File {
