@@ -74,13 +74,17 @@ impl Commits {
         self.entries().map(|entries| entries.is_empty())
     }
 
+    /// The names in their folder, none where there is no folder yet.
+    fn names(&self) -> Result<Vec<std::ffi::OsString>, RunError> {
+        match self.disk.names(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            names => names.map_err(|source| RunError::Unreadable { path: self.path.clone(), source }),
+        }
+    }
+
     /// Those there are, the newest last.
     fn entries(&self) -> Result<Vec<Entry>, RunError> {
-        let names = match self.disk.names(&self.path) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(RunError::Unreadable { path: self.path.clone(), source }),
-        };
+        let names = self.names()?;
         let entry = |name: &std::ffi::OsString| {
             Some(Entry { stage: Stage::of_name(name)?, path: self.path.join(name) })
         };
@@ -92,11 +96,7 @@ impl Commits {
     /// Removes what killed processes left half-written or half-removed. Only who holds the run's
     /// lock may.
     pub fn sweep(&self) -> Result<(), RunError> {
-        let names = match self.disk.names(&self.path) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(RunError::Unreadable { path: self.path.clone(), source }),
-        };
+        let names = self.names()?;
         let is_ours = |name: &&std::ffi::OsString| {
             atomic::scratch_of(name).is_some_and(|base| Stage::of_name(OsStr::new(base)).is_some())
         };
