@@ -5,13 +5,16 @@
 
 use std::ops::Range;
 
+use coec_ir::table::{Block, Default, Field, Kind, Record, Table, Value};
 use coec_ir::{
-    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Layer, Mha, Mla, Model,
-    QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, SharedGate, Stack, Tokens,
+    Attention, Bounds, ChainNorm, Coe, Ffn, Gate, Groups, Layer, Mha, Mla, Model, Residual, Rms, Rope,
+    SharedGate, Stack, Tokens, bounds,
 };
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use proptest::strategy::Union;
 
 /// How large a model may be.
 #[derive(Debug, Clone)]
@@ -61,94 +64,130 @@ pub fn model(sizes: &Sizes) -> impl Strategy<Value = Model> + use<> {
     )
 }
 
-fn rope() -> impl Strategy<Value = Rope> {
-    let yarn = (2.0..1e7, 1.0..64.0, 1usize..1 << 20, 1.0..64.0, 0.0..2.0, 0.0..2.0).prop_map(
-        |(theta, factor, original, beta_fast, mscale, mscale_all_dim)| Rope::Yarn {
-            theta,
-            factor,
-            original,
-            beta_fast,
-            beta_slow: beta_fast / 2.0,
-            mscale,
-            mscale_all_dim,
-        },
-    );
-    prop_oneof![(1.0..1e7).prop_map(|theta| Rope::Rope { theta }), yarn]
+/// A block of one of the words, the values of its fields as their tables allow them. What fields
+/// must be to each other may not hold: see [`sound_attention`] and [`sound_ffn`].
+fn block(tables: &'static [Table], sizes: &Sizes) -> BoxedStrategy<Block> {
+    let blocks = tables.iter().map(|table| {
+        let values: Vec<_> = table.fields.iter().map(|field| value(table, field, sizes)).collect();
+        values.prop_map(move |values| Block { table, values }).boxed()
+    });
+    Union::new(blocks).boxed()
 }
 
-fn attention(sizes: &Sizes) -> impl Strategy<Value = Attention> + use<> {
-    let width = || sizes.width.clone();
-    let heads = (1usize..4, 1usize..4);
-    let mha = (rope(), heads, width(), select(QkNorm::ALL), any::<bool>()).prop_map(
-        |(rope, (kv_heads, share), half, qk_norm, bias)| {
-            let (heads, head_dim) = (kv_heads * share, 2 * half);
-            Attention::Mha(Mha { heads, kv_heads, head_dim, rope, qk_norm, bias })
-        },
-    );
-    let ranks = (width(), proptest::option::of(width()));
-    let mla = (rope(), 1usize..4, ranks, width(), width(), width()).prop_map(
-        |(rope, heads, (kv_rank, q_rank), nope, half, value)| {
-            Attention::Mla(Mla { heads, kv_rank, q_rank, nope, rope_dim: 2 * half, value, rope })
-        },
-    );
-    prop_oneof![mha, mla]
+fn value(table: &Table, field: &'static Field, sizes: &Sizes) -> BoxedStrategy<Option<Value>> {
+    let is_fixed = table.fixed.iter().any(|(name, _)| *name == field.name);
+    let count = |bounds: Bounds| counts(bounds, sizes).prop_map(Value::Count);
+    let value = match (field.kind, table.default(field)) {
+        (_, Default::Count(n)) if is_fixed => Just(Value::Count(n)).boxed(),
+        (_, Default::Word(word)) if is_fixed => Just(Value::Word(word)).boxed(),
+        (Kind::Count(bounds), _) => count(bounds).boxed(),
+        (Kind::OptionalCount(bounds), _) => prop_oneof![Just(Value::Word("none")), count(bounds)].boxed(),
+        (Kind::Counts(bounds, _), _) => {
+            prop_oneof![count(bounds), vec(count(bounds), 1..5).prop_map(Value::List)].boxed()
+        }
+        (Kind::Real(bounds), _) => reals(bounds).prop_map(Value::Real).boxed(),
+        (Kind::Pair(bounds), _) => vec(reals(bounds).prop_map(Value::Real), 2).prop_map(Value::List).boxed(),
+        (Kind::Amount, _) => {
+            prop_oneof![(0usize..100).prop_map(Value::Count), (0.0..1.0).prop_map(Value::Real)].boxed()
+        }
+        (Kind::Flag, _) => any::<bool>().prop_map(Value::Flag).boxed(),
+        (Kind::Text, _) => "[ -~é]{0,9}".prop_map(Value::Text).boxed(),
+        (Kind::Name(names, _), _) => select(names).prop_map(|name| Value::Text(name.into())).boxed(),
+        (Kind::Word(words), _) => select(words()).prop_map(Value::Word).boxed(),
+        (Kind::Block(tables), _) => block(tables, sizes).prop_map(Value::Block).boxed(),
+        // Each word at most once, none of them in one case of a few.
+        (Kind::Blocks(tables), _) => {
+            let terms = subsequence(tables.iter().collect::<Vec<_>>(), 0..=tables.len());
+            let sizes = sizes.clone();
+            let terms = terms.prop_flat_map(move |terms| {
+                let blocks = terms.into_iter().map(|table| block(std::slice::from_ref(table), &sizes));
+                blocks.map(|block| block.prop_map(Value::Block)).collect::<Vec<_>>()
+            });
+            terms.prop_map(Value::List).boxed()
+        }
+    };
+    match field.default {
+        Default::Nothing => option::of(value).boxed(),
+        _ => value.prop_map(Some).boxed(),
+    }
 }
 
-fn router() -> impl Strategy<Value = (Router, usize)> {
-    let groups = (1usize..5, 2usize..5, 1usize..5, select(GroupScore::ALL));
-    let score = (select(Score::ALL), any::<bool>(), 0.0..4.0);
-    (score, groups, any::<bool>()).prop_map(|((score, renorm, scale), (groups, size, keep, by), grouped)| {
-        let keep = 1 + keep % groups;
-        let some = Groups { groups, keep, score: by };
-        (Router { score, renorm, scale, groups: grouped.then_some(some) }, groups * size)
-    })
+/// Small numbers, for widths those of `sizes`.
+fn counts(bounds: Bounds, sizes: &Sizes) -> BoxedStrategy<usize> {
+    let least = bounds.min as usize;
+    match bounds.max {
+        max if max > bounds::WIDTH.max => (least..1 << 20).boxed(),
+        max if max == bounds::WIDTH.max => sizes.width.clone().boxed(),
+        max if max == bounds::EXPERTS.max => (least..17).boxed(),
+        _ => (least..least + 4).boxed(),
+    }
 }
 
-/// Experts that a selection may choose among.
-fn eligible(router: &Router, experts: usize) -> usize {
-    router.groups.map_or(experts, |groups| experts / groups.groups * groups.keep)
+/// Numbers of every magnitude that is likely.
+fn reals(bounds: Bounds) -> BoxedStrategy<f64> {
+    let most = bounds.max.min(1e7);
+    match bounds.min {
+        0.0 => (0.0..most.min(4.0)).boxed(),
+        min => {
+            let least: f64 = min.max(if most > 1.0 { 1.0 } else { 1e-12 });
+            (0.0..1.0f64).prop_map(move |x| (least * (most / least).powf(x)).clamp(min, most)).boxed()
+        }
+    }
 }
 
-fn balance() -> impl Strategy<Value = Vec<Balance>> {
-    let terms = vec![
-        Balance::SeqAux { alpha: 0.001 },
-        Balance::SwitchAux { alpha: 1e-7 },
-        Balance::ZLoss { alpha: 0.0 },
-        Balance::Bias { rate: 0.25 },
-    ];
-    subsequence(terms, 0..=4)
+/// An attention block.
+pub fn attention(sizes: &Sizes) -> impl Strategy<Value = Attention> + use<> {
+    block(Attention::TABLES, sizes)
+        .prop_map(|block| sound_attention(Attention::read(&block).expect("the tables' own values")))
 }
 
-fn ffn(sizes: &Sizes) -> impl Strategy<Value = Ffn> + use<> {
-    let width = || sizes.width.clone();
-    let dense = (width(), select(&Act::ALL)).prop_map(|(hidden, act)| Ffn::Dense(Dense { hidden, act }));
-    let shape = (1usize..5, vec(0usize..16, 4), any::<bool>(), width(), select(&Act::ALL));
-    let shared = (0usize..3, select(SharedAt::ALL), select(SharedGate::ALL));
-    let words = (select(Residual::ALL), select(Gate::ALL), select(ChainNorm::ALL));
-    let coe = (shape, shared, words, router(), balance()).prop_map(
-        |(shape, shared, (residual, gate, norm), (router, experts), balance)| {
-            let (iter, ks, list, hidden, act) = shape;
-            let (shared, shared_at, shared_gate) = shared;
-            let most = eligible(&router, experts);
-            let is_list = list && gate != Gate::Frozen;
-            let k = (0..iter).map(|t| 1 + ks[if is_list { t } else { 0 }] % most).collect();
-            let once = matches!(residual, Residual::Both | Residual::Delta);
-            Ffn::Coe(Coe {
-                iter,
-                k,
-                experts,
-                shared,
-                hidden,
-                act,
-                residual,
-                gate,
-                norm: if once { ChainNorm::Once } else { norm },
-                shared_at,
-                shared_gate: if shared > 0 { shared_gate } else { SharedGate::None },
-                router,
-                balance,
-            })
-        },
-    );
-    prop_oneof![1 => dense, 4 => coe]
+/// A feed-forward block, most of them chains.
+pub fn ffn(sizes: &Sizes) -> impl Strategy<Value = Ffn> + use<> {
+    let chains = block(Coe::TABLES, sizes);
+    prop_oneof![2 => block(Ffn::TABLES, sizes), 2 => chains]
+        .prop_map(|block| sound_ffn(Ffn::read(&block).expect("the tables' own values")))
+}
+
+/// The same with fields that agree with each other.
+fn sound_attention(attention: Attention) -> Attention {
+    match attention {
+        Attention::Mha(b) => {
+            let (heads, head_dim) = (b.kv_heads * (1 + b.heads % 3), 2 * b.head_dim);
+            Attention::Mha(Mha { heads, head_dim, rope: sound_rope(b.rope), ..b })
+        }
+        Attention::Mla(b) => Attention::Mla(Mla { rope_dim: 2 * b.rope_dim, rope: sound_rope(b.rope), ..b }),
+    }
+}
+
+fn sound_rope(rope: Rope) -> Rope {
+    match rope {
+        Rope::Yarn { theta, factor, original, beta_fast, mscale, mscale_all_dim, .. } => {
+            let beta_slow = beta_fast / 2.0;
+            Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim }
+        }
+        rope => rope,
+    }
+}
+
+/// The same with fields that agree with each other.
+fn sound_ffn(ffn: Ffn) -> Ffn {
+    let Ffn::Coe(mut b) = ffn else { return ffn };
+    let mut eligible = b.experts;
+    if let Some(Groups { groups, keep, .. }) = &mut b.router.groups {
+        *groups = 1 + *groups % 4;
+        *keep = 1 + *keep % *groups;
+        let size = 2 + b.experts % 3;
+        b.experts = *groups * size;
+        eligible = *keep * size;
+    }
+    let given = b.k.clone();
+    let at = |t: usize| if b.gate == Gate::Frozen { 0 } else { t % given.len() };
+    b.k = (0..b.iter).map(|t| 1 + given[at(t)] % eligible).collect();
+    if matches!(b.residual, Residual::Both | Residual::Delta) {
+        b.norm = ChainNorm::Once;
+    }
+    if b.shared == 0 {
+        b.shared_gate = SharedGate::None;
+    }
+    Ffn::Coe(b)
 }

@@ -110,31 +110,15 @@ fn the_readme() {
 /// Tables of words cannot be run; that each word is mentioned at all can be held.
 #[test]
 fn the_reference_names_every_word() {
-    use coec_lang::schema;
+    use coec_ir::table::{self, Kind, MODEL, TRAIN};
     let page = text("docs/language.md");
-    let mut fields: Vec<_> = schema::MODEL.fields.iter().chain(schema::TRAIN.fields).collect();
-    let blocks = [
-        schema::NORMS,
-        schema::EMBEDDINGS,
-        schema::ATTENTIONS,
-        schema::ROPES,
-        schema::FFNS,
-        schema::ROUTERS,
-        schema::BALANCES,
-        schema::DATA,
-        schema::TOKENIZERS,
-        schema::OPTIMIZERS,
-        schema::SCHEDULES,
-        schema::EVALS,
-        schema::SAVES,
-    ];
-    for block in blocks.into_iter().flatten() {
-        assert!(page.contains(&format!("`{}", block.word)), "the block `{}`", block.word);
-        fields.extend(block.fields);
+    for table in table::all() {
+        assert!(page.contains(&format!("`{}", table.word)), "the block `{}`", table.word);
     }
-    for field in fields {
+    let tables = table::all().iter().copied().chain([&MODEL, &TRAIN]);
+    for field in tables.flat_map(|table| table.fields) {
         assert!(page.contains(&format!("`{}`", field.name)), "the field `{}`", field.name);
-        if let schema::Kind::Word(words) = field.kind {
+        if let Kind::Word(words) = field.kind {
             for word in words() {
                 assert!(page.contains(&format!("`{word}`")), "`{}={word}`", field.name);
             }
@@ -143,7 +127,7 @@ fn the_reference_names_every_word() {
     for figure in coec_ir::Figure::ALL {
         assert!(page.contains(&format!("`{}`", figure.name())), "the figure `{}`", figure.name());
     }
-    for condition in schema::CONDITIONS {
+    for condition in coec_ir::budget::CONDITIONS {
         assert!(page.contains(&format!("`{condition}`")), "the condition `{condition}`");
     }
 }

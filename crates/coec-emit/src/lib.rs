@@ -27,8 +27,8 @@
 
 #![warn(missing_docs)]
 
-mod block;
 mod carried;
+mod distinct;
 mod library;
 mod link;
 mod listing;
@@ -75,6 +75,12 @@ pub enum EmitError {
         /// What was wanted.
         requirement: String,
     },
+    /// A block whose code no crate can carry yet.
+    #[error("`{word}` cannot be written as a crate")]
+    UnknownBlock {
+        /// Its word.
+        word: &'static str,
+    },
 }
 
 impl EmitError {
@@ -82,6 +88,7 @@ impl EmitError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotLocked { .. } => "coec::emit::not_locked",
+            Self::UnknownBlock { .. } => "coec::emit::unknown_block",
         }
     }
 }

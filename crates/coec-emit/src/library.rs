@@ -24,13 +24,14 @@ const APACHE: &str = include_str!("../../../LICENSE-APACHE");
 /// Every file of the crate.
 pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
     let Input { model, spec, link, .. } = input;
-    let plan = Plan::of(model);
+    let plan = Plan::of(model)?;
+    let uses = plan.uses();
     let name = names::of_crate(&model.name, &manifest::packages());
     let about = match model.doc.lines().next() {
         Some(line) if !line.trim().is_empty() => line.trim().to_string(),
         _ => format!("The language model {}", model.name),
     };
-    let (manifest, lock) = manifest::write(&name, &about, plan.blocks, link)?;
+    let (manifest, lock) = manifest::write(&name, &about, &uses, link)?;
     let writer = model::Writer::new(model, &plan);
     let [origin, again] = &opening(spec);
     let marked = |mark: &str| format!("{mark} {origin}\n{mark} {again}\n");
@@ -62,13 +63,13 @@ pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
         let plain = format!("{origin}\n{again}\n");
         add("LICENSE-MIT", &plain, &format!("\n{MIT}"));
         add("LICENSE-APACHE", &plain, &format!("\n{APACHE}"));
-        for file in CARRIED.iter().filter(|file| plan.blocks.need(file.models)) {
+        for file in CARRIED.iter().filter(|file| uses.need(file)) {
             add(&format!("src/{}/{}", file.room.folder(), file.path), &rust, &format!("\n{}", file.text));
         }
-        add("src/ir/mod.rs", &rust, &format!("\n{}", carried::ir(plan.blocks)));
-        add("src/ir/block/mod.rs", &rust, &format!("\n{}", carried::ir_blocks(plan.blocks)));
+        add("src/ir/mod.rs", &rust, &format!("\n{}", carried::ir(&uses)));
+        add("src/ir/block/mod.rs", &rust, &format!("\n{}", carried::ir_blocks(&uses)));
         add("src/kernels/mod.rs", &rust, &format!("\n{}", carried::kernels()));
-        add("src/nn/mod.rs", &rust, &format!("\n{}", carried::nn(plan.blocks)));
+        add("src/nn/mod.rs", &rust, &format!("\n{}", carried::nn(&uses)));
     }
     let listing = format!("{toml}{}", listing::list(&files));
     files.insert(LISTING.into(), listing);

@@ -1,25 +1,25 @@
-//! The IR's structs as Rust literals, and the words that tell two of them apart.
-//!
-//! Every struct is taken apart field by field: a new field does not compile until it is written.
+//! The IR's structs as Rust literals, by the names that serde knows them by.
 
-use coec_ir::{Act, Balance, Coe, Dense, Groups, Mha, Mla, Rope, Router};
+use std::fmt::Display;
 
-use crate::print::Value;
+use serde::ser::{self, Impossible, Serialize, SerializeSeq, SerializeStruct, SerializeTuple};
 
-/// A block as a literal, with its fields as words for names.
+use crate::print::Expr;
+
+/// A value as a Rust literal, with the names of the IR that it is written with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Literal {
-    /// The IR's struct.
-    pub value: Value,
-    /// Each field and its value, as identifiers allow them.
-    pub words: Vec<(&'static str, String)>,
-    /// Names of the IR that the literal is written with.
+    /// The literal.
+    pub value: Expr,
+    /// Structs and enums in it.
     pub imports: Vec<&'static str>,
 }
 
-/// The variant of an enum whose variants are the words of the language.
-fn variant(of: &str, word: &str) -> Value {
-    Value::Plain(format!("{of}::{}", camel(word)))
+/// `value` as a literal; `None` of what the IR has not: maps, bytes, options of units.
+pub(crate) fn literal(value: &impl Serialize) -> Option<Literal> {
+    let mut imports = Vec::new();
+    let value = value.serialize(Writer { imports: &mut imports }).ok()?;
+    Some(Literal { value, imports })
 }
 
 /// `seq_aux` to `SeqAux`; `k4_2` to `K4_2`, for numbers would run together.
@@ -36,201 +36,256 @@ pub(crate) fn camel(word: &str) -> String {
     out
 }
 
-/// A number as part of a name: `1.5e-6` is `1p5em6`.
-fn number(value: f64) -> String {
-    let text =
-        if value.fract() == 0.0 && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value:?}") };
-    text.replace('.', "p").replace('-', "m")
+/// Writes one value.
+struct Writer<'a> {
+    imports: &'a mut Vec<&'static str>,
 }
 
-/// Collects a struct's fields, as literal and as words.
-#[derive(Default)]
-struct Fields {
-    values: Vec<(&'static str, Value)>,
-    words: Vec<(&'static str, String)>,
-    imports: Vec<&'static str>,
+/// Writes a value of several: `name` is that of a struct or variant.
+struct Parts<'a> {
+    imports: &'a mut Vec<&'static str>,
+    name: String,
+    fields: Vec<(&'static str, Expr)>,
+    items: Vec<Expr>,
 }
 
-impl Fields {
-    fn integer(&mut self, name: &'static str, value: usize) {
-        self.values.push((name, Value::plain(value)));
-        self.words.push((name, value.to_string()));
+impl<'a> Writer<'a> {
+    fn parts(self, name: String) -> Parts<'a> {
+        Parts { imports: self.imports, name, fields: Vec::new(), items: Vec::new() }
     }
 
-    fn flag(&mut self, name: &'static str, value: bool) {
-        self.values.push((name, Value::plain(value)));
-        self.words.push((name, value.to_string()));
-    }
-
-    fn word(&mut self, name: &'static str, of: &'static str, word: &str) {
-        self.values.push((name, variant(of, word)));
-        self.words.push((name, word.to_string()));
+    /// `Balance::SeqAux`, whose variants are known by the words of the language.
+    fn variant(&mut self, of: &'static str, word: &str) -> String {
         self.imports.push(of);
-    }
-
-    fn rope(&mut self, rope: &Rope) {
-        self.imports.push("Rope");
-        let (value, word) = match *rope {
-            Rope::Rope { theta } => {
-                (Value::Struct("Rope::Rope".into(), vec![("theta", Value::float(theta))]), number(theta))
-            }
-            Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim } => {
-                let fields = vec![
-                    ("theta", Value::float(theta)),
-                    ("factor", Value::float(factor)),
-                    ("original", Value::plain(original)),
-                    ("beta_fast", Value::float(beta_fast)),
-                    ("beta_slow", Value::float(beta_slow)),
-                    ("mscale", Value::float(mscale)),
-                    ("mscale_all_dim", Value::float(mscale_all_dim)),
-                ];
-                let numbers = [theta, factor, original as f64, beta_fast, beta_slow, mscale, mscale_all_dim];
-                let word = format!("yarn_{}", numbers.map(number).join("_"));
-                (Value::Struct("Rope::Yarn".into(), fields), word)
-            }
-        };
-        self.values.push(("rope", value));
-        self.words.push(("rope", word));
-    }
-
-    fn literal(mut self, name: &'static str) -> Literal {
-        self.imports.push(name);
-        Literal { value: Value::Struct(name.into(), self.values), words: self.words, imports: self.imports }
+        format!("{of}::{}", camel(word))
     }
 }
 
-pub(crate) fn mha(block: &Mha) -> Literal {
-    let Mha { heads, kv_heads, head_dim, rope, qk_norm, bias } = block;
-    let mut fields = Fields::default();
-    fields.integer("heads", *heads);
-    fields.integer("kv_heads", *kv_heads);
-    fields.integer("head_dim", *head_dim);
-    fields.rope(rope);
-    fields.word("qk_norm", "QkNorm", qk_norm.word());
-    fields.flag("bias", *bias);
-    fields.literal("Mha")
-}
-
-pub(crate) fn mla(block: &Mla) -> Literal {
-    let Mla { heads, kv_rank, q_rank, nope, rope_dim, value, rope } = block;
-    let mut fields = Fields::default();
-    fields.integer("heads", *heads);
-    fields.integer("kv_rank", *kv_rank);
-    match q_rank {
-        Some(rank) => {
-            fields.values.push(("q_rank", Value::plain(format!("Some({rank})"))));
-            fields.words.push(("q_rank", rank.to_string()));
-        }
-        None => {
-            fields.values.push(("q_rank", Value::plain("None")));
-            fields.words.push(("q_rank", "none".into()));
-        }
+impl Parts<'_> {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
+        self.items.push(value.serialize(Writer { imports: self.imports })?);
+        Ok(())
     }
-    fields.integer("nope", *nope);
-    fields.integer("rope_dim", *rope_dim);
-    fields.integer("value", *value);
-    fields.rope(rope);
-    fields.literal("Mla")
+
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Unsupported> {
+        let value = value.serialize(Writer { imports: self.imports })?;
+        self.fields.push((name, value));
+        Ok(())
+    }
 }
 
-pub(crate) fn dense(block: &Dense) -> Literal {
-    let Dense { hidden, act } = block;
-    let mut fields = Fields::default();
-    fields.integer("hidden", *hidden);
-    fields.act(*act);
-    fields.literal("Dense")
+/// A value that the IR has not.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unsupported(String);
+
+impl ser::Error for Unsupported {
+    fn custom<T: Display>(reason: T) -> Self {
+        Self(reason.to_string())
+    }
 }
 
-pub(crate) fn coe(block: &Coe) -> Literal {
-    let Coe {
-        iter,
-        k,
-        experts,
-        shared,
-        hidden,
-        act,
-        residual,
-        gate,
-        norm,
-        shared_at,
-        shared_gate,
-        router,
-        balance,
-    } = block;
-    let mut fields = Fields::default();
-    fields.integer("iter", *iter);
-    let same = k.windows(2).all(|pair| pair[0] == pair[1]);
-    let (list, word) = match (same, k.as_slice()) {
-        (true, [first, _, ..]) => (Value::plain(format!("vec![{first}; {}]", k.len())), first.to_string()),
-        _ => {
-            let word = k.iter().map(usize::to_string).collect::<Vec<_>>().join("_");
-            (Value::List(k.iter().map(Value::plain).collect()), word)
-        }
+fn unsupported<T>(what: &str) -> Result<T, Unsupported> {
+    Err(Unsupported(format!("no literal of {what}")))
+}
+
+macro_rules! plain {
+    ($($method:ident: $type:ty),*) => {
+        $(fn $method(self, value: $type) -> Result<Expr, Unsupported> {
+            Ok(Expr::plain(value))
+        })*
     };
-    fields.values.push(("k", list));
-    fields.words.push(("k", word));
-    fields.integer("experts", *experts);
-    fields.integer("shared", *shared);
-    fields.integer("hidden", *hidden);
-    fields.act(*act);
-    fields.word("residual", "Residual", residual.word());
-    fields.word("gate", "Gate", gate.word());
-    fields.word("norm", "ChainNorm", norm.word());
-    fields.word("shared_at", "SharedAt", shared_at.word());
-    fields.word("shared_gate", "SharedGate", shared_gate.word());
-    fields.router(router);
-    fields.balance(balance);
-    fields.literal("Coe")
 }
 
-impl Fields {
-    fn act(&mut self, act: Act) {
-        self.word("act", "Act", act.word());
+impl<'a> ser::Serializer for Writer<'a> {
+    type Ok = Expr;
+    type Error = Unsupported;
+    type SerializeSeq = Parts<'a>;
+    type SerializeTuple = Parts<'a>;
+    type SerializeStruct = Parts<'a>;
+    type SerializeStructVariant = Parts<'a>;
+    type SerializeTupleStruct = Impossible<Expr, Unsupported>;
+    type SerializeTupleVariant = Impossible<Expr, Unsupported>;
+    type SerializeMap = Impossible<Expr, Unsupported>;
+
+    plain!(
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
+    );
+
+    fn serialize_f32(self, value: f32) -> Result<Expr, Unsupported> {
+        Ok(Expr::float(f64::from(value)))
     }
 
-    fn router(&mut self, router: &Router) {
-        let Router { score, renorm, scale, groups } = router;
-        self.imports.extend(["Router", "Score"]);
-        let mut word = format!("{}_{renorm}_{}", score.word(), number(*scale));
-        let limited = match groups {
-            None => Value::plain("None"),
-            Some(Groups { groups, keep, score }) => {
-                self.imports.extend(["Groups", "GroupScore"]);
-                word.push_str(&format!("_{groups}_{keep}_{}", score.word()));
-                let fields = vec![
-                    ("groups", Value::plain(groups)),
-                    ("keep", Value::plain(keep)),
-                    ("score", variant("GroupScore", score.word())),
-                ];
-                Value::Call("Some".into(), vec![Value::Struct("Groups".into(), fields)])
-            }
-        };
-        let fields = vec![
-            ("score", variant("Score", score.word())),
-            ("renorm", Value::plain(renorm)),
-            ("scale", Value::float(*scale)),
-            ("groups", limited),
-        ];
-        self.values.push(("router", Value::Struct("Router".into(), fields)));
-        self.words.push(("router", word));
+    fn serialize_f64(self, value: f64) -> Result<Expr, Unsupported> {
+        Ok(Expr::float(value))
     }
 
-    fn balance(&mut self, terms: &[Balance]) {
-        let mut words = Vec::new();
-        let mut literals = Vec::new();
-        for term in terms {
-            self.imports.push("Balance");
-            let (field, coefficient) = match *term {
-                Balance::SeqAux { alpha } | Balance::SwitchAux { alpha } | Balance::ZLoss { alpha } => {
-                    ("alpha", alpha)
-                }
-                Balance::Bias { rate } => ("rate", rate),
-            };
-            let name = format!("Balance::{}", camel(term.word()));
-            literals.push(Value::Struct(name, vec![(field, Value::float(coefficient))]));
-            words.push(format!("{}_{}", term.word(), number(coefficient)));
-        }
-        self.values.push(("balance", Value::List(literals)));
-        self.words.push(("balance", if words.is_empty() { "none".into() } else { words.join("_") }));
+    fn serialize_char(self, _: char) -> Result<Expr, Unsupported> {
+        unsupported("a character")
+    }
+
+    fn serialize_str(self, text: &str) -> Result<Expr, Unsupported> {
+        Ok(Expr::string(text))
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<Expr, Unsupported> {
+        unsupported("bytes")
+    }
+
+    fn serialize_none(self) -> Result<Expr, Unsupported> {
+        Ok(Expr::plain("None"))
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Expr, Unsupported> {
+        Ok(Expr::Call("Some".into(), vec![value.serialize(self)?]))
+    }
+
+    fn serialize_unit(self) -> Result<Expr, Unsupported> {
+        unsupported("a unit")
+    }
+
+    fn serialize_unit_struct(self, name: &'static str) -> Result<Expr, Unsupported> {
+        unsupported(name)
+    }
+
+    fn serialize_unit_variant(
+        mut self,
+        of: &'static str,
+        _: u32,
+        word: &'static str,
+    ) -> Result<Expr, Unsupported> {
+        Ok(Expr::Plain(self.variant(of, word)))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        _: &T,
+    ) -> Result<Expr, Unsupported> {
+        unsupported(name)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        mut self,
+        of: &'static str,
+        _: u32,
+        word: &'static str,
+        value: &T,
+    ) -> Result<Expr, Unsupported> {
+        let name = self.variant(of, word);
+        Ok(Expr::Call(name, vec![value.serialize(self)?]))
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Parts<'a>, Unsupported> {
+        Ok(self.parts(String::new()))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Parts<'a>, Unsupported> {
+        Ok(self.parts(String::new()))
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, Unsupported> {
+        unsupported(name)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        of: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, Unsupported> {
+        unsupported(of)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Unsupported> {
+        unsupported("a map")
+    }
+
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Parts<'a>, Unsupported> {
+        self.imports.push(name);
+        Ok(self.parts(name.into()))
+    }
+
+    fn serialize_struct_variant(
+        mut self,
+        of: &'static str,
+        _: u32,
+        word: &'static str,
+        _: usize,
+    ) -> Result<Parts<'a>, Unsupported> {
+        let name = self.variant(of, word);
+        Ok(self.parts(name))
+    }
+}
+
+/// A list, which says a value once where all are the same.
+impl SerializeSeq for Parts<'_> {
+    type Ok = Expr;
+    type Error = Unsupported;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
+        self.item(value)
+    }
+
+    fn end(self) -> Result<Expr, Unsupported> {
+        let is_same = self.items.windows(2).all(|pair| pair[0] == pair[1]);
+        Ok(match self.items.as_slice() {
+            [first, _, ..] if is_same => Expr::plain(format!("vec![{}; {}]", first.line(), self.items.len())),
+            _ => Expr::List(self.items),
+        })
+    }
+}
+
+/// An array.
+impl SerializeTuple for Parts<'_> {
+    type Ok = Expr;
+    type Error = Unsupported;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
+        self.item(value)
+    }
+
+    fn end(self) -> Result<Expr, Unsupported> {
+        Ok(Expr::Array(self.items))
+    }
+}
+
+impl SerializeStruct for Parts<'_> {
+    type Ok = Expr;
+    type Error = Unsupported;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Unsupported> {
+        self.field(name, value)
+    }
+
+    fn end(self) -> Result<Expr, Unsupported> {
+        Ok(Expr::Struct(self.name, self.fields))
+    }
+}
+
+impl ser::SerializeStructVariant for Parts<'_> {
+    type Ok = Expr;
+    type Error = Unsupported;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Unsupported> {
+        self.field(name, value)
+    }
+
+    fn end(self) -> Result<Expr, Unsupported> {
+        Ok(Expr::Struct(self.name, self.fields))
     }
 }

@@ -1,6 +1,6 @@
 //! `Cargo.toml`: what a generated crate depends on, to the last digit.
 
-use crate::{EmitError, Link, carried::Blocks, lock::Lock};
+use crate::{EmitError, Link, carried::Uses, lock::Lock};
 
 /// This workspace's manifest: its features of Burn are those of every generated crate.
 const WORKSPACE: &str = include_str!("../../../Cargo.toml");
@@ -66,7 +66,7 @@ fn workspace(name: &str) -> Result<(&'static str, &'static str), EmitError> {
 pub(crate) fn write(
     name: &str,
     description: &str,
-    blocks: Blocks,
+    uses: &Uses,
     link: Option<&Link>,
 ) -> Result<(String, Option<String>), EmitError> {
     let lock = Lock::of_workspace();
@@ -77,7 +77,7 @@ pub(crate) fn write(
         let is_normal = match by {
             Need::Model => true,
             Need::Carried => carries,
-            Need::Experts => carries && blocks.coe,
+            Need::Experts => carries && uses.has_experts(),
             Need::Tests => false,
         };
         // The tests read JSON into structs of their own.

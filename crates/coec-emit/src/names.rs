@@ -1,13 +1,13 @@
 //! Names: of blocks and layers by how they differ, and of the crate.
 
-use crate::block::Block;
+use crate::distinct::Distinct;
 
 /// Names each distinct block: by its kind, and where there are several of a kind, by the fewest
 /// fields in which they differ.
-pub(crate) fn of_blocks(blocks: &mut [Block]) {
+pub(crate) fn of_sublayers(blocks: &mut [Distinct]) {
     for at in 0..blocks.len() {
         let alike: Vec<usize> = (0..blocks.len()).filter(|&i| blocks[i].word == blocks[at].word).collect();
-        let words = |i: usize| &blocks[i].literal.words;
+        let words = |i: usize| &blocks[i].fields;
         let fields = differing(&alike.iter().map(|&i| words(i).as_slice()).collect::<Vec<_>>());
         let mut name = blocks[at].word.to_string();
         for field in fields {
@@ -55,7 +55,7 @@ fn differing(blocks: &[&[(&'static str, String)]]) -> Vec<usize> {
 }
 
 /// A layer's name: that of the sublayer in which layers differ, or of both.
-pub(crate) fn of_layer(attention: &[Block], a: usize, ffn: &[Block], f: usize) -> String {
+pub(crate) fn of_layer(attention: &[Distinct], a: usize, ffn: &[Distinct], f: usize) -> String {
     match (attention.len() > 1, ffn.len() > 1) {
         (false, false) => String::new(),
         (true, false) => attention[a].name.clone(),

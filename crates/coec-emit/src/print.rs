@@ -8,19 +8,19 @@ pub(crate) const WIDTH: usize = 110;
 
 /// A Rust expression.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum Expr {
     /// Text as it stands: a number, a path, a call without arguments.
     Plain(String),
     /// `Name { field: value, ... }`.
-    Struct(String, Vec<(&'static str, Value)>),
+    Struct(String, Vec<(&'static str, Expr)>),
     /// `name(a, b)`.
-    Call(String, Vec<Value>),
+    Call(String, Vec<Expr>),
     /// `vec![...]`.
-    List(Vec<Value>),
+    List(Vec<Expr>),
     /// `[...]`.
-    Array(Vec<Value>),
+    Array(Vec<Expr>),
     /// `(a, b)`.
-    Tuple(Vec<Value>),
+    Tuple(Vec<Expr>),
     /// A `String` of this text.
     Text(String),
 }
@@ -28,7 +28,7 @@ pub(crate) enum Value {
 /// Characters of a literal in a text that takes several.
 const PIECE: usize = 80;
 
-impl Value {
+impl Expr {
     /// Text as it stands.
     pub fn plain(text: impl ToString) -> Self {
         Self::Plain(text.to_string())
@@ -89,7 +89,7 @@ impl Value {
 
     /// The expression on one line.
     pub fn line(&self) -> String {
-        let join = |values: &[Value]| values.iter().map(Value::line).collect::<Vec<_>>().join(", ");
+        let join = |values: &[Expr]| values.iter().map(Expr::line).collect::<Vec<_>>().join(", ");
         match self {
             Self::Plain(text) => text.clone(),
             Self::Struct(name, fields) => {

@@ -63,10 +63,10 @@ impl Chart {
     /// Equal layers once; gives what the stream comes out of.
     fn kind(&mut self, model: &Model, kind: &Kind, id: &str, stream: &str) -> String {
         self.open(id, &[format!("{}, × {}", words::layers(kind), kind.layers.len())]);
-        let attention = words::attention(&kind.attention);
+        let attention = words::sublayer(kind.attention.sublayer());
         let title = format!("Attention: {}", words::shares(kind.attention_share, self.total));
         let after = self.plain(&format!("{id}a"), &[title], &attention, stream);
-        let heading = words::ffn(&kind.ffn);
+        let heading = words::sublayer(kind.ffn.sublayer());
         let title = format!("{}: {}", heading.title, words::shares(kind.ffn_share, self.total));
         let id = format!("{id}f");
         let after = match &kind.ffn {

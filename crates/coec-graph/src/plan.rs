@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ops::AddAssign;
 
-use coec_ir::{Attention, Coe, Dense, Ffn, Mha, Mla, Model, Param, Sink, Site, Verified, walk};
+use coec_ir::table::Described;
+use coec_ir::{Attention, Ffn, Model, Sink, Site, Verified, walk};
 
 /// Everything there is to draw.
 #[derive(Debug)]
@@ -53,8 +54,9 @@ impl AddAssign for Share {
 }
 
 impl Share {
-    fn of(params: &[Param], flops: u128) -> Self {
-        Self { params: params.iter().map(Param::elements).sum(), flops }
+    fn of(model: &Model, sublayer: &dyn Described) -> Self {
+        let flops = sublayer.flops(model.dim, model.context).forward;
+        Self { params: sublayer.param_count(model.dim), flops }
     }
 
     fn times(self, n: usize) -> Self {
@@ -65,9 +67,9 @@ impl Share {
 impl Plan {
     /// What there is to draw of a model, counted at its own context.
     pub fn of(model: &Verified<Model>) -> Self {
-        let mut blocks = Blocks::default();
-        match walk(model, &mut blocks) {
-            Ok(()) => blocks.finish(),
+        let mut collected = Collected::default();
+        match walk(model, &mut collected) {
+            Ok(()) => collected.finish(),
             Err(never) => match never {},
         }
     }
@@ -82,7 +84,7 @@ impl Plan {
 
 /// The blocks as the walk hands them out.
 #[derive(Default)]
-struct Blocks {
+struct Collected {
     embedding: Share,
     /// The attention of the layer whose other half comes next.
     attention: Option<(Attention, Share)>,
@@ -93,7 +95,7 @@ struct Blocks {
     tied: bool,
 }
 
-impl Blocks {
+impl Collected {
     /// Whether a layer is the first of its kind, of which alone anything is counted.
     fn is_first(&self, model: &Model, site: &Site) -> bool {
         !self.places.contains_key(&model.layers.order()[site.layer])
@@ -126,7 +128,7 @@ impl Blocks {
     }
 }
 
-impl Sink for Blocks {
+impl Sink for Collected {
     type Error = Infallible;
 
     fn embedding(&mut self, model: &Model, _: &str) -> Result<(), Infallible> {
@@ -135,37 +137,15 @@ impl Sink for Blocks {
         Ok(())
     }
 
-    fn mha(&mut self, model: &Model, site: &Site, block: &Mha) -> Result<(), Infallible> {
+    fn attention(&mut self, model: &Model, site: &Site, block: &Attention) -> Result<(), Infallible> {
         if self.is_first(model, site) {
-            let flops = block.flops(model.dim, model.context).forward;
-            let share = Share::of(&block.params(model.dim, "", ""), flops);
-            self.attention = Some((Attention::Mha(block.clone()), share));
+            self.attention = Some((block.clone(), Share::of(model, block.sublayer())));
         }
         Ok(())
     }
 
-    fn mla(&mut self, model: &Model, site: &Site, block: &Mla) -> Result<(), Infallible> {
-        if self.is_first(model, site) {
-            let flops = block.flops(model.dim, model.context).forward;
-            let share = Share::of(&block.params(model.dim, "", ""), flops);
-            self.attention = Some((Attention::Mla(block.clone()), share));
-        }
-        Ok(())
-    }
-
-    fn coe(&mut self, model: &Model, site: &Site, block: &Coe) -> Result<(), Infallible> {
-        self.layer(model, site, || {
-            let share = Share { params: block.param_count(model.dim), flops: block.flops(model.dim).forward };
-            (Ffn::Coe(block.clone()), share)
-        });
-        Ok(())
-    }
-
-    fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), Infallible> {
-        self.layer(model, site, || {
-            let flops = block.flops(model.dim).forward;
-            (Ffn::Dense(block.clone()), Share::of(&block.params(model.dim, "", ""), flops))
-        });
+    fn ffn(&mut self, model: &Model, site: &Site, block: &Ffn) -> Result<(), Infallible> {
+        self.layer(model, site, || (block.clone(), Share::of(model, block.sublayer())));
         Ok(())
     }
 

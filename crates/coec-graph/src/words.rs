@@ -1,9 +1,7 @@
 //! Blocks in words: what both pictures say of them.
 
-use coec_ir::{
-    Attention, Balance, Carry, ChainNorm, Coe, Dense, Ffn, Gate, Groups, Mha, Mla, Model, Output, QkNorm,
-    Rope, SharedAt, SharedGate, counted, grouped,
-};
+use coec_ir::table::Described;
+use coec_ir::{Balance, ChainNorm, Coe, Dense, Gate, Groups, Model, SharedAt, SharedGate, counted, grouped};
 
 use crate::plan::{Kind, Share};
 
@@ -117,79 +115,9 @@ pub(crate) fn layers(kind: &Kind) -> String {
     format!("{} {}", if kind.layers.len() == 1 { "Layer" } else { "Layers" }, parts.join(", "))
 }
 
-pub(crate) fn attention(attention: &Attention) -> Words {
-    match attention {
-        Attention::Mha(b) => mha(b),
-        Attention::Mla(b) => mla(b),
-    }
-}
-
-fn mha(b: &Mha) -> Words {
-    let heads = format!("{} of {}", counted(b.heads, "head"), b.head_dim);
-    let grouped = (b.kv_heads != b.heads).then(|| counted(b.kv_heads, "key-value head"));
-    let norm = match b.qk_norm {
-        QkNorm::None => None,
-        QkNorm::Head => Some("queries and keys normed by head".to_string()),
-        QkNorm::Full => Some("queries and keys normed".to_string()),
-    };
-    let bias = b.bias.then(|| "biases".to_string());
-    let title = if b.kv_heads == b.heads { "Multi-head attention" } else { "Grouped-query attention" };
-    Words::new(title, [heads].into_iter().chain(grouped).chain([rope(&b.rope)]).chain(norm).chain(bias))
-}
-
-fn mla(b: &Mla) -> Words {
-    let queries = b.q_rank.map(|rank| format!("query latent {}", grouped(rank)));
-    let details = [
-        format!("{} of {} + {} rotary", counted(b.heads, "head"), b.nope, b.rope_dim),
-        format!("values {}", b.value),
-        format!("latent {}", grouped(b.kv_rank)),
-    ];
-    Words::new("Latent attention", details.into_iter().chain(queries).chain([rope(&b.rope)]))
-}
-
-fn rope(rope: &Rope) -> String {
-    match rope {
-        Rope::Rope { theta } => format!("rope θ={theta}"),
-        Rope::Yarn { theta, factor, .. } => format!("yarn θ={theta} ×{factor}"),
-    }
-}
-
-/// The heading of a feed-forward sublayer, and how it connects with the stream.
-pub(crate) fn ffn(ffn: &Ffn) -> Words {
-    match ffn {
-        Ffn::Dense(_) => Words::new("Dense MLP", ["h ← h + MLP(Norm(h))".to_string()]),
-        Ffn::Coe(b) if b.iter == 1 => Words::new("Mixture of experts", [formula(b)]),
-        Ffn::Coe(b) => Words::new(format!("Chain of experts, {} iterations", b.iter), [formula(b)]),
-    }
-}
-
-/// The data path of a chain as the table of semantics writes it.
-fn formula(b: &Coe) -> String {
-    let wiring = b.wiring();
-    let state = if wiring.starts_normed { "z" } else { "x" };
-    let start =
-        if wiring.starts_normed { format!("{state}₀ = Norm(h)") } else { format!("{state}₀ = h") };
-    let t = if b.iter == 1 { "₁".to_string() } else { "ₜ".to_string() };
-    let before = if b.iter == 1 { "₀" } else { "ₜ₋₁" };
-    let last = subscript(b.iter);
-    let step = match wiring.carry {
-        Carry::AddToState => format!("{state}{t} = {state}{before} + y{t}"),
-        Carry::AddToStart => format!("{state}{t} = {state}₀ + y{t}"),
-        Carry::Replace => format!("{state}{t} = y{t}"),
-    };
-    let output = match wiring.output {
-        Output::State => format!("h ← {state}{last}"),
-        Output::StreamPlusState => format!("h ← h + {state}{last}"),
-        Output::StreamPlusChange => format!("h ← h + ({state}{last} − {state}₀)"),
-    };
-    format!("residual={}: {start}, {step}, {output}", b.residual.word())
-}
-
-/// A number in small digits below the line.
-pub(crate) fn subscript(number: usize) -> String {
-    let digits = "₀₁₂₃₄₅₆₇₈₉";
-    let digit = |c: char| digits.chars().nth(c.to_digit(10).unwrap_or(0) as usize).unwrap_or(c);
-    number.to_string().chars().map(digit).collect()
+/// A sublayer in words.
+pub(crate) fn sublayer(sublayer: &dyn Described) -> Words {
+    Words::new(sublayer.title(), sublayer.details())
 }
 
 /// The MLP of a dense sublayer.
@@ -286,6 +214,5 @@ mod tests {
         assert_eq!(percent(0, 3), "0%");
         assert_eq!(percent(1, 100_000), "<0.1%");
         assert_eq!(percent(3, 3), "100.0%");
-        assert_eq!(subscript(12), "₁₂");
     }
 }

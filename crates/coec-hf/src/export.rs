@@ -1,8 +1,9 @@
 //! From a model to a folder's settings.
 
-use coec_ir::{Model, Verified};
+use coec_ir::{Model, Verified, diff};
 use serde_json::{Map, Value};
 
+use crate::read::Reader;
 use crate::write::Writer;
 use crate::{Family, HfError};
 
@@ -29,7 +30,21 @@ fn write(model: &Verified<Model>, family: Family) -> Writer {
     if let Some(parts) = writer.parts(&model) {
         (family.record().write)(&parts, &mut writer);
     }
+    if writer.obstacles.is_empty() {
+        unsaid(&model, &mut writer);
+    }
     writer
+}
+
+/// Notes every field that the settings written do not say: what they are read as is another model.
+/// So a field that the language has and no family knows of is never lost silently.
+fn unsaid(model: &Model, writer: &mut Writer) {
+    let family = writer.family;
+    let read = (family.record().read)(&mut Reader::new(family, &writer.map));
+    for change in diff::model(model, &family.canonical(&read)) {
+        let value = change.old.clone().unwrap_or_else(|| "nothing".into());
+        writer.blocked(&change.name(), value, "the family has no setting for it");
+    }
 }
 
 /// The most specific family that can express `model`; or, of each family, what stops it.

@@ -1,6 +1,6 @@
 //! From a folder's settings to a model.
 
-use coec_ir::{Attention, Field, Model, Place, Verified, Violation, verify};
+use coec_ir::{Attention, Model, Place, Verified, Violation, verify};
 use serde_json::{Map, Value};
 
 use crate::read::{Reader, is_off, shown};
@@ -99,17 +99,17 @@ pub(crate) fn inert(reader: &mut Reader<'_>) -> Vec<Inert> {
 
 /// What `verify` found, about the setting that said it.
 fn inconsistent(settings: &Map<String, Value>, model: &Model, violation: &Violation) -> HfError {
-    let key = key_of(settings, model, violation.field).into();
+    let key = key_of(settings, model, violation).into();
     HfError::Inconsistent { key, message: violation.kind.message(), help: violation.kind.help() }
 }
 
 /// The setting that a field of the model comes from.
-fn key_of(settings: &Map<String, Value>, model: &Model, field: Field) -> &'static str {
+fn key_of(settings: &Map<String, Value>, model: &Model, violation: &Violation) -> &'static str {
     let given = |keys: &[&'static str]| {
         keys.iter().copied().find(|key| settings.contains_key(*key)).unwrap_or(keys[0])
     };
     let is_latent = model.layers.kinds().iter().any(|layer| matches!(layer.attention, Attention::Mla(_)));
-    match (field.place, field.path) {
+    match (violation.place, violation.path.as_str()) {
         (_, "vocab") => "vocab_size",
         (_, "context") => "max_position_embeddings",
         (_, "dim") => "hidden_size",

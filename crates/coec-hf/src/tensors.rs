@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use coec_ir::{Attention, Coe, Ffn, Layer, Model, Tensors, Verified};
+use coec_ir::table::Described;
+use coec_ir::{Coe, Ffn, Layer, Model, Tensors, Verified};
 
 use crate::{Difference, Family, HfError};
 
@@ -79,17 +80,14 @@ pub fn tensors(model: &Verified<Model>, family: Family) -> Vec<Mapped> {
 /// How many tensors `model` has, without making a list of them.
 fn count(model: &Model) -> u128 {
     let layer = |layer: &Layer| {
-        let attention = match &layer.attention {
-            Attention::Mha(mha) => mha.params(1, "", "").len(),
-            Attention::Mla(mla) => mla.params(1, "", "").len(),
-        };
+        let tensors = |sublayer: &dyn Described| sublayer.params(1, "", "").len() + sublayer.state("").len();
+        let attention = tensors(layer.attention.sublayer());
         let (ffn, experts) = match &layer.ffn {
-            Ffn::Dense(dense) => (dense.params(1, "", "").len(), 0),
             Ffn::Coe(coe) => {
                 let without = Coe { experts: 0, ..coe.clone() };
-                let besides = without.params(1, "", "").len() + without.state("").len();
-                (besides, coe.experts * coe.act.projections())
+                (tensors(&without), coe.experts * coe.act.projections())
             }
+            other => (tensors(other.sublayer()), 0),
         };
         (attention + ffn) as u128 + experts as u128
     };

@@ -1,5 +1,6 @@
 //! Writing settings, and collecting what cannot be said.
 
+use coec_ir::table::Record;
 use coec_ir::{
     Act, Attention, Balance, Coe, Dense, Ffn, Mha, Mla, Model, Output, Residual, Score, SharedGate, text,
 };
@@ -10,7 +11,7 @@ use crate::{Family, HfError, Obstacle};
 
 /// A `config.json` in the making.
 pub(crate) struct Writer {
-    family: Family,
+    pub family: Family,
     pub map: Map<String, Value>,
     pub obstacles: Vec<Obstacle>,
 }
@@ -111,24 +112,20 @@ impl Writer {
 
     /// Attention without a latent, if it is that.
     pub fn mha<'m>(&mut self, parts: &Parts<'m>) -> Option<&'m Mha> {
-        match parts.attention {
-            Attention::Mha(mha) => Some(mha),
-            Attention::Mla(_) => {
-                self.blocked("attention", "mla", "mha");
-                None
-            }
+        if let Attention::Mha(mha) = parts.attention {
+            return Some(mha);
         }
+        self.blocked("attention", parts.attention.block().table.word, "mha");
+        None
     }
 
     /// Latent attention, if it is that.
     pub fn mla<'m>(&mut self, parts: &Parts<'m>) -> Option<&'m Mla> {
-        match parts.attention {
-            Attention::Mla(mla) => Some(mla),
-            Attention::Mha(_) => {
-                self.blocked("attention", "mha", "mla");
-                None
-            }
+        if let Attention::Mla(mla) = parts.attention {
+            return Some(mla);
         }
+        self.blocked("attention", parts.attention.block().table.word, "mla");
+        None
     }
 
     /// Blocks a chain: what stays is the ordinary block, `h + experts(Norm(h))`.

@@ -67,6 +67,12 @@ pub enum Target {
     },
 }
 
+/// The backends that a measured rule may be for, as `--backend` names them.
+pub const BACKENDS: &[&str] = &["cpu", "ndarray", "cuda"];
+
+/// The conditions of a rule, in the order of the language reference.
+pub const CONDITIONS: &[&str] = &["context", "batch", "precision", "backend"];
+
 /// What a figure is computed for. A field left out takes the default that
 /// [`Setting::of`](crate::cost::Setting::of) gives it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

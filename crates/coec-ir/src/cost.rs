@@ -11,7 +11,8 @@ use std::ops::AddAssign;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attention, Conditions, Ffn, Figure, Flops, Layer, Model, Precision, Verified};
+use crate::table::Described;
+use crate::{Conditions, Figure, Flops, Layer, Model, Precision, Verified};
 
 /// What a figure is computed for, every condition explicit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,15 +137,8 @@ impl Cost {
     fn with_peak(mut self, model: &Model) -> Self {
         let head = 2 * model.vocab as u128;
         let last = model.layers.iter().last().map_or(0, |layer| {
-            let attention = match &layer.attention {
-                Attention::Mha(b) => b.transient(self.setting.context),
-                Attention::Mla(b) => b.transient(self.setting.context),
-            };
-            let ffn = match &layer.ffn {
-                Ffn::Coe(b) => b.transient(model.dim),
-                Ffn::Dense(b) => b.transient(model.dim),
-            };
-            attention.max(ffn)
+            let transient = |sublayer: &dyn Described| sublayer.transient(model.dim, self.setting.context);
+            transient(layer.attention.sublayer()).max(transient(layer.ffn.sublayer()))
         });
         self.peak = self.total.kept + head.max(last.saturating_sub(kept_outside(model)));
         self
@@ -203,30 +197,24 @@ impl Cost {
 const OPTIMIZER_BYTES: u128 = 8;
 
 fn layer_part(model: &Model, layer: &Layer, context: usize) -> Part {
-    let d = model.dim;
-    let sum = |params: Vec<crate::Param>| params.iter().map(crate::Param::elements).sum::<u128>();
-    let mut part = Part::default();
-    let (params, flops, cache, kept) = match &layer.attention {
-        Attention::Mha(b) => (sum(b.params(d, "", "")), b.flops(d, context), b.cache(), b.kept(d, context)),
-        Attention::Mla(b) => (sum(b.params(d, "", "")), b.flops(d, context), b.cache(), b.kept(d, context)),
-    };
-    part += &Part { params, active: params, flops, cache, kept, ..Part::default() };
-    part += &match &layer.ffn {
-        Ffn::Coe(b) => Part {
-            params: b.param_count(d),
-            active: b.param_count(d) - b.idle_params(d),
-            flops: b.flops(d),
-            calls: b.calls(),
-            paths: Some(b.paths()),
-            kept: b.kept(d),
+    let part = |sublayer: &dyn Described| {
+        let params = sublayer.param_count(model.dim);
+        Part {
+            params,
+            active: params - sublayer.idle_params(model.dim),
+            flops: sublayer.flops(model.dim, context),
+            cache: sublayer.cache(),
+            kept: sublayer.kept(model.dim, context),
             ..Part::default()
-        },
-        Ffn::Dense(b) => {
-            let params = sum(b.params(d, "", ""));
-            Part { params, active: params, flops: b.flops(d), kept: b.kept(d), ..Part::default() }
         }
     };
-    part
+    let mut whole = part(layer.attention.sublayer());
+    whole += &part(layer.ffn.sublayer());
+    if let Some(coe) = layer.ffn.as_coe() {
+        whole.calls = coe.calls();
+        whole.paths = Some(coe.paths());
+    }
+    whole
 }
 
 /// Elements kept per token outside the layers: the final stream, its norm, the log-probabilities.

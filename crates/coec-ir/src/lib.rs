@@ -1,7 +1,7 @@
 //! What a sparse language model *is*.
 //!
 //! This crate is the one description every other part of coec reads: the
-//! language resolves text into it, [`verify`](fn@verify) accepts or explains it, [`cost`]
+//! language resolves text into it by its [`table`]s, [`verify`](fn@verify) accepts or explains it, [`cost`]
 //! counts it, [`walk`](fn@walk) hands it to the back ends in order, [`text`] writes
 //! it back as a fully explicit spec, and [`diff`] sets two of them side by side.
 //!
@@ -66,7 +66,9 @@
 mod balance;
 mod binomial;
 mod block;
+pub mod bounds;
 pub mod budget;
+mod check;
 pub mod cost;
 pub mod diff;
 mod figure;
@@ -75,19 +77,20 @@ mod model;
 mod params;
 mod quantity;
 mod site;
+pub mod table;
 mod tensors;
 pub mod text;
 mod train;
 mod verify;
+mod violation;
 mod walk;
 
 pub use balance::Balance;
 pub use binomial::{binomial, binomials};
-pub use block::{
-    Act, Attention, Carry, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Mha, Mla, Output, QkNorm,
-    Residual, Rope, Router, Score, SharedAt, SharedGate, Wiring,
-};
+pub use block::*;
+pub use bounds::Bounds;
 pub use budget::{Comparison, Conditions, Rule, Target};
+pub use check::Check;
 pub use figure::{Figure, Unit};
 pub use flops::Flops;
 pub use model::{Layer, Model, Rms, Stack, Tokens};
@@ -96,10 +99,8 @@ pub use quantity::{ParseQuantityError, Quantity, counted, grouped};
 pub use site::Site;
 pub use tensors::Tensors;
 pub use train::{AdamW, Amount, Data, Eval, Precision, Save, Schedule, ScheduleShape, Tokenizer, Train};
-pub use verify::{
-    Bounds, Field, Place, Verified, Violation, ViolationKind, bounds, verify, verify_attention, verify_ffn,
-    verify_train,
-};
+pub use verify::{Verified, verify, verify_attention, verify_ffn, verify_head, verify_train};
+pub use violation::{Place, Violation, ViolationKind};
 pub use walk::{Sink, walk};
 
 /// The version of every JSON document this workspace writes.

@@ -1,6 +1,6 @@
 //! The tensors of a model by name: what checkpoints hold.
 
-use crate::{Coe, Dense, Init, Mha, Mla, Model, Param, Sink, Site, Verified, params::linear, walk};
+use crate::{Attention, Ffn, Init, Model, Param, Sink, Site, Sublayer, Verified, params::linear, walk};
 
 /// Every tensor of a model in walk order, as checkpoints hold them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +20,11 @@ impl Tensors {
             Err(never) => match never {},
         }
     }
+
+    fn push<S: Sublayer + ?Sized>(&mut self, model: &Model, site: &Site, sublayer: &S) {
+        self.trained.extend(sublayer.params(model.dim, &site.norm, &site.prefix));
+        self.state.extend(sublayer.state(&site.prefix));
+    }
 }
 
 impl Sink for Tensors {
@@ -30,24 +35,13 @@ impl Sink for Tensors {
         Ok(())
     }
 
-    fn mha(&mut self, model: &Model, site: &Site, block: &Mha) -> Result<(), Self::Error> {
-        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
+    fn attention(&mut self, model: &Model, site: &Site, block: &Attention) -> Result<(), Self::Error> {
+        self.push(model, site, block.sublayer());
         Ok(())
     }
 
-    fn mla(&mut self, model: &Model, site: &Site, block: &Mla) -> Result<(), Self::Error> {
-        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
-        Ok(())
-    }
-
-    fn coe(&mut self, model: &Model, site: &Site, block: &Coe) -> Result<(), Self::Error> {
-        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
-        self.state.extend(block.state(&site.prefix));
-        Ok(())
-    }
-
-    fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), Self::Error> {
-        self.trained.extend(block.params(model.dim, &site.norm, &site.prefix));
+    fn ffn(&mut self, model: &Model, site: &Site, block: &Ffn) -> Result<(), Self::Error> {
+        self.push(model, site, block.sublayer());
         Ok(())
     }
 

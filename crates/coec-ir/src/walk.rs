@@ -4,24 +4,19 @@
 //! each block, the names of parameters. Everything that turns a model into something else is
 //! a [`Sink`].
 
-use crate::{Attention, Coe, Dense, Ffn, Mha, Mla, Model, Site, Verified};
+use crate::{Attention, Ffn, Model, Site, Verified};
 
-/// What a model is lowered into. No method has a default: a new block breaks
-/// every sink at compile time until it says what it does with it.
+/// What a model is lowered into. No method has a default, so that none is forgotten.
 pub trait Sink {
     /// Why a sink gives up.
     type Error;
 
     /// The token embedding `[V, D]`.
     fn embedding(&mut self, model: &Model, name: &str) -> Result<(), Self::Error>;
-    /// Multi-head attention with the norm and the residual around it.
-    fn mha(&mut self, model: &Model, site: &Site, block: &Mha) -> Result<(), Self::Error>;
-    /// Latent attention with the norm and the residual around it.
-    fn mla(&mut self, model: &Model, site: &Site, block: &Mla) -> Result<(), Self::Error>;
-    /// A chain of experts with its own norms and wiring.
-    fn coe(&mut self, model: &Model, site: &Site, block: &Coe) -> Result<(), Self::Error>;
-    /// A dense MLP with the norm and the residual around it.
-    fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), Self::Error>;
+    /// An attention sublayer with the norm and the residual around it.
+    fn attention(&mut self, model: &Model, site: &Site, block: &Attention) -> Result<(), Self::Error>;
+    /// The feed-forward sublayer of the same layer, with its own norms and wiring.
+    fn ffn(&mut self, model: &Model, site: &Site, block: &Ffn) -> Result<(), Self::Error>;
     /// The final norm and the output head; `head` is `None` when the embedding serves as one.
     fn head(&mut self, model: &Model, norm: &str, head: Option<&str>) -> Result<(), Self::Error>;
 }
@@ -30,16 +25,8 @@ pub trait Sink {
 pub fn walk<S: Sink>(model: &Verified<Model>, sink: &mut S) -> Result<(), S::Error> {
     sink.embedding(model, Site::EMBEDDING)?;
     for (l, layer) in model.layers.iter().enumerate() {
-        let attention = Site::attention(l);
-        match &layer.attention {
-            Attention::Mha(block) => sink.mha(model, &attention, block)?,
-            Attention::Mla(block) => sink.mla(model, &attention, block)?,
-        }
-        let ffn = Site::ffn(l);
-        match &layer.ffn {
-            Ffn::Coe(block) => sink.coe(model, &ffn, block)?,
-            Ffn::Dense(block) => sink.dense(model, &ffn, block)?,
-        }
+        sink.attention(model, &Site::attention(l), &layer.attention)?;
+        sink.ffn(model, &Site::ffn(l), &layer.ffn)?;
     }
     sink.head(model, Site::FINAL_NORM, (!model.embedding.tied).then_some(Site::HEAD))
 }

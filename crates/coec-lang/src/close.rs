@@ -2,6 +2,7 @@
 //! alone, the nearest value with which the model verifies and the rule holds.
 
 use coec_ir::cost::{Cost, Setting};
+use coec_ir::table::{FFN, Record};
 use coec_ir::{Attention, Bounds, Ffn, Model, Rule, Verified, bounds};
 
 use crate::ast::{Assignment, Name, Value, ValueKind};
@@ -201,7 +202,7 @@ fn knobs(spec: &Spec) -> Vec<Knob> {
     knobs.push(knob("layers", model.layers.len(), bounds::LAYERS, vec![1]));
     let heads = model.layers.kinds().iter().find_map(|layer| match &layer.attention {
         Attention::Mha(mha) => Some(mha.heads),
-        Attention::Mla(_) => None,
+        _ => None,
     });
     let mut steps = round(model.dim);
     if let Some(heads) = heads {
@@ -222,6 +223,6 @@ fn round(n: usize) -> Vec<usize> {
 fn base_ffn(spec: &Spec) -> Option<Ffn> {
     let (mut found, mut fuel) = (Found::default(), Fuel::default());
     let mut cx = Cx { scopes: &spec.scopes, found: &mut found, fuel: &mut fuel };
-    let call = cx.bind(crate::schema::FFN, crate::schema::FFNS, spec.draft.ffn()?)?;
+    let call = cx.bind(FFN, Ffn::TABLES, spec.draft.ffn()?)?;
     cx.ffn(&call)
 }

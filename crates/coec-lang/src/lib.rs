@@ -52,7 +52,6 @@ mod read;
 mod reading;
 mod resolve;
 mod scan;
-pub mod schema;
 mod scopes;
 mod session;
 mod source;

@@ -1,7 +1,6 @@
 //! The paper's notation: `CoE-2(4/64)`, `MoE(8/64)`.
 
 use crate::ast::{Arg, Model, Name, Value, ValueKind, Word};
-use crate::schema;
 use crate::source::{SourceId, Span};
 
 /// A model as the paper writes it: C iterations of K experts each, among N with the shared one.
@@ -61,7 +60,7 @@ pub(crate) fn model(source: SourceId, text: &str) -> Result<Model, &'static str>
         None => format!("moe_{}_{}", parts.k, parts.total),
     };
     let field = crate::ast::Field {
-        name: Name { text: schema::FFN.into(), span: whole },
+        name: Name { text: coec_ir::table::FFN.into(), span: whole },
         index: None,
         value: Value { kind: ValueKind::Word(coe), span: whole },
     };

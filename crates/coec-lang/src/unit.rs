@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
+use coec_ir::table;
+
 use crate::ast::{Budget, File, Model, Name, Train, Value, ValueKind};
 use crate::diagnostic::Found;
 use crate::error::{ParseError, ResolveError};
-use crate::schema;
 use crate::source::SourceId;
 
 /// A file with its models and values by name.
@@ -108,12 +109,12 @@ impl Unit {
 
     /// Whether a name may be that of a let which errors left without a value.
     pub fn may_be_lost(&self, name: &str) -> bool {
-        self.shadowed.contains(name) || self.broken && !schema::is_word(name)
+        self.shadowed.contains(name) || self.broken && !table::is_word(name)
     }
 
     fn add_let(&mut self, binding: crate::ast::Let, found: &mut Found) {
         let crate::ast::Let { name, value } = binding;
-        if schema::is_word(&name.text) {
+        if table::is_word(&name.text) {
             self.shadowed.insert(name.text.clone());
             found.push(ResolveError::LetShadowsWord { name: name.text, at: name.span });
             return;
@@ -216,7 +217,7 @@ enum State {
 fn bare_model(file: &str, block: crate::ast::Block) -> Model {
     let at = block.value.head();
     let field = crate::ast::Field {
-        name: Name { text: schema::FFN.into(), span: at },
+        name: Name { text: table::FFN.into(), span: at },
         index: None,
         value: block.value,
     };

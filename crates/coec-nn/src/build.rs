@@ -1,10 +1,10 @@
 //! Building the modules: the walk's Build sink.
 
 use burn::tensor::{DType, Device};
-use coec_ir::{Coe, Dense, Mha, Mla, Model, Sink, Site, Verified, walk};
+use coec_ir::{Model, Sink, Site, Verified, walk};
 
 use crate::{
-    Chain, Embedding, FeedForward, Head, LatentAttention, Maker, MultiHeadAttention, Source,
+    Embedding, Head, Maker, Source,
     attention::Attention,
     ffn::Ffn,
     model::{LanguageModel, Layer},
@@ -63,14 +63,6 @@ struct Build {
     head: Option<Head>,
 }
 
-impl Build {
-    fn push(&mut self, ffn: Ffn) -> Result<(), BuildError> {
-        let attention = self.attention.take().ok_or(BuildError::Incomplete("attention"))?;
-        self.layers.push(Layer { attention, ffn });
-        Ok(())
-    }
-}
-
 impl Sink for Build {
     type Error = BuildError;
 
@@ -79,24 +71,16 @@ impl Sink for Build {
         Ok(())
     }
 
-    fn mha(&mut self, _: &Model, site: &Site, block: &Mha) -> Result<(), BuildError> {
-        self.attention = Some(Attention::MultiHead(MultiHeadAttention::new(&mut self.make, site, block)));
+    fn attention(&mut self, _: &Model, site: &Site, block: &coec_ir::Attention) -> Result<(), BuildError> {
+        self.attention = Some(Attention::new(&mut self.make, site, block));
         Ok(())
     }
 
-    fn mla(&mut self, _: &Model, site: &Site, block: &Mla) -> Result<(), BuildError> {
-        self.attention = Some(Attention::Latent(LatentAttention::new(&mut self.make, site, block)));
+    fn ffn(&mut self, _: &Model, site: &Site, block: &coec_ir::Ffn) -> Result<(), BuildError> {
+        let attention = self.attention.take().ok_or(BuildError::Incomplete("attention"))?;
+        let ffn = Ffn::new(&mut self.make, site, block);
+        self.layers.push(Layer { attention, ffn });
         Ok(())
-    }
-
-    fn coe(&mut self, _: &Model, site: &Site, block: &Coe) -> Result<(), BuildError> {
-        let chain = Chain::new(&mut self.make, site, block);
-        self.push(Ffn::Chain(chain))
-    }
-
-    fn dense(&mut self, _: &Model, site: &Site, block: &Dense) -> Result<(), BuildError> {
-        let dense = FeedForward::new(&mut self.make, site, block);
-        self.push(Ffn::Dense(dense))
     }
 
     fn head(&mut self, model: &Model, norm: &str, head: Option<&str>) -> Result<(), BuildError> {

@@ -27,12 +27,12 @@ mod pass;
 mod positions;
 pub mod reference;
 
-pub use attention::{LatentAttention, MultiHeadAttention};
+pub use attention::*;
 pub use bindings::{Binding, Bindings, LoadError};
 pub use build::BuildError;
 pub use cache::Cache;
 pub use embedding::{Embedding, Head};
-pub use ffn::{Chain, FeedForward, Mlp};
+pub use ffn::*;
 pub use maker::{Maker, Source};
 pub use model::LanguageModel;
 pub use norm::RmsNorm;

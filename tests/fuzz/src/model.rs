@@ -1,10 +1,8 @@
 //! Any model at all, the larger part of them meaningless.
 
-use arbitrary::{Result, Unstructured};
-use coec_ir::{
-    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Layer, Mha, Mla, Model,
-    QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, SharedGate, Stack, Tokens,
-};
+use arbitrary::{Error, Result, Unstructured};
+use coec_ir::table::{Block, Default, Field, Kind, Record, Table, Value};
+use coec_ir::{Attention, Coe, Ffn, Groups, Layer, Mha, Mla, Model, Rms, Stack, Tokens};
 
 /// A model made of the fuzzer's bytes.
 pub fn model(u: &mut Unstructured) -> Result<Model> {
@@ -23,111 +21,88 @@ pub fn model(u: &mut Unstructured) -> Result<Model> {
 }
 
 fn layer(u: &mut Unstructured) -> Result<Layer> {
-    let attention = if u.arbitrary()? { Attention::Mha(mha(u)?) } else { Attention::Mla(mla(u)?) };
-    let ffn = if u.ratio(3, 4)? { Ffn::Coe(coe(u)?) } else { Ffn::Dense(dense(u)?) };
-    Ok(Layer { attention, ffn })
+    let attention = Attention::read(&block(u, Attention::TABLES)?).ok_or(Error::IncorrectFormat)?;
+    let ffn = Ffn::read(&block(u, Ffn::TABLES)?).ok_or(Error::IncorrectFormat)?;
+    Ok(Layer { attention: sensible_attention(u, attention)?, ffn: sensible_ffn(u, ffn)? })
 }
 
-fn mha(u: &mut Unstructured) -> Result<Mha> {
-    let (heads, kv_heads) = match u.ratio(3, 4)? {
-        true => {
-            let kv_heads = u.int_in_range(1..=64)?;
-            (kv_heads * u.int_in_range(1..=64)?, kv_heads)
-        }
-        false => (size(u, 4096)?, size(u, 4096)?),
-    };
-    let head_dim = width(u)?;
-    Ok(Mha {
-        heads,
-        kv_heads,
-        head_dim,
-        rope: rope(u)?,
-        qk_norm: *u.choose(QkNorm::ALL)?,
-        bias: u.arbitrary()?,
-    })
+/// A block of one of the words, its values as their tables have them or beyond their bounds.
+fn block(u: &mut Unstructured, tables: &'static [Table]) -> Result<Block> {
+    let table = u.choose(tables)?;
+    let values = table.fields.iter().map(|field| field_value(u, table, field)).collect::<Result<_>>()?;
+    Ok(Block { table, values })
 }
 
-fn mla(u: &mut Unstructured) -> Result<Mla> {
-    Ok(Mla {
-        heads: size(u, 4096)?,
-        kv_rank: size(u, 1 << 20)?,
-        q_rank: if u.arbitrary()? { Some(size(u, 1 << 20)?) } else { None },
-        nope: size(u, 1 << 20)?,
-        rope_dim: width(u)?,
-        value: size(u, 1 << 20)?,
-        rope: rope(u)?,
-    })
-}
-
-fn rope(u: &mut Unstructured) -> Result<Rope> {
-    Ok(match u.arbitrary()? {
-        true => Rope::Rope { theta: real(u)? },
-        false => Rope::Yarn {
-            theta: real(u)?,
-            factor: real(u)?,
-            original: size(u, 1 << 24)?,
-            beta_fast: real(u)?,
-            beta_slow: real(u)?,
-            mscale: real(u)?,
-            mscale_all_dim: real(u)?,
+fn field_value(u: &mut Unstructured, table: &Table, field: &Field) -> Result<Option<Value>> {
+    if field.default == Default::Nothing && u.arbitrary()? {
+        return Ok(None);
+    }
+    let is_fixed = table.fixed.iter().any(|(name, _)| *name == field.name);
+    Ok(Some(match (field.kind, table.default(field)) {
+        (_, Default::Count(n)) if is_fixed => Value::Count(n),
+        (_, Default::Word(word)) if is_fixed => Value::Word(word),
+        (Kind::Count(bounds), _) => Value::Count(size(u, bounds.max as usize)?),
+        (Kind::OptionalCount(bounds), _) => match u.arbitrary()? {
+            true => Value::Count(size(u, bounds.max as usize)?),
+            false => Value::Word("none"),
         },
-    })
-}
-
-fn dense(u: &mut Unstructured) -> Result<Dense> {
-    Ok(Dense { hidden: size(u, 1 << 20)?, act: *u.choose(&Act::ALL)? })
-}
-
-fn coe(u: &mut Unstructured) -> Result<Coe> {
-    let iter = size(u, 64)?;
-    let experts = size(u, 1 << 14)?;
-    let entries = if u.ratio(9, 10)? { iter.min(64) } else { u.int_in_range(0..=65)? };
-    let k = match u.arbitrary()? {
-        true => vec![size(u, experts.min(1 << 14))?; entries],
-        false => (0..entries).map(|_| size(u, experts.min(1 << 14))).collect::<Result<_>>()?,
-    };
-    let balance = (0..u.int_in_range(0..=4)?).map(|_| balance(u)).collect::<Result<_>>()?;
-    Ok(Coe {
-        iter,
-        k,
-        experts,
-        shared: size(u, 1024)?,
-        hidden: size(u, 1 << 20)?,
-        act: *u.choose(&Act::ALL)?,
-        residual: *u.choose(Residual::ALL)?,
-        gate: *u.choose(Gate::ALL)?,
-        norm: *u.choose(ChainNorm::ALL)?,
-        shared_at: *u.choose(SharedAt::ALL)?,
-        shared_gate: *u.choose(SharedGate::ALL)?,
-        router: router(u, experts)?,
-        balance,
-    })
-}
-
-fn router(u: &mut Unstructured, experts: usize) -> Result<Router> {
-    let groups = match u.int_in_range(0..=2)? {
-        0 => None,
-        1 => {
-            let groups = (experts >> u.int_in_range(0..=4)?).max(1);
-            Some(Groups { groups, keep: u.int_in_range(1..=groups)?, score: *u.choose(GroupScore::ALL)? })
+        (Kind::Counts(bounds, _), _) => {
+            let entries = if u.arbitrary()? { 1 } else { u.int_in_range(0..=65)? };
+            let count = |_| size(u, bounds.max as usize).map(Value::Count);
+            Value::List((0..entries).map(count).collect::<Result<_>>()?)
         }
-        _ => Some(Groups {
-            groups: size(u, 1 << 14)?,
-            keep: size(u, 1 << 14)?,
-            score: *u.choose(GroupScore::ALL)?,
-        }),
-    };
-    Ok(Router { score: *u.choose(Score::ALL)?, renorm: u.arbitrary()?, scale: real(u)?, groups })
+        (Kind::Real(_), _) => Value::Real(real(u)?),
+        (Kind::Pair(_), _) => Value::List(vec![Value::Real(real(u)?), Value::Real(real(u)?)]),
+        (Kind::Amount, _) => {
+            if u.arbitrary()? {
+                Value::Count(u.arbitrary()?)
+            } else {
+                Value::Real(real(u)?)
+            }
+        }
+        (Kind::Flag, _) => Value::Flag(u.arbitrary()?),
+        (Kind::Text, _) => Value::Text(u.arbitrary::<&str>()?.into()),
+        (Kind::Name(names, _), _) => Value::Text((*u.choose(names)?).into()),
+        (Kind::Word(words), _) => Value::Word(*u.choose(&words())?),
+        (Kind::Block(tables), _) => Value::Block(block(u, tables)?),
+        (Kind::Blocks(tables), _) => {
+            let terms = u.int_in_range(0..=4)?;
+            let blocks = (0..terms).map(|_| block(u, tables).map(Value::Block));
+            Value::List(blocks.collect::<Result<_>>()?)
+        }
+    }))
 }
 
-fn balance(u: &mut Unstructured) -> Result<Balance> {
-    let number = real(u)?;
-    Ok(match u.int_in_range(0..=3)? {
-        0 => Balance::SeqAux { alpha: number },
-        1 => Balance::SwitchAux { alpha: number },
-        2 => Balance::ZLoss { alpha: number },
-        _ => Balance::Bias { rate: number },
+/// The same, mostly with fields that agree with each other.
+fn sensible_attention(u: &mut Unstructured, attention: Attention) -> Result<Attention> {
+    Ok(match attention {
+        Attention::Mha(b) if u.ratio(3, 4)? => {
+            let kv_heads = u.int_in_range(1..=64)?;
+            let heads = kv_heads * u.int_in_range(1..=64)?;
+            Attention::Mha(Mha { heads, kv_heads, head_dim: width(u)?, ..b })
+        }
+        Attention::Mla(b) if u.ratio(7, 8)? => Attention::Mla(Mla { rope_dim: width(u)?, ..b }),
+        other => other,
     })
+}
+
+/// The same, mostly with fields that agree with each other.
+fn sensible_ffn(u: &mut Unstructured, ffn: Ffn) -> Result<Ffn> {
+    let Ffn::Coe(b) = ffn else { return Ok(ffn) };
+    if u.ratio(1, 8)? {
+        return Ok(Ffn::Coe(b));
+    }
+    let least = b.experts.clamp(1, 1 << 14);
+    let given: Vec<usize> = b.k.iter().map(|k| (*k).clamp(1, least)).collect();
+    let k = (0..b.iter.min(64)).map(|t| given.get(t % given.len().max(1)).copied().unwrap_or(1)).collect();
+    let mut router = b.router;
+    if let Some(groups) = &mut router.groups
+        && u.arbitrary()?
+    {
+        let count = (b.experts >> u.int_in_range(0..=4)?).max(1);
+        *groups = Groups { groups: count, keep: u.int_in_range(1..=count)?, ..*groups };
+    }
+    Ok(Ffn::Coe(Coe { k, router, ..b }))
 }
 
 /// A count: mostly small, at times at a bound or beyond it.

@@ -3,7 +3,7 @@
 use super::{Writer, layer_literal, layer_name};
 use crate::{
     literal::camel,
-    print::{Value, WIDTH, lines},
+    print::{Expr, WIDTH, lines},
 };
 
 impl Writer<'_> {
@@ -69,7 +69,7 @@ impl Writer<'_> {
         let names: Vec<_> = self.plan.kinds.iter().map(|kind| camel(&kind.name)).collect();
         let arms = |of: &dyn Fn(usize, &str) -> [String; 2]| -> String {
             let arms = names.iter().enumerate().map(|(kind, name)| of(kind, name));
-            arms.map(|[pattern, value]| arm(&pattern, &Value::Plain(value))).collect()
+            arms.map(|[pattern, value]| arm(&pattern, &Expr::Plain(value))).collect()
         };
         let new = arms(&|kind, name| {
             let layer = layer_name(self.plan, kind);
@@ -80,9 +80,10 @@ impl Writer<'_> {
             let updates = arms(&|kind, name| {
                 let ffn = &self.plan.ffn[self.plan.kinds[kind].ffn];
                 match ffn.has_bias {
-                    true => {
-                        [format!("Self::{name}(layer)"), format!("layer.{}.update_biases(loads)", ffn.field)]
-                    }
+                    true => [
+                        format!("Self::{name}(layer)"),
+                        format!("layer.{}.update_biases(loads)", ffn.home.field),
+                    ],
                     false => [format!("Self::{name}(_)"), "{}".into()],
                 }
             });
@@ -116,7 +117,7 @@ impl AnyLayer {{
 }
 
 /// An arm of a match in a method. One that is too long for a line is a block.
-fn arm(pattern: &str, value: &Value) -> String {
+fn arm(pattern: &str, value: &Expr) -> String {
     let line = value.line();
     let short = match line.as_str() {
         "{}" => format!("            {pattern} => {{}}\n"),

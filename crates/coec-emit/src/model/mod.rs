@@ -9,10 +9,10 @@ use coec_ir::Model;
 use self::run::{Run, repeated};
 use crate::{
     Link,
-    block::Block,
+    distinct::Distinct,
     literal::camel,
     plan::Plan,
-    print::{Value, WIDTH, import},
+    print::{Expr, WIDTH, import},
 };
 
 /// Numbers of layers that a comment lists.
@@ -93,7 +93,7 @@ impl<'a> Writer<'a> {
         nn.extend(self.has_bias.then(|| "Load".into()));
         for block in self.plan.distinct() {
             ir.extend(block.literal.imports.iter().map(ToString::to_string));
-            nn.push(block.module.into());
+            nn.push(block.home.module.into());
         }
         if self.runs.is_none() {
             // The kinds of layer say what each is in the spec.
@@ -171,11 +171,11 @@ impl<'a> Writer<'a> {
                 self.about_layer(kind),
                 layer_name(self.plan, kind),
                 attention.about,
-                attention.field,
-                attention.module,
+                attention.home.field,
+                attention.home.module,
                 ffn.about,
-                ffn.field,
-                ffn.module
+                ffn.home.field,
+                ffn.home.module
             ));
         }
         out
@@ -308,7 +308,7 @@ impl<'a> Writer<'a> {
                 let biased = runs.iter().filter(|run| self.plan.ffn[run.ffn].has_bias);
                 biased
                     .map(|run| {
-                        let field = self.plan.ffn[run.ffn].field;
+                        let field = self.plan.ffn[run.ffn].home.field;
                         match run.is_list() {
                             true => format!(
                                 "        for layer in &mut self.{} {{\n            \
@@ -354,14 +354,14 @@ impl {} {{
 }}
 ",
             layer_name(self.plan, kind),
-            attention.field,
-            attention.module,
+            attention.home.field,
+            attention.home.module,
             attention.name,
-            ffn.field,
-            ffn.module,
+            ffn.home.field,
+            ffn.home.module,
             ffn.name,
-            attention.field,
-            ffn.field
+            attention.home.field,
+            ffn.home.field
         )
     }
 
@@ -384,18 +384,18 @@ fn layer_name(plan: &Plan, kind: usize) -> String {
 }
 
 /// A layer as the IR's literal, its sublayers by the functions that give them.
-fn layer_literal(attention: &Block, ffn: &Block, path: &str) -> Value {
-    let block = |block: &Block| {
-        Value::Call(block.variant.into(), vec![Value::Plain(format!("{path}{}()", block.name))])
+fn layer_literal(attention: &Distinct, ffn: &Distinct, path: &str) -> Expr {
+    let block = |block: &Distinct| {
+        Expr::Call(block.variant.clone(), vec![Expr::Plain(format!("{path}{}()", block.name))])
     };
-    Value::Struct("Layer".into(), vec![("attention", block(attention)), ("ffn", block(ffn))])
+    Expr::Struct("Layer".into(), vec![("attention", block(attention)), ("ffn", block(ffn))])
 }
 
 /// The function that gives a block's literal.
-fn literal(block: &Block, model: &Model) -> String {
+fn literal(block: &Distinct, model: &Model) -> String {
     let dim = model.dim;
     let tensors: String = block.tensors.iter().map(|line| format!("/// - {line}\n")).collect();
-    let Value::Struct(name, _) = &block.literal.value else { return String::new() };
+    let Expr::Struct(name, _) = &block.literal.value else { return String::new() };
     format!(
         "/// {}\n///\n/// From `[B, T, {dim}]` to `[B, T, {dim}]`, with the tensors\n///\n{tensors}\
          pub fn {}() -> {name} {{\n    {}\n}}\n\n",

@@ -3,7 +3,7 @@
 use coec_ir::Model;
 
 use super::{Run, Writer, layer_literal};
-use crate::print::Value;
+use crate::print::Expr;
 
 impl Writer<'_> {
     /// The function, the whole model in it.
@@ -11,7 +11,7 @@ impl Writer<'_> {
         let Model { name, doc, context, embedding, .. } = self.model;
         let layers = match &self.runs {
             Some(runs) => {
-                let kinds: Vec<Value> = self
+                let kinds: Vec<Expr> = self
                     .plan
                     .kinds
                     .iter()
@@ -25,28 +25,27 @@ impl Writer<'_> {
                     .collect();
                 match (runs.as_slice(), kinds.as_slice()) {
                     ([_], [kind]) => {
-                        Value::Call("Stack::repeat".into(), vec![kind.clone(), Value::plain("model::LAYERS")])
+                        Expr::Call("Stack::repeat".into(), vec![kind.clone(), Expr::plain("model::LAYERS")])
                     }
                     _ => {
-                        let run =
-                            |(run, kind): (&Run, Value)| Value::Tuple(vec![kind, Value::plain(run.count)]);
+                        let run = |(run, kind): (&Run, Expr)| Expr::Tuple(vec![kind, Expr::plain(run.count)]);
                         let runs = runs.iter().zip(kinds).map(run).collect();
-                        Value::Call("Stack::from_runs".into(), vec![Value::Array(runs)])
+                        Expr::Call("Stack::from_runs".into(), vec![Expr::Array(runs)])
                     }
                 }
             }
-            None => Value::plain("Stack::from_layers(&model::ORDER.map(model::Kind::spec))"),
+            None => Expr::plain("Stack::from_layers(&model::ORDER.map(model::Kind::spec))"),
         };
-        let value = Value::Struct(
+        let value = Expr::Struct(
             "Model".into(),
             vec![
-                ("name", Value::string(name)),
-                ("doc", Value::string(doc)),
-                ("vocab", Value::plain("model::VOCAB")),
-                ("context", Value::plain(context)),
-                ("dim", Value::plain("model::DIM")),
-                ("norm", Value::plain("model::NORM")),
-                ("embedding", Value::plain(format!("Tokens {{ tied: {} }}", embedding.tied))),
+                ("name", Expr::string(name)),
+                ("doc", Expr::string(doc)),
+                ("vocab", Expr::plain("model::VOCAB")),
+                ("context", Expr::plain(context)),
+                ("dim", Expr::plain("model::DIM")),
+                ("norm", Expr::plain("model::NORM")),
+                ("embedding", Expr::plain(format!("Tokens {{ tied: {} }}", embedding.tied))),
                 ("layers", layers),
             ],
         );

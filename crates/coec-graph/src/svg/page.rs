@@ -60,8 +60,8 @@ fn description(model: &Model, plan: &Plan) -> String {
     parts.push(said(&words::embedding(model, plan.tied), plan.embedding));
     for kind in &plan.kinds {
         parts.push(format!("{} × {}:", words::layers(kind), kind.layers.len()));
-        parts.push(said(&words::attention(&kind.attention), kind.attention_share));
-        parts.push(said(&words::ffn(&kind.ffn), kind.ffn_share));
+        parts.push(said(&words::sublayer(kind.attention.sublayer()), kind.attention_share));
+        parts.push(said(&words::sublayer(kind.ffn.sublayer()), kind.ffn_share));
         if let Ffn::Coe(b) = &kind.ffn {
             let inside = [Some(words::router(b)), Some(words::experts(b, model.dim)), words::shared(b)];
             for words in inside.into_iter().flatten() {
@@ -188,14 +188,14 @@ impl Page {
 
     /// Attention between the stream before it and the stream after it.
     fn attention(&mut self, kind: &Kind, stream: i32) -> i32 {
-        let words = words::attention(&kind.attention);
+        let words = words::sublayer(kind.attention.sublayer());
         let heading =
             Words { title: "Attention".into(), details: vec!["h ← h + Attention(Norm(h))".into()] };
         self.plain(&words, &heading, kind.attention_share, "attention", stream)
     }
 
     fn ffn(&mut self, model: &Model, kind: &Kind, stream: i32) -> i32 {
-        let heading = words::ffn(&kind.ffn);
+        let heading = words::sublayer(kind.ffn.sublayer());
         match &kind.ffn {
             Ffn::Dense(b) => self.plain(&words::dense(b, model.dim), &heading, kind.ffn_share, "ffn", stream),
             Ffn::Coe(b) => {

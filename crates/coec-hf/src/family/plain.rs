@@ -1,8 +1,8 @@
 //! What the families have in common.
 
 use coec_ir::{
-    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, Groups, Layer, Mha, Model, QkNorm, Residual,
-    Rms, Router, Score, SharedAt, SharedGate, Stack, Tokens, bounds,
+    Act, Attention, ChainNorm, Coe, Dense, Ffn, Gate, Layer, Mha, Model, QkNorm, Residual, Rms, Router,
+    Score, SharedAt, SharedGate, Stack, Tokens, bounds,
 };
 use serde_json::Value;
 
@@ -179,8 +179,8 @@ pub(super) fn moe(k: usize, experts: usize, hidden: usize, act: Act, renorm: boo
         norm: ChainNorm::Once,
         shared_at: SharedAt::Each,
         shared_gate: SharedGate::None,
-        router: Router { score: Score::Softmax, renorm, scale: 1.0, groups: None::<Groups> },
-        balance: Vec::<Balance>::new(),
+        router: Router { renorm, ..Router::plain(Score::Softmax) },
+        balance: Vec::new(),
     }
 }
 

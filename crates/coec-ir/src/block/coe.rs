@@ -4,7 +4,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Act, Balance, Flops, Init, Param, Router, binomials,
+    Act, Balance, Flops, Init, Param, Router, Sublayer, binomials,
     params::{linear, mlp, router},
 };
 
@@ -220,48 +220,9 @@ impl Coe {
         (self.act.projections() * dim) as u128 * self.hidden as u128
     }
 
-    /// Trained parameters: norms, routers, routed and shared experts, the gate of the shared ones.
-    pub fn param_count(&self, dim: usize) -> u128 {
-        let (d, e) = (dim as u128, self.experts as u128);
-        self.norms() as u128 * d
-            + self.routers() as u128 * e * d
-            + (e + self.shared as u128) * self.expert_params(dim)
-            + if self.gates_shared() { d } else { 0 }
-    }
-
-    /// Parameters of the routed experts that a token cannot have used.
-    pub fn idle_params(&self, dim: usize) -> u128 {
-        (self.experts - self.active_experts()) as u128 * self.expert_params(dim)
-    }
-
     /// FLOPs per token of the expert products.
     pub fn product_flops(&self, dim: usize) -> u128 {
         self.calls() * 2 * (self.act.projections() * dim) as u128 * self.hidden as u128
-    }
-
-    /// FLOPs per token of the whole chain.
-    pub fn flops(&self, dim: usize) -> Flops {
-        let router = 2 * (dim * self.experts) as u128 * self.routings() as u128;
-        let shared_gate = if self.gates_shared() { 2 * (dim * self.shared_runs()) as u128 } else { 0 };
-        Flops::exact(router + shared_gate + self.product_flops(dim))
-    }
-
-    /// Elements kept per token for the backward pass: the stream, every iteration's input and,
-    /// where each is normed, the state before; scores, gates, the first product of every expert
-    /// called, and, where it is weighed, the output of the shared ones.
-    pub fn kept(&self, dim: usize) -> u128 {
-        let (d, e, c) = (dim as u128, self.experts as u128, self.iter as u128);
-        let inputs = if self.norm == ChainNorm::Once { d + c * d } else { 2 * c * d };
-        let gates: u128 = self.k.iter().take(self.routings()).map(|&k| 4 * k as u128).sum();
-        let weighed = if self.gates_shared() { self.shared_runs() as u128 * (d + 1) } else { 0 };
-        inputs + self.routings() as u128 * 2 * e + gates + weighed + self.calls() * self.first_product()
-    }
-
-    /// Elements alive at once per token while the backward pass is in the expert product: rows of
-    /// the input and of both gradients, and the gradient of the first product.
-    pub fn transient(&self, dim: usize) -> u128 {
-        let k = self.k.iter().copied().max().unwrap_or(0) as u128;
-        k * (3 * dim as u128 + self.first_product() + self.hidden as u128)
     }
 
     /// Width of an expert's first product: gate and up, or up alone.
@@ -269,10 +230,19 @@ impl Coe {
         (self.act.projections() - 1) as u128 * self.hidden as u128
     }
 
-    /// Trained parameters of the sublayer, its norms included, under `prefix`.
-    ///
-    /// `norm` is the name of the sublayer's norm without `.weight`.
-    pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
+    /// The name of router `t` under `prefix`: `mlp.gate`, or `mlp.gate.t` where there are several.
+    pub fn router_name(&self, prefix: &str, t: usize) -> String {
+        indexed(&format!("{prefix}.gate"), t, self.routers())
+    }
+
+    /// The name of norm `t`, `norm` itself where there is one.
+    pub fn norm_name(&self, norm: &str, t: usize) -> String {
+        indexed(norm, t, self.norms())
+    }
+}
+
+impl Sublayer for Coe {
+    fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
         let mut params = Vec::new();
         for t in 0..self.norms() {
             params.push(Param::new(format!("{}.weight", indexed(norm, t, self.norms())), [dim], Init::Ones));
@@ -297,8 +267,8 @@ impl Coe {
         params
     }
 
-    /// Untrained tensors saved with the model: the selection biases.
-    pub fn state(&self, prefix: &str) -> Vec<Param> {
+    /// The selection biases.
+    fn state(&self, prefix: &str) -> Vec<Param> {
         if !self.has_bias() {
             return Vec::new();
         }
@@ -310,14 +280,40 @@ impl Coe {
             .collect()
     }
 
-    /// The name of router `t` under `prefix`: `mlp.gate`, or `mlp.gate.t` where there are several.
-    pub fn router_name(&self, prefix: &str, t: usize) -> String {
-        indexed(&format!("{prefix}.gate"), t, self.routers())
+    /// Norms, routers, routed and shared experts, the gate of the shared ones.
+    fn param_count(&self, dim: usize) -> u128 {
+        let (d, e) = (dim as u128, self.experts as u128);
+        self.norms() as u128 * d
+            + self.routers() as u128 * e * d
+            + (e + self.shared as u128) * self.expert_params(dim)
+            + if self.gates_shared() { d } else { 0 }
     }
 
-    /// The name of norm `t`, `norm` itself where there is one.
-    pub fn norm_name(&self, norm: &str, t: usize) -> String {
-        indexed(norm, t, self.norms())
+    fn idle_params(&self, dim: usize) -> u128 {
+        (self.experts - self.active_experts()) as u128 * self.expert_params(dim)
+    }
+
+    fn flops(&self, dim: usize, _: usize) -> Flops {
+        let router = 2 * (dim * self.experts) as u128 * self.routings() as u128;
+        let shared_gate = if self.gates_shared() { 2 * (dim * self.shared_runs()) as u128 } else { 0 };
+        Flops::exact(router + shared_gate + self.product_flops(dim))
+    }
+
+    /// The stream, every iteration's input and, where each is normed, the state before; scores,
+    /// gates, the first product of every expert called, and, where it is weighed, the output of the
+    /// shared ones.
+    fn kept(&self, dim: usize, _: usize) -> u128 {
+        let (d, e, c) = (dim as u128, self.experts as u128, self.iter as u128);
+        let inputs = if self.norm == ChainNorm::Once { d + c * d } else { 2 * c * d };
+        let gates: u128 = self.k.iter().take(self.routings()).map(|&k| 4 * k as u128).sum();
+        let weighed = if self.gates_shared() { self.shared_runs() as u128 * (d + 1) } else { 0 };
+        inputs + self.routings() as u128 * 2 * e + gates + weighed + self.calls() * self.first_product()
+    }
+
+    /// Rows of the input and of both gradients, and the gradient of the first product.
+    fn transient(&self, dim: usize, _: usize) -> u128 {
+        let k = self.k.iter().copied().max().unwrap_or(0) as u128;
+        k * (3 * dim as u128 + self.first_product() + self.hidden as u128)
     }
 }
 

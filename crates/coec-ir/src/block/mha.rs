@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, params::linear};
+use crate::{Flops, Init, Param, Rope, Sublayer, params::linear};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///
@@ -60,35 +60,33 @@ impl Mha {
     pub fn kv_dim(&self) -> usize {
         self.kv_heads * self.head_dim
     }
+}
 
-    /// FLOPs per token at `context` positions.
-    pub fn flops(&self, dim: usize, context: usize) -> Flops {
+impl Sublayer for Mha {
+    fn flops(&self, dim: usize, context: usize) -> Flops {
         let (d, q, kv) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128);
         let projections = 2 * d * q + 2 * 2 * d * kv + 2 * q * d;
         Flops::exact(projections) + Flops::causal(q, q, context)
     }
 
-    /// Cached elements per token: keys and values.
-    pub fn cache(&self) -> u128 {
+    /// Keys and values.
+    fn cache(&self) -> u128 {
         2 * self.kv_dim() as u128
     }
 
-    /// Elements kept per token for the backward pass: the stream and its norm, rotated queries and
-    /// keys, values, probabilities, the mix.
-    pub fn kept(&self, dim: usize, context: usize) -> u128 {
+    /// The stream and its norm, rotated queries and keys, values, probabilities, the mix.
+    fn kept(&self, dim: usize, context: usize) -> u128 {
         let (d, q) = (dim as u128, self.q_dim() as u128);
         // Grouped keys and values are repeated for their queries.
         let seen = if self.heads == self.kv_heads { self.kv_dim() as u128 } else { q };
         2 * d + 2 * q + 2 * seen + self.heads as u128 * context as u128
     }
 
-    /// Elements alive at once per token while the backward pass is in the attention product.
-    pub fn transient(&self, context: usize) -> u128 {
+    fn transient(&self, _: usize, context: usize) -> u128 {
         2 * self.heads as u128 * context as u128
     }
 
-    /// Trained parameters, the norm in front included.
-    pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
+    fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
         let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
         let widths = [("q_proj", self.q_dim()), ("k_proj", self.kv_dim()), ("v_proj", self.kv_dim())];
         for (name, width) in widths {

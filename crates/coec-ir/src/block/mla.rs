@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, params::linear};
+use crate::{Flops, Init, Param, Rope, Sublayer, params::linear};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one
@@ -31,9 +31,10 @@ impl Mla {
     pub fn head_dim(&self) -> usize {
         self.nope + self.rope_dim
     }
+}
 
-    /// FLOPs per token at `context` positions.
-    pub fn flops(&self, dim: usize, context: usize) -> Flops {
+impl Sublayer for Mla {
+    fn flops(&self, dim: usize, context: usize) -> Flops {
         let product = |a: usize, b: usize| 2 * a as u128 * b as u128;
         let q = self.heads * self.head_dim();
         let queries = match self.q_rank {
@@ -47,28 +48,25 @@ impl Mla {
             + Flops::causal(q as u128, (self.heads * self.value) as u128, context)
     }
 
-    /// Cached elements per token: the latent and the shared rotary key.
-    pub fn cache(&self) -> u128 {
+    /// The latent and the shared rotary key.
+    fn cache(&self) -> u128 {
         (self.kv_rank + self.rope_dim) as u128
     }
 
-    /// Elements kept per token for the backward pass: the stream and its norm, each latent before
-    /// and after its norm, queries and keys as multiplied, the expanded latent that holds the
-    /// values, probabilities, the mix.
-    pub fn kept(&self, dim: usize, context: usize) -> u128 {
+    /// The stream and its norm, each latent before and after its norm, queries and keys as
+    /// multiplied, the expanded latent that holds the values, probabilities, the mix.
+    fn kept(&self, dim: usize, context: usize) -> u128 {
         let h = self.heads as u128;
         let (qk, nope, v) = (self.head_dim() as u128, self.nope as u128, self.value as u128);
         let latents = 2 * (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
         2 * dim as u128 + latents + h * (2 * qk + nope + 2 * v + context as u128)
     }
 
-    /// Elements alive at once per token while the backward pass is in the attention product.
-    pub fn transient(&self, context: usize) -> u128 {
+    fn transient(&self, _: usize, context: usize) -> u128 {
         2 * self.heads as u128 * context as u128
     }
 
-    /// Trained parameters, the norm in front included.
-    pub fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
+    fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
         let q = self.heads * self.head_dim();
         let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
         match self.q_rank {

@@ -7,6 +7,7 @@ mod mha;
 mod mla;
 mod rope;
 mod router;
+mod sublayer;
 
 pub use act::Act;
 pub use coe::{Carry, ChainNorm, Coe, Gate, Output, Residual, SharedAt, SharedGate, Wiring};
@@ -15,6 +16,7 @@ pub use mha::{Mha, QkNorm};
 pub use mla::Mla;
 pub use rope::Rope;
 pub use router::{GroupScore, Groups, Router, Score};
+pub use sublayer::Sublayer;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +53,7 @@ impl Ffn {
     pub fn product_flops(&self, dim: usize) -> u128 {
         match self {
             Self::Coe(coe) => coe.product_flops(dim),
-            Self::Dense(dense) => dense.flops(dim).executed,
+            Self::Dense(dense) => dense.flops(dim, 1).executed,
         }
     }
 }

@@ -15,6 +15,13 @@ pub struct Router {
     pub groups: Option<Groups>,
 }
 
+impl Router {
+    /// One that weighs the selected experts by their scores as they are, and selects among all.
+    pub fn plain(score: Score) -> Self {
+        Self { score, renorm: false, scale: 1.0, groups: None }
+    }
+}
+
 /// The scoring function of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::ranges::runs;
-use crate::text::{self, Block, Value};
-use crate::{Layer, Model, Train};
+use crate::table::{self, Block, Record, Value};
+use crate::{Layer, Model, Train, text};
 
 /// The numbers of a layer's value before and after; `None` where there is no such layer.
 type Pair = (Option<usize>, Option<usize>);
@@ -53,15 +53,15 @@ impl Change {
 /// Layers are compared one with one. Those that only one model has are listed where they are not
 /// what most of the other's are: a model that grew by more of the same differs in `layers` alone.
 pub fn model(old: &Model, new: &Model) -> Vec<Change> {
-    let mut changes = of_fields("", &text::model_fields(old), &text::model_fields(new));
-    changes.extend(of_layers("attention", old, new, |layer| text::attention_value(&layer.attention)));
-    changes.extend(of_layers("ffn", old, new, |layer| text::ffn_value(&layer.ffn)));
+    let mut changes = of_fields("", &named(&table::head(old)), &named(&table::head(new)));
+    changes.extend(of_layers("attention", old, new, |layer| layer.attention.block()));
+    changes.extend(of_layers("ffn", old, new, |layer| layer.ffn.block()));
     changes
 }
 
 /// The fields in which two trainings differ, each behind `train.`.
 pub fn train(old: Option<&Train>, new: Option<&Train>) -> Vec<Change> {
-    let fields = |train: Option<&Train>| train.map(text::train_fields).unwrap_or_default();
+    let fields = |train: Option<&Train>| train.map(|train| named(&train.block())).unwrap_or_default();
     of_fields("train.", &fields(old), &fields(new))
 }
 
@@ -84,11 +84,12 @@ fn of_value(field: &str, old: Option<&Value>, new: Option<&Value>) -> Vec<Change
         vec![Change { field: field.to_string(), layers: None, old, new }]
     };
     match (old, new) {
-        (Some(Value::Block(a)), Some(Value::Block(b))) if a.word == b.word || has_same_fields(a, b) => {
-            let mut changes = match a.word == b.word {
-                true => Vec::new(),
-                false => change(Some(a.word.into()), Some(b.word.into())),
-            };
+        (Some(Value::Block(a)), Some(Value::Block(b)))
+            if a.table.word == b.table.word || has_same_fields(a, b) =>
+        {
+            let (old, new) = (a.table.word, b.table.word);
+            let mut changes =
+                if old == new { Vec::new() } else { change(Some(old.into()), Some(new.into())) };
             changes.extend(of_fields(&format!("{field}."), &named(a), &named(b)));
             changes
         }
@@ -98,21 +99,22 @@ fn of_value(field: &str, old: Option<&Value>, new: Option<&Value>) -> Vec<Change
 
 /// Whether two blocks have fields, and of the same names, as the routers do.
 fn has_same_fields(a: &Block, b: &Block) -> bool {
-    !a.fields.is_empty() && a.fields.iter().map(|f| f.name).eq(b.fields.iter().map(|f| f.name))
+    let names = |block| Block::fields(block).map(|(name, _)| name);
+    names(a).next().is_some() && names(a).eq(names(b))
 }
 
 fn named(block: &Block) -> Vec<(&'static str, Value)> {
-    block.fields.iter().map(|field| (field.name, field.value.clone())).collect()
+    block.fields().map(|(name, value)| (name, value.clone())).collect()
 }
 
 /// The changes of a field that may differ between layers.
-fn of_layers(name: &str, old: &Model, new: &Model, value: impl Fn(&Layer) -> Value) -> Vec<Change> {
+fn of_layers(name: &str, old: &Model, new: &Model, block: impl Fn(&Layer) -> Block) -> Vec<Change> {
     // A value by its number, the same on both sides: layers are many, values few.
     let mut values: Vec<Value> = Vec::new();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut number = |model: &Model| -> Vec<usize> {
         let of_kind = |layer: &Layer| {
-            let value = value(layer);
+            let value = Value::Block(block(layer));
             *numbers.entry(value.to_string()).or_insert_with(|| {
                 values.push(value);
                 values.len() - 1

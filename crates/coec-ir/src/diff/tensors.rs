@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 
 use super::ranges::runs;
-use crate::{Coe, Dense, Mha, Mla, Model, Param, Sink, Site, Tensors, Verified, walk};
+use crate::{Attention, Ffn, Model, Param, Sink, Site, Tensors, Verified, walk};
 
 /// What becomes of a checkpoint of one model in another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -222,20 +222,12 @@ impl Sink for Part {
         self.at(None).map_or(Ok(()), |tensors| tensors.embedding(model, name))
     }
 
-    fn mha(&mut self, model: &Model, site: &Site, block: &Mha) -> Result<(), Infallible> {
-        self.at(Some(site.layer)).map_or(Ok(()), |tensors| tensors.mha(model, site, block))
+    fn attention(&mut self, model: &Model, site: &Site, block: &Attention) -> Result<(), Infallible> {
+        self.at(Some(site.layer)).map_or(Ok(()), |tensors| tensors.attention(model, site, block))
     }
 
-    fn mla(&mut self, model: &Model, site: &Site, block: &Mla) -> Result<(), Infallible> {
-        self.at(Some(site.layer)).map_or(Ok(()), |tensors| tensors.mla(model, site, block))
-    }
-
-    fn coe(&mut self, model: &Model, site: &Site, block: &Coe) -> Result<(), Infallible> {
-        self.at(Some(site.layer)).map_or(Ok(()), |tensors| tensors.coe(model, site, block))
-    }
-
-    fn dense(&mut self, model: &Model, site: &Site, block: &Dense) -> Result<(), Infallible> {
-        self.at(Some(site.layer)).map_or(Ok(()), |tensors| tensors.dense(model, site, block))
+    fn ffn(&mut self, model: &Model, site: &Site, block: &Ffn) -> Result<(), Infallible> {
+        self.at(Some(site.layer)).map_or(Ok(()), |tensors| tensors.ffn(model, site, block))
     }
 
     fn head(&mut self, model: &Model, norm: &str, head: Option<&str>) -> Result<(), Infallible> {

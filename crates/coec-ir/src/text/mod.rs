@@ -2,16 +2,11 @@
 //!
 //! Reading the text back gives the same model: no default hides in it.
 
-mod blocks;
-mod train;
-mod value;
-
 use std::fmt::Write as _;
 
-pub use blocks::{attention_value, ffn_value};
-pub use train::train_fields;
-pub use value::{Block, BlockField, Value, string};
+pub use crate::table::string;
 
+use crate::table::{self, Block, Record};
 use crate::{Attention, Ffn, Model, Rule, Target, Train};
 
 /// A model block.
@@ -23,19 +18,19 @@ pub fn model(model: &Model) -> String {
         out.push('\n');
     }
     let _ = writeln!(out, "model {} {{", model.name);
-    let mut field = |name: &str, value: Value| {
+    for (name, value) in table::head(model).fields() {
         let _ = writeln!(out, "    {name:<9} = {value}");
-    };
-    for (name, value) in model_fields(model) {
-        field(name, value);
     }
+    let mut sublayer = |name: String, block: Block| {
+        let _ = writeln!(out, "    {name:<9} = {block}");
+    };
     let attention: Vec<_> = model.layers.iter().map(|layer| &layer.attention).collect();
-    for (name, value) in overrides("attention", &attention) {
-        field(&name, attention_value(value));
+    for (name, value) in overrides(table::ATTENTION, &attention) {
+        sublayer(name, value.block());
     }
     let ffn: Vec<_> = model.layers.iter().map(|layer| &layer.ffn).collect();
-    for (name, value) in overrides("ffn", &ffn) {
-        field(&name, ffn_value(value));
+    for (name, value) in overrides(table::FFN, &ffn) {
+        sublayer(name, value.block());
     }
     out.push_str("}\n");
     out
@@ -43,24 +38,12 @@ pub fn model(model: &Model) -> String {
 
 /// An attention block.
 pub fn attention(attention: &Attention) -> String {
-    attention_value(attention).to_string()
+    attention.block().to_string()
 }
 
 /// A feed-forward block.
 pub fn ffn(ffn: &Ffn) -> String {
-    ffn_value(ffn).to_string()
-}
-
-/// The fields of a model that hold for all of it, in the order of the language reference.
-pub fn model_fields(model: &Model) -> Vec<(&'static str, Value)> {
-    vec![
-        ("vocab", Value::plain(model.vocab)),
-        ("context", Value::plain(model.context)),
-        ("dim", Value::plain(model.dim)),
-        ("layers", Value::plain(model.layers.len())),
-        ("norm", Block::new("rms").with("eps", Value::real(model.norm.eps)).into()),
-        ("embedding", Block::new("tokens").with("tied", Value::plain(model.embedding.tied)).into()),
-    ]
+    ffn.block().to_string()
 }
 
 /// The most common value as the base, every other run of layers as an override.
@@ -139,7 +122,7 @@ pub fn rule(rule: &Rule) -> String {
 /// A training block.
 pub fn train(train: &Train) -> String {
     let mut out = String::from("train {\n");
-    for (name, value) in train_fields(train) {
+    for (name, value) in train.block().fields() {
         let _ = writeln!(out, "    {name:<10} = {value}");
     }
     out.push_str("}\n");

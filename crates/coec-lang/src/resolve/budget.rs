@@ -1,14 +1,14 @@
 //! `budget`: figures, what they are compared with, and under which conditions.
 
+use coec_ir::budget::{BACKENDS, CONDITIONS};
 use coec_ir::{
-    Bounds, Conditions, Field, Figure, Place, Precision, Quantity, Rule, Target, Unit, Violation,
-    ViolationKind, bounds,
+    Bounds, Conditions, Figure, Place, Precision, Quantity, Rule, Target, Unit, Violation, ViolationKind,
+    bounds,
 };
 
 use super::Cx;
 use crate::ast::{self, Name, Number, Value, ValueKind};
 use crate::error::{ResolveError, VerifyError};
-use crate::schema::{BACKENDS, CONDITIONS};
 use crate::source::Span;
 use crate::suggest;
 
@@ -146,7 +146,7 @@ impl Cx<'_> {
             match name.text.as_str() {
                 "context" => conditions.context = self.bounded("context", value, bounds::CONTEXT),
                 "batch" => conditions.batch = self.bounded("batch", value, bounds::BATCH),
-                "precision" => conditions.precision = self.word_of::<Precision>("precision", value),
+                "precision" => conditions.precision = self.precision(value),
                 _ => conditions.backend = self.backend(name, value, figure),
             }
         }
@@ -174,12 +174,18 @@ impl Cx<'_> {
         }
     }
 
+    fn precision(&mut self, value: &Value) -> Option<Precision> {
+        let words = Precision::ALL.iter().map(|precision| precision.word()).collect();
+        let word = self.word_of("precision", words, value)?;
+        Precision::ALL.iter().copied().find(|precision| precision.word() == word)
+    }
+
     fn bounded(&mut self, name: &'static str, value: &Value, bounds: Bounds) -> Option<usize> {
         let n = self.count_of(name, value)?;
         let x = n as f64;
         if !(bounds.min..=bounds.max).contains(&x) {
-            let field = Field { place: Place::Model, path: name };
-            let violation = Violation { field, kind: ViolationKind::OutOfRange { value: x, bounds } };
+            let kind = ViolationKind::OutOfRange { value: x, bounds };
+            let violation = Violation { place: Place::Model, path: name.into(), kind };
             let (field, at) = (name.to_string(), value.span);
             self.found.push(VerifyError { violation, field, at, defaulted: false });
             return None;

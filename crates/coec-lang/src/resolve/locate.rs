@@ -1,9 +1,8 @@
 //! From a violation of the IR back to the text that made it.
 
-use coec_ir::{Quantity, Violation, ViolationKind};
+use coec_ir::{Quantity, Violation, ViolationKind, table};
 
 use crate::ast::{Value, ValueKind, Word};
-use crate::schema;
 use crate::scopes::Scopes;
 use crate::source::Span;
 
@@ -36,7 +35,7 @@ pub(crate) fn argument<'v>(word: &'v Word, name: &str) -> Option<&'v Value> {
     let args = word.args.as_deref()?;
     let keyed = args.iter().find(|arg| arg.key.as_ref().is_some_and(|key| key.text == name));
     let arg = keyed.or_else(|| {
-        let position = schema::position(&word.name.text, name)?;
+        let position = table::position(&word.name.text, name)?;
         args.iter().filter(|arg| arg.key.is_none()).nth(position)
     })?;
     Some(&arg.value)

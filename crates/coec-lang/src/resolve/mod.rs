@@ -1,19 +1,20 @@
 //! Syntax tree to IR: what the words mean, and every default.
 
-pub(crate) mod attention;
 pub(crate) mod budget;
-pub(crate) mod ffn;
+pub(crate) mod claims;
 pub(crate) mod gaps;
 pub(crate) mod locate;
 pub(crate) mod model;
+pub(crate) mod record;
 pub(crate) mod sets;
 pub(crate) mod train;
 pub(crate) mod value;
 
+use coec_ir::table::{Default, Field, Kind, MODEL, TRAIN, Table};
+
 use crate::ast::{Arg, Name, Value, ValueKind};
 use crate::diagnostic::Found;
 use crate::error::ResolveError;
-use crate::schema::{self, Block, Default, Field};
 use crate::scopes::Scopes;
 use crate::source::Span;
 use crate::suggest;
@@ -71,7 +72,7 @@ impl Edits {
 /// A block with its arguments in the order of its fields.
 #[derive(Debug)]
 pub(crate) struct Call<'v> {
-    pub block: &'static Block,
+    pub table: &'static Table,
     /// The word of the block, where messages about missing fields point.
     pub at: Span,
     pub args: Vec<Option<&'v Value>>,
@@ -84,15 +85,15 @@ pub(crate) struct Call<'v> {
 
 impl<'v> Call<'v> {
     /// A block without arguments: every field takes its default.
-    pub fn bare(block: &'static Block, at: Span) -> Self {
-        Self { block, at, args: vec![None; block.fields.len()], preset: &[], lost: Vec::new() }
+    pub fn bare(table: &'static Table, at: Span) -> Self {
+        Self { table, at, args: vec![None; table.fields.len()], preset: &[], lost: Vec::new() }
     }
 
     /// A field with what it was given; `None` if it is lost.
     pub fn field(&self, name: &str) -> Option<(&'static Field, Option<&'v Value>)> {
-        let position = self.block.position(name)?;
+        let position = self.table.fields.iter().position(|field| field.name == name)?;
         let lost = self.args[position].is_none() && self.lost.contains(&position);
-        (!lost).then(|| (&self.block.fields[position], self.args[position]))
+        (!lost).then(|| (&self.table.fields[position], self.args[position]))
     }
 
     /// What a field was given.
@@ -134,55 +135,55 @@ impl<'a> Cx<'a> {
         (!lost).then_some(value)
     }
 
-    /// One of `blocks`, its arguments sorted to its fields.
-    pub fn bind<'v>(&mut self, field: &str, blocks: &'static [Block], value: &'v Value) -> Option<Call<'v>>
+    /// One of the blocks of `tables`, its arguments sorted to its fields.
+    pub fn bind<'v>(&mut self, field: &str, tables: &'static [Table], value: &'v Value) -> Option<Call<'v>>
     where
         'a: 'v,
     {
         let value = self.follow(value)?;
         let ValueKind::Word(word) = &value.kind else {
-            let words: Vec<_> = blocks.iter().map(|block| block.word).collect();
+            let words: Vec<_> = tables.iter().map(|table| table.word).collect();
             self.wrong_kind(field, &suggest::either(&words), value);
             return None;
         };
-        let Some(block) = blocks.iter().find(|block| block.word == word.name.text) else {
+        let Some(table) = tables.iter().find(|table| table.word == word.name.text) else {
             if word.name.text == "expert_choice" {
                 self.found.push(ResolveError::ExpertChoice { at: word.name.span });
             } else {
-                let words = blocks.iter().map(|block| block.word).collect();
+                let words = tables.iter().map(|table| table.word).collect();
                 self.unknown_word(field, words, &word.name);
             }
             return None;
         };
-        let mut call = Call::bare(block, word.name.span);
+        let mut call = Call::bare(table, word.name.span);
         self.bind_args(&mut call, word.args.as_deref().unwrap_or_default());
         Some(call)
     }
 
     fn bind_args<'v>(&mut self, call: &mut Call<'v>, args: &'v [Arg]) {
-        let block = call.block;
+        let table = call.table;
         let mut next = 0;
         for arg in args {
             let position = match &arg.key {
-                None if next < block.positional => {
+                None if next < table.positional => {
                     next += 1;
                     next - 1
                 }
                 None => {
-                    self.too_many(block, arg.value.span);
+                    self.too_many(table, arg.value.span);
                     continue;
                 }
-                Some(key) => match block.position(&key.text) {
+                Some(key) => match table.position(&key.text) {
                     Some(position) => position,
                     None => {
-                        call.lost.extend(self.unknown_field(block, &key.text, key.span, None));
+                        call.lost.extend(self.unknown_field(table, &key.text, key.span, None));
                         continue;
                     }
                 },
             };
             let at = arg.key.as_ref().map_or(arg.value.span, |key| key.span);
             if let Some(first) = call.args[position].replace(&arg.value) {
-                let name = block.fields[position].name.to_string();
+                let name = table.fields[position].name.to_string();
                 self.found.push(ResolveError::DuplicateField { name, first: first.span, at });
             }
         }
@@ -191,45 +192,45 @@ impl<'a> Cx<'a> {
 
     /// Reports fields without a default that were left out.
     pub fn check_required(&mut self, call: &Call) {
-        let missing: Vec<_> = std::iter::zip(call.block.fields, &call.args)
+        let missing: Vec<_> = std::iter::zip(call.table.fields, &call.args)
             .enumerate()
             .filter(|(i, (field, arg))| {
-                field.default == Default::Required && arg.is_none() && !call.lost.contains(i)
+                call.table.default(field) == Default::Required && arg.is_none() && !call.lost.contains(i)
             })
             .map(|(_, (field, _))| field.name.to_string())
             .collect();
         if !missing.is_empty() {
             self.found.push(ResolveError::MissingField {
-                owner: owner(call.block),
+                owner: owner(call.table),
                 names: missing,
-                example: example(call.block.word).into(),
+                example: call.table.example.into(),
                 at: call.at,
             });
         }
     }
 
-    /// Reports a field that `block` has not; the place of the one that was probably meant.
+    /// Reports a field that the block of `table` has not; the place of the one that was probably meant.
     pub fn unknown_field(
         &mut self,
-        block: &'static Block,
+        table: &'static Table,
         name: &str,
         at: Span,
         note: Option<String>,
     ) -> Option<usize> {
-        let suggestion = suggest::nearest(name, block.fields.iter().map(|field| field.name));
-        let meant = suggestion.and_then(|name| block.position(name));
+        let suggestion = suggest::nearest(name, table.open().map(|field| field.name));
+        let meant = suggestion.and_then(|name| table.position(name));
         if self.found.is_full() {
             self.found.omit();
             return meant;
         }
-        let candidates: Vec<String> = block.fields.iter().map(|field| field.name.to_string()).collect();
-        let elsewhere = matches!(name, "iter" | "residual" | "gate" | "norm") && block.word == "moe";
+        let candidates: Vec<String> = table.open().map(|field| field.name.to_string()).collect();
+        let is_fixed = table.fixed.iter().any(|(fixed, _)| *fixed == name);
         let note = note.or_else(|| {
-            elsewhere.then(|| "`moe` has one iteration and no fields for several, `coe` has both".into())
+            is_fixed.then(|| "`moe` has one iteration and no fields for several, `coe` has both".into())
         });
         self.found.push(ResolveError::UnknownField {
             name: suggest::shown(name),
-            owner: owner(block),
+            owner: owner(table),
             suggestion: suggestion.map(str::to_string),
             candidates,
             note,
@@ -238,11 +239,11 @@ impl<'a> Cx<'a> {
         meant
     }
 
-    fn too_many(&mut self, block: &'static Block, at: Span) {
+    fn too_many(&mut self, table: &'static Table, at: Span) {
         self.found.push(ResolveError::TooManyArguments {
-            word: block.word.into(),
-            most: block.positional,
-            keys: block.fields.iter().map(|field| format!("{}=...", field.name)).collect(),
+            word: table.word.into(),
+            most: table.positional,
+            keys: table.open().map(|field| format!("{}=...", field.name)).collect(),
             at,
         });
     }
@@ -266,45 +267,24 @@ impl Scopes {
 }
 
 /// How messages name a block.
-fn owner(block: &Block) -> String {
-    match block.word {
+fn owner(table: &Table) -> String {
+    match table.word {
         "model" => "a model".into(),
         word => format!("`{word}`"),
     }
 }
 
-/// What a block with its required fields looks like.
-fn example(word: &str) -> &'static str {
-    match word {
-        "model" => "ffn = coe(iter=2, k=4, experts=64)",
-        "coe" => "coe(iter=2, k=4, experts=64)",
-        "moe" => "moe(k=8, experts=64)",
-        "mha" => "mha(heads=8)",
-        "yarn" => "yarn(factor=40, original=4096)",
-        "bias" => "bias(rate=0.001)",
-        "seq_aux" => "seq_aux(alpha=0.001)",
-        "switch_aux" => "switch_aux(alpha=0.01)",
-        "z_loss" => "z_loss(alpha=0.001)",
-        "text" => "text(\"data/*.txt\")",
-        "jsonl" => "jsonl(\"data/*.jsonl\", template=\"{question}\\n{answer}\")",
-        "bpe" => "bpe(vocab=4096)",
-        "every" => "every(100)",
-        "file" => "file(\"tokenizer.json\")",
-        _ => "",
-    }
-}
-
 /// Whether a word is a block's, so that a field of that name was meant elsewhere.
 pub(crate) fn home_of_field(name: &str) -> Option<String> {
-    for outer in [&schema::MODEL, &schema::TRAIN] {
+    for outer in [&MODEL, &TRAIN] {
         let prefix = if outer.word == "train" { "train." } else { "" };
         if outer.word == "train" && outer.position(name).is_some() {
             return Some(format!("train.{name}"));
         }
         // `ffn` first: its fields are the ones most often set.
         for field in outer.fields.iter().rev() {
-            let schema::Kind::Block(blocks) = field.kind else { continue };
-            if blocks.iter().any(|block| block.position(name).is_some()) {
+            let Kind::Block(tables) = field.kind else { continue };
+            if tables.iter().any(|table| table.position(name).is_some()) {
                 return Some(format!("{prefix}{}.{name}", field.name));
             }
         }
@@ -315,15 +295,6 @@ pub(crate) fn home_of_field(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_block_that_needs_fields_has_an_example() {
-        let blocks = [schema::ATTENTIONS, schema::ROPES, schema::FFNS, schema::BALANCES, schema::DATA];
-        for block in blocks.into_iter().flatten().chain(schema::TOKENIZERS).chain(schema::SAVES) {
-            let needs = block.fields.iter().any(|field| field.default == Default::Required);
-            assert_eq!(needs, !example(block.word).is_empty(), "{}", block.word);
-        }
-    }
 
     #[test]
     fn fields_are_found_where_they_live() {

@@ -1,15 +1,14 @@
 //! `model`: the fields of a model and those it extends, put together.
 
-use coec_ir::{
-    Attention, Bounds, Ffn, Layer, Model, Place, Rms, Stack, Tokens, Verified, Violation, ViolationKind,
-    bounds,
-};
+use coec_ir::table::{self, ATTENTION, Block, FFN, MODEL, Record};
+use coec_ir::{Attention, Ffn, Layer, Model, Place, Stack, Verified, Violation, verify_head};
 
+use super::gaps::Gaps;
 use super::locate::{Located, locate};
+use super::record::OfModel;
 use super::{Call, Cx, Edits, home_of_field};
 use crate::ast::{Field, IndexKind, Number, Value, ValueKind};
 use crate::error::{ResolveError, VerifyError};
-use crate::schema::{self, ATTENTION, FFN, MODEL};
 use crate::scopes::ModelRef;
 use crate::source::Span;
 
@@ -71,6 +70,25 @@ pub(crate) struct Resolved {
     pub context: Option<usize>,
 }
 
+/// The fields of a model that hold for all of it, right or wrong.
+struct Head {
+    block: Block,
+    gaps: Gaps,
+    wrong: Vec<String>,
+}
+
+impl Head {
+    /// A whole number, if it is known and right.
+    fn count(&self, name: &str) -> Option<usize> {
+        let is_known = !self.gaps.holds(name) && self.wrong.iter().all(|path| path != name);
+        let value = self.block.fields().find(|(field, _)| *field == name).map(|(_, value)| value);
+        match value {
+            Some(table::Value::Count(n)) if is_known => Some(*n),
+            _ => None,
+        }
+    }
+}
+
 /// `ffn[...] = ...`, with how near to the model itself it stands.
 struct Override<'v> {
     level: usize,
@@ -113,23 +131,21 @@ impl<'a> Cx<'a> {
         draft.edits.apply(&mut args);
         let call = self.braces(&MODEL, draft.at(), args, lost);
 
-        let vocab = self.within(&call, "vocab", bounds::VOCAB);
-        let context = self.within(&call, "context", bounds::CONTEXT);
-        let dim = self.within(&call, "dim", bounds::DIM);
-        let layers = self.within(&call, "layers", bounds::LAYERS);
-        let eps = self.eps(&call);
-        let embedding = self.block(&call, "embedding").and_then(|tokens| self.flag(&tokens, "tied"));
-        let attention = self.block(&call, ATTENTION).and_then(|call| self.attention(&call, dim));
+        let head = self.head(&call);
+        let [vocab, context, dim, layers] =
+            ["vocab", "context", "dim", "layers"].map(|name| head.count(name));
+        let of_model = OfModel { dim, context };
+        let attention = self.block(&call, ATTENTION).and_then(|call| self.attention(&call, of_model));
         let ffn = self.block(&call, FFN).and_then(|call| self.ffn(&call));
 
         let mut special_attentions: Vec<Option<Attention>> = Vec::with_capacity(attentions.len());
         for o in &attentions {
-            let call = self.bind(ATTENTION, schema::ATTENTIONS, &o.field.value);
-            special_attentions.push(call.and_then(|call| self.attention(&call, dim)));
+            let call = self.bind(ATTENTION, Attention::TABLES, &o.field.value);
+            special_attentions.push(call.and_then(|call| self.attention(&call, of_model)));
         }
         let mut special_ffns: Vec<Option<Ffn>> = Vec::with_capacity(ffns.len());
         for o in &ffns {
-            let call = self.bind(FFN, schema::FFNS, &o.field.value);
+            let call = self.bind(FFN, Ffn::TABLES, &o.field.value);
             special_ffns.push(call.and_then(|call| self.ffn(&call)));
         }
         let known = Resolved { model: None, vocab, context };
@@ -153,22 +169,15 @@ impl<'a> Cx<'a> {
             });
             order.push(kind);
         }
-        let model = Model {
-            name: draft.own().model().name.text.clone(),
-            doc: draft.own().model().doc.clone(),
-            vocab: vocab?,
-            context: context?,
-            dim: dim?,
-            norm: Rms { eps: eps? },
-            embedding: Tokens { tied: embedding? },
-            layers: Stack::from_layers(order.iter().map(|&kind| &kinds[kind])),
-        };
+        let own = draft.own().model();
+        let stack = Stack::from_layers(order.iter().map(|&kind| &kinds[kind]));
+        let model = table::with_layers(&head.block, own.name.text.clone(), own.doc.clone(), stack)?;
         match coec_ir::verify(model) {
             Ok(model) => Some(Resolved { model: Some(model), ..known }),
             // Every part was verified by itself above, so that none of these is new.
             Err(violations) => {
                 for violation in violations {
-                    let prefix = match violation.field.place {
+                    let prefix = match violation.place {
                         Place::Attention(_) => ATTENTION,
                         Place::Ffn(_) => FFN,
                         Place::Model | Place::Train => "",
@@ -225,25 +234,15 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// A whole number of the model itself, inside its bounds.
-    fn within(&mut self, call: &Call, path: &'static str, bounds: Bounds) -> Option<usize> {
-        let n = self.count(call, path)?;
-        self.inside(call, path, n as f64, bounds).then_some(n)
-    }
-
-    fn eps(&mut self, call: &Call) -> Option<f64> {
-        let rms = self.block(call, "norm")?;
-        let eps = self.real(&rms, "eps")?;
-        self.inside(call, "norm.eps", eps, bounds::EPS).then_some(eps)
-    }
-
-    fn inside(&mut self, call: &Call, path: &'static str, value: f64, bounds: Bounds) -> bool {
-        let inside = (bounds.min..=bounds.max).contains(&value);
-        if !inside {
-            let field = coec_ir::Field { place: Place::Model, path };
-            self.violation(Violation { field, kind: ViolationKind::OutOfRange { value, bounds } }, "", call);
-        }
-        inside
+    /// The fields that hold for all of the model.
+    fn head(&mut self, call: &Call) -> Head {
+        let mut gaps = Gaps::default();
+        let is_of_layers = |name: &str| name == ATTENTION || name == FFN;
+        let block = self.values_where(call, "", OfModel::default(), &mut gaps, |name| !is_of_layers(name));
+        let violations = verify_head(&block);
+        let wrong = violations.iter().map(|violation| violation.path.clone()).collect();
+        self.accept(call, "", violations, &gaps);
+        Head { block, gaps, wrong }
     }
 
     /// Which override each layer has. Nearer models win; within one model two are an error.
@@ -312,13 +311,13 @@ impl<'a> Cx<'a> {
 
     /// Reports a violation of the block `call`, where the text says it.
     pub fn violation(&mut self, violation: Violation, prefix: &str, call: &Call) {
-        let path: Vec<&str> = violation.field.path.split('.').collect();
+        let path: Vec<&str> = violation.path.split('.').collect();
         let Located { at, defaulted } = match path.first().and_then(|name| call.given(name)) {
             Some(value) => locate(self.scopes, value, &path[1..], &violation),
             None => Located { at: call.at, defaulted: true },
         };
         let dot = if prefix.is_empty() { "" } else { "." };
-        let field = format!("{prefix}{dot}{}", violation.field.path);
+        let field = format!("{prefix}{dot}{}", violation.path);
         self.found.push(VerifyError { violation, field, at, defaulted });
     }
 }

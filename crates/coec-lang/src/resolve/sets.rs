@@ -1,12 +1,13 @@
 //! `--set ffn.k=8`: a change to a draft, checked like everything else.
 
+use coec_ir::table::{Default, MODEL, TRAIN, Table};
+
 use super::locate::argument;
 use super::model::Draft;
 use super::train::TrainDraft;
 use super::{Cx, home_of_field};
 use crate::ast::{Arg, Assignment, Name, Value, ValueKind, Word};
 use crate::error::ResolveError;
-use crate::schema::{Block, Default, Kind, MODEL, TRAIN};
 use crate::suggest;
 
 impl Cx<'_> {
@@ -37,11 +38,11 @@ impl Cx<'_> {
         }
     }
 
-    fn position(&mut self, block: &'static Block, name: &Name) -> Option<usize> {
-        let position = block.position(&name.text);
+    fn position(&mut self, table: &'static Table, name: &Name) -> Option<usize> {
+        let position = table.position(&name.text);
         if position.is_none() {
             let note = home_of_field(&name.text).map(|home| format!("did you mean `{home}`"));
-            self.unknown_field(block, &name.text, name.span, note);
+            self.unknown_field(table, &name.text, name.span, note);
         }
         position
     }
@@ -49,7 +50,7 @@ impl Cx<'_> {
     /// The value of a field after a change at `path`, which begins with the field itself.
     fn edit(
         &mut self,
-        block: &'static Block,
+        table: &'static Table,
         position: usize,
         current: Option<Value>,
         path: &[Name],
@@ -57,7 +58,7 @@ impl Cx<'_> {
     ) -> Option<Value> {
         let (name, rest) = path.split_first()?;
         let Some(inner) = rest.first() else { return Some(new.clone()) };
-        let mut value = match (current, block.fields[position].default) {
+        let mut value = match (current, table.fields[position].default) {
             (Some(value), _) => {
                 self.scopes.binding(&value).map_or(value.clone(), |(target, _)| target.clone())
             }
@@ -69,19 +70,17 @@ impl Cx<'_> {
         };
         let described = value.describe();
         let ValueKind::Word(word) = &mut value.kind else { return self.not_a_block(name, &described) };
-        let (Kind::Block(blocks) | Kind::Blocks(blocks)) = block.fields[position].kind else {
+        let tables = table.fields[position].tables();
+        let Some(table) = tables.iter().find(|table| table.word == word.name.text) else {
             return self.not_a_block(name, &described);
         };
-        let Some(block) = blocks.iter().find(|block| block.word == word.name.text) else {
-            return self.not_a_block(name, &described);
-        };
-        let Some(position) = block.position(&inner.text) else {
-            self.unknown_field(block, &inner.text, inner.span, None);
+        let Some(position) = table.position(&inner.text) else {
+            self.unknown_field(table, &inner.text, inner.span, None);
             return None;
         };
         let old = argument(word, &inner.text).cloned();
-        let new = self.edit(block, position, old, rest, new)?;
-        replace(word, block, inner, new);
+        let new = self.edit(table, position, old, rest, new)?;
+        replace(word, table, inner, new);
         Some(value)
     }
 
@@ -103,9 +102,9 @@ fn written_out(word: &str, preset: &[(&str, f64)], path: &[Name]) -> Value {
 }
 
 /// Gives a block's argument a new value.
-fn replace(word: &mut Word, block: &Block, name: &Name, value: Value) {
+fn replace(word: &mut Word, table: &Table, name: &Name, value: Value) {
     let args = word.args.get_or_insert_default();
-    let position = block.position(&name.text);
+    let position = table.position(&name.text);
     let keyed = |arg: &Arg| arg.key.as_ref().is_some_and(|key| key.text == name.text);
     if let Some(arg) = args.iter_mut().find(|arg| keyed(arg)) {
         arg.value = value;

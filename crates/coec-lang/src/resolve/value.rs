@@ -1,11 +1,11 @@
 //! Plain values: numbers with their units, words, strings.
 
-use coec_ir::{Amount, ParseQuantityError, Quantity};
+use coec_ir::table::{self, Default, Kind, Table, Value as Known};
+use coec_ir::{ParseQuantityError, Quantity};
 
 use super::{Call, Cx};
 use crate::ast::{Name, Value, ValueKind};
 use crate::error::ResolveError;
-use crate::schema::{self, Block, Default, Kind, Words};
 use crate::source::Span;
 use crate::suggest;
 
@@ -13,39 +13,13 @@ use crate::suggest;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Counts {
     One(usize),
-    List(Vec<usize>, Span),
+    List(Vec<usize>),
 }
 
 impl<'a> Cx<'a> {
-    /// A field that holds a whole number. `None` after an error, which has been reported.
-    pub fn count(&mut self, call: &Call, name: &str) -> Option<usize> {
-        match call.field(name)? {
-            (_, Some(value)) => self.count_of(name, value),
-            (field, None) => match field.default {
-                Default::Count(n) => Some(n),
-                _ => None,
-            },
-        }
-    }
-
-    /// A field that may be left out altogether.
-    pub fn count_if_given(&mut self, call: &Call, name: &str) -> Option<Option<usize>> {
-        match call.field(name)? {
-            (_, Some(value)) => self.count_of(name, value).map(Some),
-            (_, None) => Some(None),
-        }
-    }
-
-    /// A field that holds a whole number or `none`.
-    pub fn optional_count(&mut self, call: &Call, name: &str) -> Option<Option<usize>> {
-        let Some(value) = call.field(name)?.1 else { return Some(None) };
+    /// A whole number or a list of them. `None` after an error, which has been reported.
+    pub fn counts_of(&mut self, name: &str, value: &Value) -> Option<Counts> {
         let value = self.follow(value)?;
-        if is_word(value, "none") { Some(None) } else { self.count_of(name, value).map(Some) }
-    }
-
-    /// A field that holds a whole number or a list of them.
-    pub fn counts(&mut self, call: &Call, name: &str) -> Option<Counts> {
-        let value = self.follow(call.given(name)?)?;
         let ValueKind::List(values) = &value.kind else {
             return self.count_of(name, value).map(Counts::One);
         };
@@ -53,7 +27,7 @@ impl<'a> Cx<'a> {
         for value in values {
             counts.push(self.count_of(name, value));
         }
-        Some(Counts::List(counts.into_iter().collect::<Option<_>>()?, value.span))
+        counts.into_iter().collect::<Option<_>>().map(Counts::List)
     }
 
     /// A whole number.
@@ -82,17 +56,6 @@ impl<'a> Cx<'a> {
         None
     }
 
-    /// A field that holds a number.
-    pub fn real(&mut self, call: &Call, name: &str) -> Option<f64> {
-        match call.field(name)? {
-            (_, Some(value)) => self.real_of(name, value),
-            (field, None) => match (call.preset.iter().find(|(known, _)| *known == name), field.default) {
-                (Some(&(_, x)), _) | (None, Default::Real(x)) => Some(x),
-                _ => None,
-            },
-        }
-    }
-
     /// A number.
     pub fn real_of(&mut self, name: &str, value: &Value) -> Option<f64> {
         let value = self.follow(value)?;
@@ -112,15 +75,8 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// A field that holds two numbers.
-    pub fn pair(&mut self, call: &Call, name: &str) -> Option<[f64; 2]> {
-        let (field, value) = call.field(name)?;
-        let Some(value) = value else {
-            return match field.default {
-                Default::Pair(pair) => Some(pair),
-                _ => None,
-            };
-        };
+    /// Two numbers.
+    pub fn pair_of(&mut self, name: &str, value: &Value) -> Option<[f64; 2]> {
         let value = self.follow(value)?;
         let ValueKind::List(values) = &value.kind else {
             self.wrong_kind(name, "a list of 2 numbers", value);
@@ -135,15 +91,8 @@ impl<'a> Cx<'a> {
         Some([first?, second?])
     }
 
-    /// A field that holds a number of steps or a share of them: `100`, `10%`, `0.1`.
-    pub fn amount(&mut self, call: &Call, name: &str) -> Option<Amount> {
-        let (field, value) = call.field(name)?;
-        let Some(value) = value else {
-            return match field.default {
-                Default::Share(share) => Some(Amount::Share(share)),
-                _ => None,
-            };
-        };
+    /// A number of steps or a share of them: `100`, `10%`, `0.1`.
+    pub fn amount_of(&mut self, name: &str, value: &Value) -> Option<Known> {
         let value = self.follow(value)?;
         let ValueKind::Number(text) = &value.kind else {
             self.wrong_kind(name, "a number of steps or a percentage", value);
@@ -153,20 +102,13 @@ impl<'a> Cx<'a> {
         // A number written with a point and no unit is a share, so that `1.0` is all and `1` one step.
         let plain = text.ends_with(|c: char| c.is_ascii_digit());
         if quantity.is_percent() || (text.contains('.') && plain) || quantity.to_integer().is_none() {
-            return Some(Amount::Share(quantity.to_f64()));
+            return Some(Known::Real(quantity.to_f64()));
         }
-        self.count_of(name, value).map(Amount::Steps)
+        self.count_of(name, value).map(Known::Count)
     }
 
-    /// A field that holds `true` or `false`.
-    pub fn flag(&mut self, call: &Call, name: &str) -> Option<bool> {
-        let (field, value) = call.field(name)?;
-        let Some(value) = value else {
-            return match field.default {
-                Default::Flag(flag) => Some(flag),
-                _ => None,
-            };
-        };
+    /// `true` or `false`.
+    pub fn flag_of(&mut self, name: &str, value: &Value) -> Option<bool> {
         let value = self.follow(value)?;
         match &value.kind {
             _ if is_word(value, "true") => Some(true),
@@ -182,15 +124,8 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// A field that holds a string.
-    pub fn text(&mut self, call: &Call, name: &str) -> Option<String> {
-        let (field, value) = call.field(name)?;
-        let Some(value) = value else {
-            return match field.default {
-                Default::Text(text) => Some(text.into()),
-                _ => None,
-            };
-        };
+    /// A string.
+    pub fn text_of(&mut self, name: &str, value: &Value) -> Option<String> {
         let value = self.follow(value)?;
         match &value.kind {
             ValueKind::Text(text) => Some(text.clone()),
@@ -201,34 +136,37 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// A field that holds one of the words of `T`.
-    pub fn word<T: Words>(&mut self, call: &Call, name: &str) -> Option<T> {
-        let (field, value) = call.field(name)?;
-        let of = |text: &str| T::all().iter().copied().find(|one| one.word() == text);
-        let Some(value) = value else {
-            return match field.default {
-                Default::Word(word) => of(word),
-                _ => None,
-            };
-        };
-        self.word_of(name, value)
+    /// A string that names one of a few things, which messages call `what`.
+    pub fn name_of(&mut self, field: &str, names: &[&str], what: &str, value: &Value) -> Option<String> {
+        let name = self.text_of(field, value)?;
+        if names.contains(&name.as_str()) {
+            return Some(name);
+        }
+        self.found.push(ResolveError::UnknownWord {
+            word: suggest::shown(&name),
+            what: what.into(),
+            suggestion: suggest::nearest(&name, names.iter().copied()).map(str::to_string),
+            candidates: names.iter().map(|name| (*name).to_string()).collect(),
+            at: value.span,
+        });
+        None
     }
 
-    /// One of the words of `T`.
-    pub fn word_of<T: Words>(&mut self, name: &str, value: &Value) -> Option<T> {
+    /// One of these words.
+    pub fn word_of(&mut self, name: &str, words: Vec<&'static str>, value: &Value) -> Option<&'static str> {
         let value = self.follow(value)?;
         match &value.kind {
             ValueKind::Word(word) if word.args.is_none() => {
-                let one = T::all().iter().copied().find(|one| one.word() == word.name.text);
+                let one = words.iter().copied().find(|one| *one == word.name.text);
                 if one.is_none() && name == "gate" && word.name.text == "shared" {
                     self.found.push(ResolveError::GateShared { at: word.name.span });
                 } else if one.is_none() {
-                    self.unknown_word(name, schema::words::<T>(), &word.name);
+                    self.unknown_word(name, words, &word.name);
                 }
                 one
             }
             _ => {
-                self.wrong_kind(name, &suggest::either(&schema::words::<T>()), value);
+                self.wrong_kind(name, &suggest::either(&words), value);
                 None
             }
         }
@@ -240,15 +178,15 @@ impl<'a> Cx<'a> {
         'a: 'v,
     {
         let (field, value) = call.field(name)?;
-        let Kind::Block(blocks) = field.kind else { return None };
+        let Kind::Block(tables) = field.kind else { return None };
         let (word, preset) = match (value, field.default) {
-            (Some(value), _) => return self.bind(name, blocks, value),
+            (Some(value), _) => return self.bind(name, tables, value),
             (None, Default::Word(word)) => (word, &[][..]),
             (None, Default::Preset(word, preset)) => (word, preset),
             (None, _) => return None,
         };
-        let block = blocks.iter().find(|block| block.word == word)?;
-        Some(Call { preset, ..Call::bare(block, call.at) })
+        let table = tables.iter().find(|table| table.word == word)?;
+        Some(Call { preset, ..Call::bare(table, call.at) })
     }
 
     /// A field that holds `none`, a block, or a list of blocks.
@@ -257,16 +195,16 @@ impl<'a> Cx<'a> {
         'a: 'v,
     {
         let (field, value) = call.field(name)?;
-        let Kind::Blocks(blocks) = field.kind else { return None };
+        let Kind::Blocks(tables) = field.kind else { return None };
         let Some(value) = value else { return Some(Vec::new()) };
         let value = self.follow(value)?;
         match &value.kind {
             _ if is_word(value, "none") => Some(Vec::new()),
             ValueKind::List(values) => {
-                let calls: Vec<_> = values.iter().map(|value| self.bind(name, blocks, value)).collect();
+                let calls: Vec<_> = values.iter().map(|value| self.bind(name, tables, value)).collect();
                 calls.into_iter().collect()
             }
-            _ => self.bind(name, blocks, value).map(|call| vec![call]),
+            _ => self.bind(name, tables, value).map(|call| vec![call]),
         }
     }
 
@@ -298,7 +236,7 @@ impl<'a> Cx<'a> {
     pub fn wrong_kind(&mut self, field: &str, expected: &str, value: &Value) {
         if let ValueKind::Word(word) = &value.kind
             && word.args.is_none()
-            && !schema::is_word(&word.name.text)
+            && !table::is_word(&word.name.text)
             && let Some(near) = self.nearest_let(&word.name)
         {
             let (word, at) = (suggest::shown(&word.name.text), word.name.span);
@@ -346,12 +284,12 @@ impl<'a> Cx<'a> {
     /// The call of a block that stands in braces, from the values of its fields.
     pub fn braces<'v>(
         &mut self,
-        block: &'static Block,
+        table: &'static Table,
         at: Span,
         args: Vec<Option<&'v Value>>,
         lost: Vec<usize>,
     ) -> Call<'v> {
-        let call = Call { block, at, args, preset: &[], lost };
+        let call = Call { table, at, args, preset: &[], lost };
         self.check_required(&call);
         call
     }

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mha, QkNorm, Site};
+use coec_ir::{Mha, QkNorm, Site, Sublayer};
 
 use super::dot_product::{attend, project, split_heads};
 use crate::{

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::{Tensor, activation};
-use coec_ir::{Carry, Coe, Gate, Output, Site};
+use coec_ir::{Carry, Coe, Gate, Output, Site, Sublayer};
 
 use super::{
     balance,

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use coec_ir::{Dense, Site};
+use coec_ir::{Dense, Site, Sublayer};
 
 use super::mlp::Mlp;
 use crate::{Maker, Pass, RmsNorm, maker::Params};

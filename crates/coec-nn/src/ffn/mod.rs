@@ -15,7 +15,9 @@ pub(crate) use router::Router;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::Pass;
+use coec_ir::Site;
+
+use crate::{Maker, Pass};
 
 /// Either kind of feed-forward sublayer.
 // One a layer: nothing is gained by a box.
@@ -29,6 +31,14 @@ pub enum Ffn {
 }
 
 impl Ffn {
+    /// The block at `site`.
+    pub(crate) fn new(make: &mut Maker, site: &Site, block: &coec_ir::Ffn) -> Self {
+        match block {
+            coec_ir::Ffn::Coe(block) => Self::Chain(Chain::new(make, site, block)),
+            coec_ir::Ffn::Dense(block) => Self::Dense(FeedForward::new(make, site, block)),
+        }
+    }
+
     /// The stream after the sublayer, `[B, T, D]`.
     pub(crate) fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         match self {

@@ -1,0 +1,39 @@
+//! What every sublayer says of itself: its tensors, and what it costs.
+
+use crate::{Flops, Param};
+
+/// A sublayer in a model of width `dim` at `context` positions. All counts are exact.
+pub trait Sublayer {
+    /// Trained parameters under `prefix`, the norms in front included: `norm` is their name without
+    /// `.weight`.
+    fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param>;
+
+    /// Untrained tensors saved with the model.
+    fn state(&self, _prefix: &str) -> Vec<Param> {
+        Vec::new()
+    }
+
+    /// Elements of [`params`](Self::params).
+    fn param_count(&self, dim: usize) -> u128 {
+        self.params(dim, "", "").iter().map(Param::elements).sum()
+    }
+
+    /// Of these, elements that a token cannot have used.
+    fn idle_params(&self, _dim: usize) -> u128 {
+        0
+    }
+
+    /// FLOPs per token.
+    fn flops(&self, dim: usize, context: usize) -> Flops;
+
+    /// Elements kept per token for the backward pass.
+    fn kept(&self, dim: usize, context: usize) -> u128;
+
+    /// Elements alive at once per token while the backward pass is in the largest product.
+    fn transient(&self, dim: usize, context: usize) -> u128;
+
+    /// Cached elements per token.
+    fn cache(&self) -> u128 {
+        0
+    }
+}

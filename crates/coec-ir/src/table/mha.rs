@@ -1,0 +1,62 @@
+//! `mha`.
+
+use super::record::record;
+use super::value::Words;
+use super::{Default, Described, Kind, Table};
+use crate::{Check, Mha, QkNorm, Rope, ViolationKind, bounds, counted};
+
+record! { Mha, Table::new("mha").example("mha(heads=8)"), {
+    heads: Kind::Count(bounds::HEADS) => Default::Required,
+    kv_heads: Kind::Count(bounds::HEADS) => Default::Like("heads"),
+    head_dim: Kind::Count(bounds::WIDTH) => Default::Share("dim", "heads"),
+    rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
+    qk_norm: Kind::Word(QkNorm::words) => Default::Word("none"),
+    bias: Kind::Flag => Default::Flag(false),
+}
+    fn rules(&self, check: &mut Check) {
+        let Self { heads, kv_heads, .. } = *self;
+        if check.holds(&["heads", "kv_heads"]) && !heads.is_multiple_of(kv_heads) {
+            check.push("kv_heads", ViolationKind::KvHeadsDivideHeads { heads, kv_heads });
+        }
+        self.rope.rules_within(check, "head_dim", self.head_dim);
+    }
+}
+
+impl Described for Mha {
+    fn name(&self) -> &'static str {
+        "multi_head"
+    }
+
+    fn about(&self) -> String {
+        let Self { heads, kv_heads, head_dim, .. } = self;
+        let queries = format!("{} of width {head_dim}", counted(*heads, "head"));
+        match heads == kv_heads {
+            true => format!("Multi-head attention: {queries}."),
+            false => {
+                format!("Grouped-query attention: {queries} read {}.", counted(*kv_heads, "key-value head"))
+            }
+        }
+    }
+
+    fn title(&self) -> String {
+        let is_grouped = self.kv_heads != self.heads;
+        if is_grouped { "Grouped-query attention" } else { "Multi-head attention" }.into()
+    }
+
+    fn details(&self) -> Vec<String> {
+        let mut details = vec![format!("{} of {}", counted(self.heads, "head"), self.head_dim)];
+        if self.kv_heads != self.heads {
+            details.push(counted(self.kv_heads, "key-value head"));
+        }
+        details.push(self.rope.detail());
+        match self.qk_norm {
+            QkNorm::None => {}
+            QkNorm::Head => details.push("queries and keys normed by head".into()),
+            QkNorm::Full => details.push("queries and keys normed".into()),
+        }
+        if self.bias {
+            details.push("biases".into());
+        }
+        details
+    }
+}

@@ -1,0 +1,51 @@
+//! `mla`.
+
+use super::record::record;
+use super::{Default, Described, Kind, Table};
+use crate::{Check, Mla, Rope, bounds, counted, grouped};
+
+record! { Mla, Table::new("mla"), {
+    heads: Kind::Count(bounds::HEADS) => Default::Count(8),
+    kv_rank: Kind::Count(bounds::WIDTH) => Default::Count(512),
+    q_rank: Kind::OptionalCount(bounds::WIDTH) => Default::Word("none"),
+    nope: Kind::Count(bounds::WIDTH) => Default::Count(128),
+    rope_dim: Kind::Count(bounds::WIDTH) => Default::Count(64),
+    value: Kind::Count(bounds::WIDTH) => Default::Count(128),
+    rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
+}
+    fn rules(&self, check: &mut Check) {
+        self.rope.rules_within(check, "rope_dim", self.rope_dim);
+    }
+}
+
+impl Described for Mla {
+    fn name(&self) -> &'static str {
+        "latent"
+    }
+
+    fn about(&self) -> String {
+        format!(
+            "Latent attention: {} of width {} + {}, values of width {}, from a latent of width {}.",
+            counted(self.heads, "head"),
+            self.nope,
+            self.rope_dim,
+            self.value,
+            self.kv_rank
+        )
+    }
+
+    fn title(&self) -> String {
+        "Latent attention".into()
+    }
+
+    fn details(&self) -> Vec<String> {
+        let mut details = vec![
+            format!("{} of {} + {} rotary", counted(self.heads, "head"), self.nope, self.rope_dim),
+            format!("values {}", self.value),
+            format!("latent {}", grouped(self.kv_rank)),
+        ];
+        details.extend(self.q_rank.map(|rank| format!("query latent {}", grouped(rank))));
+        details.push(self.rope.detail());
+        details
+    }
+}
