@@ -1,14 +1,17 @@
 //! The way out and back, for any model that a family can say.
 
 mod common;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../../../tests/src/models.rs"]
+mod models;
 
 use coec_hf::{Family, Import, export, family_of, import, pretty, sort, tensors};
 use coec_ir::{
-    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, GroupScore, Groups, Layer, Mha, Mla, Model,
-    QkNorm, Residual, Rms, Rope, Router, Score, SharedAt, SharedGate, Stack, Tensors, Tokens, Verified,
-    verify,
+    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, QkNorm, Residual, Rms, Rope,
+    Score, SharedGate, Stack, Tensors, Tokens, Verified, verify,
 };
 use common::nameless;
+use models::Sizes;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -29,17 +32,10 @@ fn rope() -> impl Strategy<Value = Rope> {
 }
 
 fn attention() -> impl Strategy<Value = Attention> {
-    let heads = (1..5usize, 1..3usize, 1..5usize);
-    let qk_norm = select(QkNorm::ALL.to_vec());
-    let mha =
-        (heads, rope(), qk_norm, any::<bool>()).prop_map(|((groups, kv, head), rope, qk_norm, bias)| {
-            Attention::Mha(Mha { heads: groups * kv, kv_heads: kv, head_dim: 2 * head, rope, qk_norm, bias })
-        });
-    let widths = (1..5usize, 1..9usize, proptest::option::of(1..9usize), 1..5usize, 1..5usize, 1..9usize);
-    let mla = (widths, rope()).prop_map(|((heads, kv_rank, q_rank, nope, half, value), rope)| {
-        Attention::Mla(Mla { heads, kv_rank, q_rank, nope, rope_dim: 2 * half, value, rope })
-    });
-    prop_oneof![mha, mla]
+    (models::attention(&Sizes::tiny()), rope()).prop_map(|(attention, rope)| match attention {
+        Attention::Mha(block) => Attention::Mha(Mha { rope, ..block }),
+        Attention::Mla(block) => Attention::Mla(Mla { rope, ..block }),
+    })
 }
 
 fn balance() -> impl Strategy<Value = Vec<Balance>> {
@@ -56,66 +52,35 @@ fn balance() -> impl Strategy<Value = Vec<Balance>> {
     ]
 }
 
-fn router(experts: usize) -> impl Strategy<Value = Router> {
-    let groups: Vec<Option<Groups>> = (1..=experts)
-        .filter(|groups| experts.is_multiple_of(*groups))
-        .flat_map(|groups| {
-            let scores = if experts / groups > 1 {
-                vec![GroupScore::Max, GroupScore::Top2]
-            } else {
-                vec![GroupScore::Max]
-            };
-            scores.into_iter().map(move |score| Some(Groups { groups, keep: groups.div_ceil(2), score }))
-        })
-        .chain(std::iter::repeat_n(None, 4))
-        .collect();
-    let scale = prop_oneof![2 => Just(1.0), 1 => 0.1..20.0f64];
-    (select(Score::ALL.to_vec()), any::<bool>(), scale, select(groups))
-        .prop_map(|(score, renorm, scale, groups)| Router { score, renorm, scale, groups })
-}
-
+/// Any chain; what families have is tried more often than chance would have it.
 fn coe() -> impl Strategy<Value = Coe> {
-    let shape = (1..4usize, 1..9usize).prop_flat_map(|(iter, experts)| {
-        let k = prop_oneof![
-            (1..=experts).prop_map(move |k| vec![k; iter]),
-            proptest::collection::vec(1..=experts, iter)
-        ];
-        (Just(iter), Just(experts), k, router(experts))
+    let any_chain = models::ffn(&Sizes::tiny()).prop_filter_map("a chain", |ffn| match ffn {
+        Ffn::Coe(coe) => Some(coe),
+        _ => None,
     });
-    // Ordinary blocks are tried as often as all chains together.
-    let shape = prop_oneof![
-        shape.clone(),
-        shape.prop_map(|(_, experts, k, router)| (1, experts, vec![k[0]], router))
-    ];
-    let words = (
-        select(Act::ALL.to_vec()),
-        prop_oneof![Just(Residual::Outer), select(Residual::ALL.to_vec())],
-        select(Gate::ALL.to_vec()),
-        prop_oneof![Just(ChainNorm::Once), select(ChainNorm::ALL.to_vec())],
-        select(SharedAt::ALL.to_vec()),
-        select(SharedGate::ALL.to_vec()),
-    );
-    (shape, 0..3usize, 1..9usize, words, balance()).prop_map(
-        |((iter, experts, k, router), shared, hidden, words, balance)| {
-            let (act, residual, gate, norm, shared_at, shared_gate) = words;
-            let act = if matches!(act, Act::Gelu) { Act::Swiglu } else { act };
-            Coe {
-                iter,
-                k,
-                experts,
-                shared,
-                hidden,
-                act,
-                residual,
-                gate,
-                norm,
-                shared_at,
-                shared_gate,
-                router,
-                balance,
-            }
-        },
-    )
+    let usual = any::<[bool; 5]>();
+    (any_chain, balance(), usual).prop_map(|(coe, balance, [ordinary, outer, once, unscaled, ungrouped])| {
+        let mut coe = Coe { balance, ..coe };
+        if ordinary {
+            (coe.iter, coe.k) = (1, vec![coe.k[0]]);
+        }
+        if outer {
+            coe.residual = Residual::Outer;
+        }
+        if once {
+            coe.norm = ChainNorm::Once;
+        }
+        if unscaled {
+            coe.router.scale = 1.0;
+        }
+        if ungrouped {
+            coe.router.groups = None;
+        }
+        if coe.act == Act::Gelu {
+            coe.act = Act::Swiglu;
+        }
+        coe
+    })
 }
 
 /// Models of the whole language with one attention and up to two kinds of layers.
