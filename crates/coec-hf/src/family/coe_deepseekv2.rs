@@ -139,7 +139,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     match coe.gate {
         Gate::Independent => writer.set("use_igate", true),
         Gate::Tied => writer.set("use_igate", false),
-        Gate::Frozen => writer.blocked("ffn.gate", coe.gate.word(), "routers read in every iteration"),
+        _ => writer.blocked("ffn.gate", coe.gate.word(), "routers read in every iteration"),
     }
     writer.set("inner_iter", coe.iter);
     writer.set("scoring_func", "softmax");
@@ -174,7 +174,7 @@ fn write_residual(writer: &mut Writer, residual: Residual) {
             writer.set("outer_residual", true);
             return;
         }
-        Residual::Delta => {
+        _ => {
             return writer.blocked("ffn.residual", residual.word(), "inner, outer, both, init or none");
         }
     };
