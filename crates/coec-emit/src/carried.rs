@@ -62,7 +62,20 @@ const HOMES: &[Home] = &[
         variant: "/// A chain of experts; one iteration of it is a mixture of experts.\n    Coe(Coe),",
         ir: &[("balance", &["Balance"]), ("binomial", &["binomial", "binomials"])],
         block: &[
-            ("coe", &["Carry", "ChainNorm", "Coe", "Gate", "Output", "Residual", "SharedAt", "SharedGate"]),
+            (
+                "coe",
+                &[
+                    "Carry",
+                    "ChainNorm",
+                    "Coe",
+                    "Gate",
+                    "Kept",
+                    "Output",
+                    "Residual",
+                    "SharedAt",
+                    "SharedGate",
+                ],
+            ),
             ("router", &["GroupScore", "Groups", "Router", "Score"]),
         ],
         nn: &["balance", "bias", "router", "chain"],

@@ -114,6 +114,28 @@ pub enum Carry {
     Replace,
 }
 
+/// What the experts' output is joined with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The state before the iteration.
+    State,
+    /// The chain's start.
+    Start,
+    /// Nothing: it stands alone.
+    Nothing,
+}
+
+impl Carry {
+    /// What the experts' output is joined with.
+    pub fn kept(self) -> Kept {
+        match self {
+            Self::AddToState => Kept::State,
+            Self::AddToStart => Kept::Start,
+            Self::Replace => Kept::Nothing,
+        }
+    }
+}
+
 /// What the sublayer returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
