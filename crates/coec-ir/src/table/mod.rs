@@ -9,20 +9,13 @@
 //! A field that is added to a struct of the IR does not compile until the struct's table has it.
 
 mod attention;
-mod balance;
-mod coe;
-mod dense;
 mod ffn;
-mod mha;
-mod mla;
 mod model;
 mod record;
-mod rope;
-mod router;
 mod train;
 mod value;
 
-pub use coe::subscript;
+pub use ffn::subscript;
 pub use model::{ATTENTION, FFN, MODEL, head, with_layers};
 pub use record::{Described, Record};
 pub use train::{BUILTINS, TRAIN};

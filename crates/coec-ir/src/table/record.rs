@@ -98,10 +98,10 @@ macro_rules! record {
         }
     };
 }
-pub(super) use record;
+pub(crate) use record;
 
 /// A block of one of the words of `R`.
-pub(super) fn block<R: Record>(word: &str, values: Vec<Option<Value>>) -> Block {
+pub(crate) fn block<R: Record>(word: &str, values: Vec<Option<Value>>) -> Block {
     let table = R::TABLES.iter().find(|table| table.word == word).unwrap_or(&R::TABLES[0]);
     Block { table, values }
 }

@@ -1,6 +1,10 @@
 //! `attention`: one word for each kind.
 
-use super::{Block, Described, Record, Table};
+mod mha;
+mod mla;
+mod rope;
+
+use crate::table::{Block, Described, Record, Table};
 use crate::{Attention, Check, Mha, Mla};
 
 impl Record for Attention {

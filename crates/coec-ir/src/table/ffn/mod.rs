@@ -1,6 +1,13 @@
 //! `ffn`: a word for each kind, and `moe`, which is a chain of one iteration.
 
-use super::{Block, Default, Described, Record, Table};
+mod balance;
+mod coe;
+mod dense;
+mod router;
+
+pub use coe::subscript;
+
+use crate::table::{Block, Default, Described, Record, Table};
 use crate::{Check, Coe, Dense, Ffn};
 
 /// The chain of one iteration in the ordinary pre-norm block.

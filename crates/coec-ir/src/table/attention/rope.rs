@@ -1,7 +1,7 @@
 //! `rope`, `yarn`.
 
-use super::record::record;
-use super::{Default, Kind, Table};
+use crate::table::record::record;
+use crate::table::{Default, Kind, Table};
 use crate::{Bounds, Check, Rope, bounds};
 
 record! { Rope {

@@ -1,8 +1,8 @@
 //! `coe`.
 
-use super::record::record;
-use super::value::Words;
-use super::{Default, Described, Kind, Table};
+use crate::table::record::record;
+use crate::table::value::Words;
+use crate::table::{Default, Described, Kind, Table};
 use crate::{
     Act, Balance, Carry, ChainNorm, Check, Coe, Gate, Output, Residual, Router, SharedAt, SharedGate,
     ViolationKind, bounds, counted,

@@ -1,7 +1,7 @@
 //! `mla`.
 
-use super::record::record;
-use super::{Default, Described, Kind, Table};
+use crate::table::record::record;
+use crate::table::{Default, Described, Kind, Table};
 use crate::{Check, Mla, Rope, bounds, counted, grouped};
 
 record! { Mla, Table::new("mla"), {

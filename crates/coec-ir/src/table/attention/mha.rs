@@ -1,8 +1,8 @@
 //! `mha`.
 
-use super::record::record;
-use super::value::Words;
-use super::{Default, Described, Kind, Table};
+use crate::table::record::record;
+use crate::table::value::Words;
+use crate::table::{Default, Described, Kind, Table};
 use crate::{Check, Mha, QkNorm, Rope, ViolationKind, bounds, counted};
 
 record! { Mha, Table::new("mha").example("mha(heads=8)"), {

@@ -1,8 +1,8 @@
 //! `softmax`, `sigmoid`: one word for each [`Score`].
 
-use super::record::block;
-use super::value::{Held, Words};
-use super::{Block, Default, Field, Kind, Record, Table};
+use crate::table::record::block;
+use crate::table::value::{Held, Words};
+use crate::table::{Block, Default, Field, Kind, Record, Table};
 use crate::{Check, GroupScore, Groups, Router, Score, ViolationKind, bounds};
 
 const FIELDS: &[Field] = &[

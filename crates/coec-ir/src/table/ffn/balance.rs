@@ -1,8 +1,8 @@
 //! `seq_aux`, `switch_aux`, `z_loss`, `bias`.
 
-use super::record::record;
-use super::value::Held;
-use super::{Default, Kind, Table, Value};
+use crate::table::record::record;
+use crate::table::value::Held;
+use crate::table::{Default, Kind, Table, Value};
 use crate::{Balance, bounds};
 
 record! { Balance {

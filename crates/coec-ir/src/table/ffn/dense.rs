@@ -1,8 +1,8 @@
 //! `dense`.
 
-use super::record::record;
-use super::value::Words;
-use super::{Default, Described, Kind, Table};
+use crate::table::record::record;
+use crate::table::value::Words;
+use crate::table::{Default, Described, Kind, Table};
 use crate::{Act, Dense, bounds};
 
 record! { Dense, Table::new("dense").positional(1), {
