@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use coec_ir::table::{Block, Default, Field, Kind, Record, Table, Value};
+use coec_ir::table::{Block, Default, Field, Kind, Table, Tabled, Value};
 use coec_ir::{
     Attention, Bounds, ChainNorm, Coe, Ffn, Gate, Groups, Layer, Mha, Mla, Model, Residual, Rms, Rope,
     SharedGate, Stack, Tokens, bounds,

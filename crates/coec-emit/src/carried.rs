@@ -25,12 +25,12 @@ pub(crate) struct Home {
     /// The layer's field that holds it.
     pub field: &'static str,
     /// Which of a layer's places it takes.
-    pub place: Place,
+    pub slot: Slot,
 }
 
 /// A layer's place for a sublayer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Slot {
     Attention,
     Ffn,
 }
@@ -45,7 +45,7 @@ const HOMES: &[Home] = &[
         nn: &["multi_head"],
         module: "MultiHeadAttention",
         field: "attention",
-        place: Place::Attention,
+        slot: Slot::Attention,
     },
     Home {
         word: "mla",
@@ -55,7 +55,7 @@ const HOMES: &[Home] = &[
         nn: &["latent"],
         module: "LatentAttention",
         field: "attention",
-        place: Place::Attention,
+        slot: Slot::Attention,
     },
     Home {
         word: "coe",
@@ -69,7 +69,7 @@ const HOMES: &[Home] = &[
                     "ChainNorm",
                     "Coe",
                     "Gate",
-                    "Kept",
+                    "Joined",
                     "Output",
                     "Residual",
                     "SharedAt",
@@ -81,7 +81,7 @@ const HOMES: &[Home] = &[
         nn: &["balance", "bias", "router", "chain"],
         module: "Chain",
         field: "experts",
-        place: Place::Ffn,
+        slot: Slot::Ffn,
     },
     Home {
         word: "dense",
@@ -91,7 +91,7 @@ const HOMES: &[Home] = &[
         nn: &["feed_forward"],
         module: "FeedForward",
         field: "mlp",
-        place: Place::Ffn,
+        slot: Slot::Ffn,
     },
 ];
 
@@ -194,8 +194,8 @@ impl Uses {
     }
 
     /// Those in one place of a layer.
-    fn at(&self, place: Place) -> impl Iterator<Item = &'static Home> {
-        self.0.iter().copied().filter(move |home| home.place == place)
+    fn at(&self, slot: Slot) -> impl Iterator<Item = &'static Home> {
+        self.0.iter().copied().filter(move |home| home.slot == slot)
     }
 }
 
@@ -249,7 +249,7 @@ pub(crate) fn ir(uses: &Uses) -> String {
 pub(crate) fn ir_blocks(uses: &Uses) -> String {
     let files = || uses.0.iter().flat_map(|home| home.block).chain(BLOCK);
     let variants =
-        |place: Place| uses.at(place).map(|home| format!("    {}\n", home.variant)).collect::<String>();
+        |slot: Slot| uses.at(slot).map(|home| format!("    {}\n", home.variant)).collect::<String>();
     let derives = "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]\n\
                    #[serde(rename_all = \"snake_case\")]\n";
     format!(
@@ -266,8 +266,8 @@ pub(crate) fn ir_blocks(uses: &Uses) -> String {
          {derives}pub enum Ffn {{\n{}}}\n",
         modules(files().map(|(file, _)| *file), ""),
         exports(files()),
-        variants(Place::Attention),
-        variants(Place::Ffn),
+        variants(Slot::Attention),
+        variants(Slot::Ffn),
     )
 }
 
@@ -299,19 +299,19 @@ pub(crate) fn kernels() -> String {
 /// `src/nn/mod.rs`: the modules of the model's blocks.
 pub(crate) fn nn(uses: &Uses) -> String {
     // A folder of coec-nn as a module in place: its files, and what they export.
-    let folder = |place: Place, files: &[&'static str], names: &[(&'static str, &'static str)]| {
-        let own = uses.at(place).flat_map(|home| home.nn).copied();
+    let folder = |slot: Slot, files: &[&'static str], names: &[(&'static str, &'static str)]| {
+        let own = uses.at(slot).flat_map(|home| home.nn).copied();
         let mut named: Vec<(&str, &str)> = names.to_vec();
-        named.extend(uses.at(place).filter_map(|home| Some((*home.nn.last()?, home.module))));
+        named.extend(uses.at(slot).filter_map(|home| Some((*home.nn.last()?, home.module))));
         named.sort_unstable();
         let exported: String =
             named.iter().map(|(file, name)| format!("    pub use {file}::{name};\n")).collect();
         let names: Vec<String> = named.iter().map(|(_, name)| (*name).to_string()).collect();
         (format!("{}\n{exported}", modules(files.iter().copied().chain(own), "    ")), names)
     };
-    let (attention, names) = folder(Place::Attention, &["dot_product"], &[]);
+    let (attention, names) = folder(Slot::Attention, &["dot_product"], &[]);
     let attention_names = export("attention", &names);
-    let (ffn, names) = folder(Place::Ffn, &["mlp"], &[("mlp", "Mlp")]);
+    let (ffn, names) = folder(Slot::Ffn, &["mlp"], &[("mlp", "Mlp")]);
     let ffn_names = export("ffn", &names);
     format!(
         "//! The mathematics: Burn modules that build themselves from the structs of the spec.\n\
@@ -352,7 +352,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::{Path, PathBuf};
 
-    use coec_ir::table::Record;
+    use coec_ir::table::Tabled;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! The walk's Emit sink: which blocks and layers a model has, and what they are called.
 
-use coec_ir::table::Record;
+use coec_ir::table::Tabled;
 use coec_ir::{Attention, Ffn, Model, Sink, Site, Verified, walk};
 
 use crate::{EmitError, carried::Uses, distinct::Distinct, names};

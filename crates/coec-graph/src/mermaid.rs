@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use coec_ir::{ChainNorm, Coe, Ffn, Gate, Kept, Model, Output, Verified};
+use coec_ir::{ChainNorm, Coe, Ffn, Gate, Joined, Model, Output, Verified};
 
 use crate::plan::{Kind, Plan, Share};
 use crate::words::{self, Words};
@@ -129,7 +129,7 @@ impl Chart {
             self.block(&node("shared"), words, None);
             self.circle(&node("mix"), "⊕");
         }
-        if wiring.carry.kept() != Kept::Nothing {
+        if wiring.carry.joined() != Joined::Nothing {
             self.circle(&node("carry"), "⊕");
         }
         self.circle(&output, &format!("{state}ₜ"));
@@ -163,10 +163,10 @@ impl Chart {
             self.line(&format!("{} --> {}", node("shared"), node("mix")));
             made = node("mix");
         }
-        let kept = match wiring.carry.kept() {
-            Kept::State => Some(&input),
-            Kept::Start => Some(&start),
-            Kept::Nothing => None,
+        let kept = match wiring.carry.joined() {
+            Joined::State => Some(&input),
+            Joined::Start => Some(&start),
+            Joined::Nothing => None,
         };
         if let Some(kept) = kept {
             self.line(&format!("{made} --> {}", node("carry")));

@@ -1,6 +1,6 @@
 //! Writing settings, and collecting what cannot be said.
 
-use coec_ir::table::Record;
+use coec_ir::table::Tabled;
 use coec_ir::{
     Act, Attention, Balance, Coe, Dense, Ffn, Mha, Mla, Model, Output, Residual, Score, SharedGate, text,
 };

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 /// A non-negative number, exactly as written: `571214848`, `0.75G`, `16GiB`, `12%`, `3e-4`.
 ///
-/// Kept as `numerator / 10^scale` so that `==` on a budget line means equality.
+/// Joined as `numerator / 10^scale` so that `==` on a budget line means equality.
 #[derive(Debug, Clone)]
 pub struct Quantity {
     numerator: BigUint,

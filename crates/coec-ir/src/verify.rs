@@ -6,7 +6,7 @@
 use std::ops::Deref;
 
 use crate::check::Check;
-use crate::table::{self, Block, Kind, Record, Value};
+use crate::table::{self, Block, Kind, Tabled, Value};
 use crate::{Attention, Bounds, Ffn, Model, Place, Tokenizer, Train, Violation, ViolationKind, bounds};
 
 /// A value that [`verify`] accepted. Nothing else makes one.
@@ -60,7 +60,7 @@ pub fn verify_ffn(ffn: &Ffn, place: Place) -> Vec<Violation> {
 }
 
 /// A block with everything wrong with it: numbers out of their bounds, and rules that do not hold.
-fn checked(record: &impl Record, place: Place) -> Check {
+fn checked(record: &impl Tabled, place: Place) -> Check {
     let mut check = Check::at(place);
     bounded(&mut check, "", &record.block());
     record.rules(&mut check);

@@ -82,7 +82,7 @@ pub enum ViolationKind {
     },
     /// More groups kept than there are.
     KeepExceedsGroups {
-        /// Kept.
+        /// Joined.
         keep: usize,
         /// There are.
         groups: usize,

@@ -9,7 +9,7 @@ pub(crate) struct File {
     pub budgets: Vec<Budget>,
     pub trains: Vec<Train>,
     pub lets: Vec<Let>,
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<BareBlock>,
     /// Whether there are items that could not be read at all, whose names nobody knows.
     pub broken: bool,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Let {
 
 /// A block call at the top level.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub(crate) struct BareBlock {
     pub doc: String,
     pub value: Value,
 }

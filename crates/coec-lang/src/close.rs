@@ -2,7 +2,7 @@
 //! alone, the nearest value with which the model verifies and the rule holds.
 
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::table::{FFN, Record};
+use coec_ir::table::{FFN, Tabled};
 use coec_ir::{Attention, Bounds, Ffn, Model, Rule, Verified, bounds};
 
 use crate::ast::{Assignment, Name, Value, ValueKind};

@@ -214,7 +214,7 @@ enum State {
 }
 
 /// The model of a file that is nothing but a block.
-fn bare_model(file: &str, block: crate::ast::Block) -> Model {
+fn bare_model(file: &str, block: crate::ast::BareBlock) -> Model {
     let at = block.value.head();
     let field = crate::ast::Field {
         name: Name { text: table::FFN.into(), span: at },

@@ -1,7 +1,7 @@
 //! Any model at all, the larger part of them meaningless.
 
 use arbitrary::{Error, Result, Unstructured};
-use coec_ir::table::{Block, Default, Field, Kind, Record, Table, Value};
+use coec_ir::table::{Block, Default, Field, Kind, Table, Tabled, Value};
 use coec_ir::{Attention, Coe, Ffn, Groups, Layer, Mha, Mla, Model, Rms, Stack, Tokens};
 
 /// A model made of the fuzzer's bytes.

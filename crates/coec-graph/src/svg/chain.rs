@@ -1,6 +1,6 @@
 //! A chain of experts: one iteration, and the loop around it.
 
-use coec_ir::{ChainNorm, Coe, Gate, Kept, Output};
+use coec_ir::{ChainNorm, Coe, Gate, Joined, Output};
 
 use super::boxes::{BOX, NORM, boxed};
 use super::canvas::{Anchor, Area, Canvas, OPERATOR};
@@ -57,8 +57,8 @@ pub fn draw(canvas: &mut Canvas, b: &Coe, dim: usize, top: i32) -> Ends {
     let (router, experts, shared) = (words::router(b), words::experts(b, dim), words::shared(b));
     let rows = Rows::of(b, [Some(&router), Some(&experts), shared.as_ref()], top);
     let (_, middle) = rows.experts.middle();
-    let keeps_state = wiring.carry.kept() == Kept::State;
-    let keeps_start = wiring.carry.kept() == Kept::Start;
+    let keeps_state = wiring.carry.joined() == Joined::State;
+    let keeps_start = wiring.carry.joined() == Joined::Start;
     let under = rows.bottom + 18;
     let inside = if keeps_state || keeps_start { under } else { rows.bottom };
     if let Some(again) = rows.again {
@@ -111,7 +111,7 @@ pub fn draw(canvas: &mut Canvas, b: &Coe, dim: usize, top: i32) -> Ends {
     if mixes {
         canvas.arrow(&[(rows.experts.right(), middle), (MIX - OPERATOR, middle)], "flow");
     }
-    if wiring.carry.kept() == Kept::Nothing {
+    if wiring.carry.joined() == Joined::Nothing {
         canvas.line(&[(after, middle), (OUTPUT, middle)], "flow");
     } else {
         canvas.arrow(&[(after, middle), (CARRY - OPERATOR, middle)], "flow");

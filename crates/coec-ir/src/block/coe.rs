@@ -116,7 +116,7 @@ pub enum Carry {
 
 /// What the experts' output is joined with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum Joined {
     /// The state before the iteration.
     State,
     /// The chain's start.
@@ -127,11 +127,11 @@ pub enum Kept {
 
 impl Carry {
     /// What the experts' output is joined with.
-    pub fn kept(self) -> Kept {
+    pub fn joined(self) -> Joined {
         match self {
-            Self::AddToState => Kept::State,
-            Self::AddToStart => Kept::Start,
-            Self::Replace => Kept::Nothing,
+            Self::AddToState => Joined::State,
+            Self::AddToStart => Joined::Start,
+            Self::Replace => Joined::Nothing,
         }
     }
 }

@@ -10,7 +10,7 @@ mod router;
 mod sublayer;
 
 pub use act::Act;
-pub use coe::{Carry, ChainNorm, Coe, Gate, Kept, Output, Residual, SharedAt, SharedGate, Wiring};
+pub use coe::{Carry, ChainNorm, Coe, Gate, Joined, Output, Residual, SharedAt, SharedGate, Wiring};
 pub use dense::Dense;
 pub use mha::{Mha, QkNorm};
 pub use mla::Mla;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::ranges::runs;
-use crate::table::{self, Block, Record, Value};
+use crate::table::{self, Block, Tabled, Value};
 use crate::{Layer, Model, Train, text};
 
 /// The numbers of a layer's value before and after; `None` where there is no such layer.

@@ -11,13 +11,13 @@
 mod attention;
 mod ffn;
 mod model;
-mod record;
+mod tabled;
 mod train;
 mod value;
 
 pub use ffn::subscript;
 pub use model::{ATTENTION, FFN, MODEL, head, with_layers};
-pub use record::{Described, Record};
+pub use tabled::{Described, Tabled};
 pub use train::{BUILTINS, TRAIN};
 pub use value::{Block, Value, string};
 
@@ -115,7 +115,7 @@ pub enum Default {
 }
 
 impl Table {
-    /// A block that has no fields yet; they follow, see [`Record`].
+    /// A block that has no fields yet; they follow, see [`Tabled`].
     pub const fn new(word: &'static str) -> Self {
         Self { word, fields: &[], fixed: &[], positional: 0, bare: 0, example: "" }
     }
@@ -322,7 +322,7 @@ mod tests {
     /// So that reading a block never ends with a value missing.
     #[test]
     fn every_table_is_read_by_its_struct() {
-        fn reads<R: Record>() {
+        fn reads<R: Tabled>() {
             for table in R::TABLES {
                 let read = R::read(&table.least());
                 let word = read.unwrap_or_else(|| panic!("{}", table.word)).block().table.word;

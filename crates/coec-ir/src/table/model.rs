@@ -1,8 +1,8 @@
 //! `model NAME { ... }`, and the blocks that hold for all of it.
 
-use super::record::record;
+use super::tabled::tabled;
 use super::value::Held;
-use super::{Block, Default, Field, Kind, Record, Table};
+use super::{Block, Default, Field, Kind, Table, Tabled};
 use crate::{Attention, Ffn, Model, Rms, Stack, Tokens, bounds};
 
 /// `model NAME { ... }`.
@@ -37,10 +37,10 @@ pub fn with_layers(head: &Block, name: String, doc: String, layers: Stack) -> Op
     Some(Model { name, doc, vocab, context, dim, norm, embedding, layers })
 }
 
-record! { Rms, Table::new("rms").positional(1), {
+tabled! { Rms, Table::new("rms").positional(1), {
     eps: Kind::Real(bounds::EPS) => Default::Real(1e-6),
 } }
 
-record! { Tokens, Table::new("tokens"), {
+tabled! { Tokens, Table::new("tokens"), {
     tied: Kind::Flag => Default::Flag(false),
 } }

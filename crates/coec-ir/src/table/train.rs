@@ -1,8 +1,8 @@
 //! `train { ... }` and its blocks.
 
-use super::record::{block, record};
+use super::tabled::{block, tabled};
 use super::value::{Held, Words};
-use super::{Block, Default, Field, Kind, Record, Table};
+use super::{Block, Default, Field, Kind, Table, Tabled};
 use crate::{
     AdamW, Bounds, Check, Data, Eval, Precision, Save, Schedule, ScheduleShape, Tokenizer, Train,
     ViolationKind, bounds,
@@ -15,7 +15,7 @@ pub static TRAIN: Table = Train::TABLES[0];
 pub const BUILTINS: &[&str] = &["arithmetic"];
 
 // What the quickstart trains with is what every spec without a block does.
-record! { Train, Table::new("train"), {
+tabled! { Train, Table::new("train"), {
     data: Kind::Block(Data::TABLES) => Default::Word("builtin"),
     tokenizer: Kind::Block(Tokenizer::TABLES) => Default::Word("bytes"),
     steps: Kind::Count(bounds::STEPS) => Default::Count(400),
@@ -39,7 +39,7 @@ record! { Train, Table::new("train"), {
     }
 }
 
-record! { Data {
+tabled! { Data {
     Builtin, Table::new("builtin").bare(1), {
         name: Kind::Name(BUILTINS, "built-in data set") => Default::Text("arithmetic"),
     };
@@ -53,7 +53,7 @@ record! { Data {
     };
 } }
 
-record! { Tokenizer {
+tabled! { Tokenizer {
     Bytes, Table::new("bytes"), {};
     // The 256 bytes and the separator are always there.
     Bpe, Table::new("bpe").positional(1).example("bpe(vocab=4096)"), {
@@ -64,7 +64,7 @@ record! { Tokenizer {
     };
 } }
 
-record! { AdamW, Table::new("adamw"), {
+tabled! { AdamW, Table::new("adamw"), {
     lr: Kind::Real(bounds::LR) => Default::Real(3e-4),
     betas: Kind::Pair(bounds::BETA) => Default::Pair([0.9, 0.95]),
     eps: Kind::Real(bounds::EPS) => Default::Real(1e-8),
@@ -72,7 +72,7 @@ record! { AdamW, Table::new("adamw"), {
     clip: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 } }
 
-record! { Eval, Table::new("every").bare(1), {
+tabled! { Eval, Table::new("every").bare(1), {
     every: Kind::Count(bounds::STEPS) => Default::Count(100),
     batches: Kind::Count(bounds::STEPS) => Default::Count(4),
 } }
@@ -80,7 +80,7 @@ record! { Eval, Table::new("every").bare(1), {
 const WARMUP: Field = Field::new("warmup", Kind::Amount, Default::Steps(0.1));
 
 /// By hand: every shape has the warm-up, which the struct holds once.
-impl Record for Schedule {
+impl Tabled for Schedule {
     const TABLES: &'static [Table] = &[
         Table::new("constant").fields(&[WARMUP]),
         Table::new("linear").fields(&[WARMUP]),
@@ -111,7 +111,7 @@ impl Record for Schedule {
 }
 
 /// By hand: the variants' fields have no names. Its `every` is another block than that of `eval`.
-impl Record for Save {
+impl Tabled for Save {
     const TABLES: &'static [Table] = &[
         Table::new("minutes").bare(1).fields(&[Field::new(
             "minutes",

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 pub use crate::table::string;
 
-use crate::table::{self, Block, Record};
+use crate::table::{self, Block, Tabled};
 use crate::{Attention, Ffn, Model, Rule, Target, Train};
 
 /// A model block.

@@ -2,7 +2,7 @@
 //! between them the grammar allows white space and comments alone.
 
 use super::gap::Gap;
-use super::tree::{Block, Cell, Element, Entry, File, Item, Kind, List, Mark, Part, Run};
+use super::tree::{Braced, Cell, Element, Entry, File, Item, Kind, List, Mark, Part, Run};
 use crate::diagnostic::Found;
 use crate::parse::{Piece, Rule, unescaped};
 use crate::source::{SourceId, Span};
@@ -31,7 +31,7 @@ impl<'t> Builder<'t> {
         let mut gap = if self.at == 0 { Gap::at_start() } else { Gap::default() };
         self.read_gap(&mut gap, &piece);
         let item = match piece.as_rule() {
-            Rule::model | Rule::budget | Rule::train => Item::Block(self.block(gap, piece)),
+            Rule::model | Rule::budget | Rule::train => Item::Braced(self.block(gap, piece)),
             Rule::binding => Item::Entry(self.entry(gap, piece)),
             _ => {
                 let mut run = Run::default();
@@ -89,7 +89,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn block(&mut self, gap: Gap<'t>, piece: Piece<'t>) -> Block<'t> {
+    fn block(&mut self, gap: Gap<'t>, piece: Piece<'t>) -> Braced<'t> {
         let is_budget = piece.as_rule() == Rule::budget;
         let mut header = Run::default();
         let mut entries = Vec::new();
@@ -115,7 +115,7 @@ impl<'t> Builder<'t> {
         }
         let broken = self.text[inside.unwrap_or(self.at)..self.at].contains('\n');
         let on_one_line = !broken && (!is_budget || entries.len() < 2);
-        Block { gap, header, entries, end: gap_before.close(), on_one_line }
+        Braced { gap, header, entries, end: gap_before.close(), on_one_line }
     }
 
     /// A field, a rule, or a `let`.

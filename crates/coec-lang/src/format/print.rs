@@ -3,7 +3,7 @@
 use super::WIDTH;
 use super::columns::{Pads, aligned};
 use super::gap::{Comment, Gap};
-use super::tree::{Block, Entry, File, Item, List, Part, Run, comments};
+use super::tree::{Braced, Entry, File, Item, List, Part, Run, comments};
 use super::write::Writer;
 
 /// Columns that a level is further in.
@@ -24,7 +24,7 @@ pub(super) fn file(file: &File) -> String {
         for item in group {
             printer.above(item.gap(), 0, is_first);
             match item {
-                Item::Block(block) => printer.block(block),
+                Item::Braced(block) => printer.block(block),
                 Item::Entry(entry) => printer.entry(entry, &pads.next().unwrap_or_default(), 0),
             }
             printer.behind(ends.next(), 0);
@@ -87,7 +87,7 @@ impl<'t> Printer<'t> {
         }
     }
 
-    fn block(&mut self, block: &Block<'t>) {
+    fn block(&mut self, block: &Braced<'t>) {
         // A comment may stand in front of the block on its line.
         let left = WIDTH.saturating_sub(self.out.column());
         self.run(&block.header, 0, 0);

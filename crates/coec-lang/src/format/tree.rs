@@ -82,7 +82,7 @@ pub(super) enum Mark {
 
 /// `model`, `budget` or `train` with its braces.
 #[derive(Debug)]
-pub(super) struct Block<'t> {
+pub(super) struct Braced<'t> {
     pub gap: Gap<'t>,
     /// Everything up to the opening brace, itself included.
     pub header: Run<'t>,
@@ -94,27 +94,27 @@ pub(super) struct Block<'t> {
 
 #[derive(Debug)]
 pub(super) enum Item<'t> {
-    Block(Block<'t>),
+    Braced(Braced<'t>),
     Entry(Entry<'t>),
 }
 
 impl<'t> Item<'t> {
     pub fn gap(&self) -> &Gap<'t> {
         match self {
-            Self::Block(block) => &block.gap,
+            Self::Braced(block) => &block.gap,
             Self::Entry(entry) => &entry.gap,
         }
     }
 
     pub fn as_entry(&self) -> Option<&Entry<'t>> {
         match self {
-            Self::Block(_) => None,
+            Self::Braced(_) => None,
             Self::Entry(entry) => Some(entry),
         }
     }
 }
 
-impl Block<'_> {
+impl Braced<'_> {
     /// Columns on one line; `None` if it cannot stand on one.
     pub fn width_on_one_line(&self) -> Option<usize> {
         let mut width = self.header.width()? + comments(&self.end.comments) + 2;

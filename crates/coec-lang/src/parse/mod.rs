@@ -10,7 +10,7 @@ use pest::iterators::{Pair, Pairs};
 pub(crate) use self::build::unescaped;
 use self::build::{Builder, pieces};
 use self::syntax::syntax_error;
-use crate::ast::{Assignment, Block, File, Name};
+use crate::ast::{Assignment, BareBlock, File, Name};
 use crate::diagnostic::Found;
 use crate::scan::scan;
 use crate::source::{SourceId, Span};
@@ -72,7 +72,7 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
             Rule::train => file.trains.extend(builder.train(pair)),
             Rule::binding => file.lets.extend(builder.binding(pair)),
             Rule::EOI => {}
-            _ => file.blocks.extend(builder.value(pair).map(|value| Block { doc, value })),
+            _ => file.blocks.extend(builder.value(pair).map(|value| BareBlock { doc, value })),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Syntax tree to IR: what the words mean, and every default.
 
+pub(crate) mod block;
 pub(crate) mod budget;
 pub(crate) mod claims;
 pub(crate) mod gaps;
 pub(crate) mod locate;
 pub(crate) mod model;
-pub(crate) mod record;
 pub(crate) mod sets;
 pub(crate) mod train;
 pub(crate) mod value;

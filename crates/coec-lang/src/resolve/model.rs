@@ -1,11 +1,11 @@
 //! `model`: the fields of a model and those it extends, put together.
 
-use coec_ir::table::{self, ATTENTION, Block, FFN, MODEL, Record};
+use coec_ir::table::{self, ATTENTION, Block, FFN, MODEL, Tabled};
 use coec_ir::{Attention, Ffn, Layer, Model, Place, Stack, Verified, Violation, verify_head};
 
+use super::block::OfModel;
 use super::gaps::Gaps;
 use super::locate::{Located, locate};
-use super::record::OfModel;
 use super::{Call, Cx, Edits, home_of_field};
 use crate::ast::{Field, IndexKind, Number, Value, ValueKind};
 use crate::error::{ResolveError, VerifyError};

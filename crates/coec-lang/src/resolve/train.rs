@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coec_ir::table::{MODEL, Record, TRAIN};
+use coec_ir::table::{MODEL, TRAIN, Tabled};
 use coec_ir::{Train, verify_train};
 
+use super::block::OfModel;
 use super::gaps::Gaps;
-use super::record::OfModel;
 use super::{Cx, Edits};
 use crate::ast::{Field, Value};
 use crate::error::ResolveError;

@@ -1,11 +1,11 @@
 //! `mha`.
 
-use crate::table::record::record;
+use crate::table::tabled::tabled;
 use crate::table::value::Words;
 use crate::table::{Default, Described, Kind, Table};
 use crate::{Check, Mha, QkNorm, Rope, ViolationKind, bounds, counted};
 
-record! { Mha, Table::new("mha").example("mha(heads=8)"), {
+tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     heads: Kind::Count(bounds::HEADS) => Default::Required,
     kv_heads: Kind::Count(bounds::HEADS) => Default::Like("heads"),
     head_dim: Kind::Count(bounds::WIDTH) => Default::Share("dim", "heads"),

@@ -1,10 +1,10 @@
 //! `mla`.
 
-use crate::table::record::record;
+use crate::table::tabled::tabled;
 use crate::table::{Default, Described, Kind, Table};
 use crate::{Check, Mla, Rope, bounds, counted, grouped};
 
-record! { Mla, Table::new("mla"), {
+tabled! { Mla, Table::new("mla"), {
     heads: Kind::Count(bounds::HEADS) => Default::Count(8),
     kv_rank: Kind::Count(bounds::WIDTH) => Default::Count(512),
     q_rank: Kind::OptionalCount(bounds::WIDTH) => Default::Word("none"),

@@ -4,10 +4,10 @@ mod mha;
 mod mla;
 mod rope;
 
-use crate::table::{Block, Described, Record, Table};
+use crate::table::{Block, Described, Table, Tabled};
 use crate::{Attention, Check, Mha, Mla};
 
-impl Record for Attention {
+impl Tabled for Attention {
     const TABLES: &'static [Table] = &[Mha::TABLES[0], Mla::TABLES[0]];
 
     fn block(&self) -> Block {

@@ -1,10 +1,10 @@
 //! `rope`, `yarn`.
 
-use crate::table::record::record;
+use crate::table::tabled::tabled;
 use crate::table::{Default, Kind, Table};
 use crate::{Bounds, Check, Rope, bounds};
 
-record! { Rope {
+tabled! { Rope {
     Rope, Table::new("rope").positional(1), {
         theta: Kind::Real(bounds::POSITIVE) => Default::Real(10_000.0),
     };

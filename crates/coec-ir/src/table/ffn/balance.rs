@@ -1,11 +1,11 @@
 //! `seq_aux`, `switch_aux`, `z_loss`, `bias`.
 
-use crate::table::record::record;
+use crate::table::tabled::tabled;
 use crate::table::value::Held;
 use crate::table::{Default, Kind, Table, Value};
 use crate::{Balance, bounds};
 
-record! { Balance {
+tabled! { Balance {
     SeqAux, Table::new("seq_aux").positional(1).example("seq_aux(alpha=0.001)"), {
         alpha: Kind::Real(bounds::COEFFICIENT) => Default::Required,
     };

@@ -1,6 +1,6 @@
 //! `coe`.
 
-use crate::table::record::record;
+use crate::table::tabled::tabled;
 use crate::table::value::Words;
 use crate::table::{Default, Described, Kind, Table};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     ViolationKind, bounds, counted,
 };
 
-record! { Coe, Table::new("coe").example("coe(iter=2, k=4, experts=64)"), {
+tabled! { Coe, Table::new("coe").example("coe(iter=2, k=4, experts=64)"), {
     iter: Kind::Count(bounds::ITER) => Default::Required,
     k: Kind::Counts(bounds::EXPERTS, "iter") => Default::Required,
     experts: Kind::Count(bounds::EXPERTS) => Default::Required,

@@ -1,11 +1,11 @@
 //! `dense`.
 
-use crate::table::record::record;
+use crate::table::tabled::tabled;
 use crate::table::value::Words;
 use crate::table::{Default, Described, Kind, Table};
 use crate::{Act, Dense, bounds};
 
-record! { Dense, Table::new("dense").positional(1), {
+tabled! { Dense, Table::new("dense").positional(1), {
     hidden: Kind::Count(bounds::WIDTH) => Default::Count(704),
     act: Kind::Word(Act::words) => Default::Word("swiglu"),
 } }

@@ -7,7 +7,7 @@ mod router;
 
 pub use coe::subscript;
 
-use crate::table::{Block, Default, Described, Record, Table};
+use crate::table::{Block, Default, Described, Table, Tabled};
 use crate::{Check, Coe, Dense, Ffn};
 
 /// The chain of one iteration in the ordinary pre-norm block.
@@ -18,7 +18,7 @@ const MOE: Table = Table { word: "moe", ..Coe::TABLES[0] }.example("moe(k=8, exp
     ("norm", Default::Word("once")),
 ]);
 
-impl Record for Ffn {
+impl Tabled for Ffn {
     const TABLES: &'static [Table] = &[Coe::TABLES[0], MOE, Dense::TABLES[0]];
 
     fn block(&self) -> Block {

@@ -1,8 +1,8 @@
 //! `softmax`, `sigmoid`: one word for each [`Score`].
 
-use crate::table::record::block;
+use crate::table::tabled::block;
 use crate::table::value::{Held, Words};
-use crate::table::{Block, Default, Field, Kind, Record, Table};
+use crate::table::{Block, Default, Field, Kind, Table, Tabled};
 use crate::{Check, GroupScore, Groups, Router, Score, ViolationKind, bounds};
 
 const FIELDS: &[Field] = &[
@@ -14,7 +14,7 @@ const FIELDS: &[Field] = &[
 ];
 
 /// By hand: the score is the word of the block, and the groups are fields of it.
-impl Record for Router {
+impl Tabled for Router {
     const TABLES: &'static [Table] =
         &[Table::new("softmax").fields(FIELDS), Table::new("sigmoid").fields(FIELDS)];
 

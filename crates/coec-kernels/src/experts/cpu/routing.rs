@@ -20,7 +20,7 @@ pub(super) struct Routing {
 
 /// Consecutive sorted rows of one expert.
 #[derive(Clone, Copy)]
-pub(super) struct Block {
+pub(super) struct Tile {
     pub expert: usize,
     pub start: usize,
     pub len: usize,
@@ -50,13 +50,13 @@ impl Routing {
     }
 
     /// The rows in blocks of one expert each, none longer than [`BLOCK`].
-    pub fn blocks(&self) -> Vec<Block> {
+    pub fn blocks(&self) -> Vec<Tile> {
         let mut blocks = Vec::new();
         for (expert, bounds) in self.starts.windows(2).enumerate() {
             let mut start = bounds[0];
             while start < bounds[1] {
                 let len = (bounds[1] - start).min(BLOCK);
-                blocks.push(Block { expert, start, len });
+                blocks.push(Tile { expert, start, len });
                 start += len;
             }
         }
@@ -104,7 +104,7 @@ impl Routing {
 }
 
 /// Splits a row-major buffer into one slice per block. Blocks must cover it in order.
-pub(super) fn split<'a, T>(mut buffer: &'a mut [T], blocks: &[Block], width: usize) -> Vec<&'a mut [T]> {
+pub(super) fn split<'a, T>(mut buffer: &'a mut [T], blocks: &[Tile], width: usize) -> Vec<&'a mut [T]> {
     blocks
         .iter()
         .map(|block| {

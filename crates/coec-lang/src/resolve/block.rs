@@ -1,6 +1,6 @@
 //! Blocks as values, field by field as their tables say.
 
-use coec_ir::table::{Block, Default, Field, Kind, Record, Value as Known};
+use coec_ir::table::{Block, Default, Field, Kind, Tabled, Value as Known};
 use coec_ir::{Attention, Ffn, Place, Violation, verify_attention, verify_ffn};
 
 use super::gaps::Gaps;

@@ -7,7 +7,7 @@ use crate::Sublayer;
 
 /// A struct, or an enum of structs, that the language writes as a block: one word for a struct,
 /// one for each variant of an enum.
-pub trait Record: Sized {
+pub trait Tabled: Sized {
     /// Its words, each with its fields.
     const TABLES: &'static [Table];
 
@@ -33,7 +33,7 @@ pub trait Described: Sublayer {
     fn details(&self) -> Vec<String>;
 }
 
-impl<R: Record> Held for R {
+impl<R: Tabled> Held for R {
     fn value(&self) -> Option<Value> {
         Some(Value::Block(self.block()))
     }
@@ -50,9 +50,9 @@ impl<R: Record> Held for R {
 ///
 /// A line says a field: its name, what it holds, and what it holds when left out. The struct's
 /// values are read and written by the same lines.
-macro_rules! record {
+macro_rules! tabled {
     ($type:ident, $table:expr, { $($field:ident: $kind:expr => $default:expr),* $(,)? } $($rules:item)?) => {
-        impl $crate::table::Record for $type {
+        impl $crate::table::Tabled for $type {
             const TABLES: &'static [$crate::table::Table] = &[$table.fields(&[
                 $($crate::table::Field::new(stringify!($field), $kind, $default)),*
             ])];
@@ -73,7 +73,7 @@ macro_rules! record {
     ($type:ident { $($variant:ident, $table:expr, {
         $($field:ident: $kind:expr => $default:expr),* $(,)?
     });* $(;)? } $($rules:item)?) => {
-        impl $crate::table::Record for $type {
+        impl $crate::table::Tabled for $type {
             const TABLES: &'static [$crate::table::Table] = &[$($table.fields(&[
                 $($crate::table::Field::new(stringify!($field), $kind, $default)),*
             ])),*];
@@ -83,7 +83,7 @@ macro_rules! record {
                     $(Self::$variant { $($field),* } =>
                         ($table.word, vec![$($crate::table::value::Held::value($field)),*])),*
                 };
-                $crate::table::record::block::<Self>(word, values)
+                $crate::table::tabled::block::<Self>(word, values)
             }
 
             fn read(block: &$crate::table::Block) -> Option<Self> {
@@ -98,10 +98,10 @@ macro_rules! record {
         }
     };
 }
-pub(crate) use record;
+pub(crate) use tabled;
 
 /// A block of one of the words of `R`.
-pub(crate) fn block<R: Record>(word: &str, values: Vec<Option<Value>>) -> Block {
+pub(crate) fn block<R: Tabled>(word: &str, values: Vec<Option<Value>>) -> Block {
     let table = R::TABLES.iter().find(|table| table.word == word).unwrap_or(&R::TABLES[0]);
     Block { table, values }
 }
