@@ -168,7 +168,8 @@ pub(crate) const CARRIED: &[Carried] = carried! {
     }
     Nn "coec-nn" {
         "": "attention/dot_product.rs", "bindings.rs", "cache.rs", "counting.rs", "embedding.rs",
-            "ffn/mlp.rs", "init.rs", "maker.rs", "norm.rs", "pass.rs", "positions.rs";
+            "ffn/mlp.rs", "init.rs", "maker.rs", "norm.rs", "pass.rs", "positions.rs",
+            "random.rs";
         "mha": "attention/multi_head.rs";
         "mla": "attention/latent.rs";
         "coe": "ffn/balance.rs", "ffn/bias.rs", "ffn/chain.rs", "ffn/router.rs";
@@ -329,6 +330,7 @@ pub(crate) fn nn(uses: &Uses) -> String {
          mod norm;\n\
          mod pass;\n\
          pub(crate) mod positions;\n\
+         pub mod random;\n\
          \n\
          /// The attention sublayers.\n\
          mod attention {{\n{attention}}}\n\

@@ -2,6 +2,8 @@
 
 use coec_ir::{Init, Param};
 
+use crate::random::{GOLDEN, fnv1a, mix};
+
 /// The values of a tensor at the start of training.
 ///
 /// The stream derives from the seed and the tensor's name alone: two models
@@ -31,21 +33,14 @@ struct Stream(u64);
 
 impl Stream {
     fn new(seed: u64, name: &str) -> Self {
-        // FNV-1a of the name, then mixed with the seed.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let mut stream = Self(hash ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut stream = Self(fnv1a(name.as_bytes()) ^ seed.wrapping_mul(GOLDEN));
         stream.next();
         stream
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mix(self.0)
     }
 
     /// Uniform in `(0, 1)`.

@@ -25,6 +25,7 @@ mod model;
 mod norm;
 mod pass;
 mod positions;
+pub mod random;
 pub mod reference;
 
 pub use attention::*;

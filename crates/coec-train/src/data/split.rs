@@ -4,14 +4,11 @@
 //! on the same side in every run, file and order, so nothing trained on is
 //! ever validated on, and adding data moves no old document.
 
-use super::stream::mix;
+use coec_nn::random::{fnv1a, mix};
 
 /// A hash of bytes that stays what it is (std's may change with the compiler).
 pub(crate) fn content_hash(bytes: &[u8]) -> u64 {
-    let fnv = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    mix(fnv)
+    mix(fnv1a(bytes))
 }
 
 /// Whether a document belongs to the validation part.

@@ -7,6 +7,8 @@
 //! The generator is splitmix64 (Steele, Lea, Flood 2014) used as a counter: the
 //! name is mixed into a key, and number `i` of the stream is `mix(key + i * GOLDEN)`.
 
+use coec_nn::random::{GOLDEN, mix};
+
 /// What a stream is drawn for. The numbers are part of the run's definition and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u64)]
@@ -28,15 +30,6 @@ pub enum Purpose {
 pub struct Stream {
     key: u64,
     drawn: u64,
-}
-
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// The finalizer of splitmix64: a bijection in which every input bit reaches every output bit.
-pub(crate) fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 impl Stream {

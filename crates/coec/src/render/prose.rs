@@ -64,23 +64,18 @@ fn without_links(text: &str) -> String {
 /// Words in lines of at most [`WIDTH`] columns, the first `start` of which are taken on the first
 /// line, and left free on the others by `hanging`.
 pub fn filled(text: &str, start: usize, hanging: usize) -> String {
-    let mut out = String::new();
-    let mut column = start;
-    for word in text.split_whitespace() {
-        let width = word.chars().count();
-        let is_first = column == start && out.is_empty();
-        if !is_first && column + 1 + width > WIDTH {
-            out.push('\n');
-            out.push_str(&" ".repeat(hanging));
-            column = hanging;
-        } else if !is_first {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += width;
-    }
-    out
+    let taken = " ".repeat(start);
+    let hanging = " ".repeat(hanging);
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(&taken)
+        .subsequent_indent(&hanging)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+        .break_words(false);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let lines = textwrap::fill(&words.join(" "), options);
+    lines.strip_prefix(&taken).unwrap_or(&lines).to_string()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Aligned columns.
 
+use unicode_width::UnicodeWidthStr;
+
 /// A table: the first column left-aligned, the others right-aligned.
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -18,7 +20,7 @@ impl Table {
     pub fn lines(&self) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |c: usize| {
-            self.rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0)
+            self.rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.width()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut lines: Vec<String> = self
@@ -26,7 +28,7 @@ impl Table {
             .iter()
             .map(|row| {
                 let cells = row.iter().enumerate().map(|(c, cell)| {
-                    let pad = " ".repeat(widths[c] - cell.chars().count());
+                    let pad = " ".repeat(widths[c] - cell.width());
                     if c == 0 { format!("{cell}{pad}") } else { format!("{pad}{cell}") }
                 });
                 cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
