@@ -3,6 +3,8 @@
 //! An installed binary cannot count on rustfmt, so lines are broken here: what fits on a line
 //! stands on one, and what does not has a line for each field.
 
+use std::cmp::Ordering;
+
 /// Width of a line, as in the generated crate's rustfmt.toml.
 pub(crate) const WIDTH: usize = 110;
 
@@ -176,7 +178,7 @@ pub(crate) fn export(path: &str, names: &[String]) -> String {
 
 fn import_as(visibility: &str, path: &str, names: &[String]) -> String {
     let mut names = names.to_vec();
-    names.sort();
+    names.sort_by(|a, b| by_version(a, b));
     names.dedup();
     let line = match names.as_slice() {
         [] => return String::new(),
@@ -187,6 +189,27 @@ fn import_as(visibility: &str, path: &str, names: &[String]) -> String {
         return line;
     }
     format!("{visibility}use {path}::{{\n{}}};\n", filled(&names, 4))
+}
+
+/// The order of rustfmt's lists: that of characters, but numbers by their value, `K8` before `K12`.
+fn by_version(a: &str, b: &str) -> Ordering {
+    let number = |text: &str| {
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        text[..end].parse::<u64>().ok().map(|n| (n, end))
+    };
+    let (mut a, mut b) = (a, b);
+    loop {
+        if let (Some((m, i)), Some((n, j))) = (number(a), number(b)) {
+            match m.cmp(&n) {
+                Ordering::Equal => (a, b) = (&a[i..], &b[j..]),
+                unequal => return unequal,
+            }
+        }
+        match (a.chars().next(), b.chars().next()) {
+            (Some(x), Some(y)) if x == y => (a, b) = (&a[x.len_utf8()..], &b[y.len_utf8()..]),
+            (x, y) => return x.cmp(&y),
+        }
+    }
 }
 
 /// Text of the user's as lines of a comment that starts with `mark`.
@@ -212,6 +235,12 @@ pub(crate) fn comment(mark: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_names_are_sorted_by_value() {
+        let names = ["ChainK12", "Mlp", "ChainK8", "Chain", "ChainK8Two"].map(String::from);
+        assert_eq!(export("nn", &names), "pub use nn::{Chain, ChainK8, ChainK8Two, ChainK12, Mlp};\n");
+    }
 
     #[test]
     fn pieces_are_the_text_and_fit_on_lines() {
