@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "train")]
-#[cfg(feature = "train")]
 mod running;
 
 #[cfg(feature = "train")]
