@@ -30,7 +30,8 @@
 //!   [`codes`] lists every code there is.
 //! - [`format`](fn@format) lays a text out, keeping what it says and every comment.
 //! - [`read`](fn@read) is the text of a file, [`nearest`] finds the name that was meant.
-//! - [`schema`] is the table of words: every block, its fields, kinds and defaults.
+//! - [`coec_ir::table`] has the words: every block, its fields, kinds, bounds and defaults; `resolve` reads
+//!   any block by its table.
 //!
 //! Inside, in order: `scan` (nesting, comments), `parse` (pest to `ast`), `unit` (names
 //! of one file), `session` (files that name each other), `resolve` (words to IR),
