@@ -140,6 +140,14 @@ fn dependencies(root: &Path) -> String {
     coec.map(path).concat() + used
 }
 
+/// The release profile of a manifest: another would be another Burn.
+fn release_profile(manifest: &str) -> String {
+    const HEADER: &str = "[profile.release]";
+    let lines = manifest.lines().skip_while(|line| *line != HEADER).skip(1);
+    let own = lines.take_while(|line| !line.starts_with('['));
+    std::iter::once(HEADER).chain(own).map(|line| format!("{line}\n")).collect()
+}
+
 /// The manifest of a crate that stands alone, as a member of this workspace: the package gets a
 /// name of its own, and the profile is the workspace's.
 fn member(manifest: &str, name: &str, tests_of_the_library: bool) -> String {
@@ -236,7 +244,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Cargo.toml".into(),
         format!(
             "[workspace]\nresolver = \"3\"\nmembers = [\"models\"{members}]\nexclude = [\"alone\"]\n\n\
-             [profile.release]\nincremental = false\n\n{profiles}"
+             {}\n{profiles}",
+            release_profile(&fs::read_to_string(root.join("Cargo.toml"))?)
         ),
     );
     files.insert("Cargo.lock".into(), fs::read_to_string(root.join("Cargo.lock"))?);
