@@ -1,9 +1,10 @@
 //! A distinct sublayer of a model, which a crate writes once.
 
 use coec_ir::Param;
-use coec_ir::table::{Block, Described, Value};
+use coec_ir::table::{Block, Described, Tabled, Value};
 use serde::Serialize;
 
+use crate::EmitError;
 use crate::carried::{self, Home};
 use crate::literal::{Literal, literal};
 use crate::print::Expr;
@@ -32,10 +33,22 @@ pub(crate) struct Distinct {
 }
 
 impl Distinct {
-    /// The sublayer `value`, an [`Attention`](coec_ir::Attention) or an [`Ffn`](coec_ir::Ffn), which
-    /// is written as `block`, in a model of width `dim`. `norm` and `prefix` are the names under
-    /// which its tensors are listed.
+    /// The sublayer `value`, an [`Attention`](coec_ir::Attention) or an [`Ffn`](coec_ir::Ffn), in a
+    /// model of width `dim`. `names` are those of the norm and of the prefix under which its tensors
+    /// are listed.
     pub fn of(
+        value: &(impl Serialize + Tabled),
+        sublayer: &dyn Described,
+        dim: usize,
+        names: [&str; 2],
+    ) -> Result<Self, EmitError> {
+        let block = value.block();
+        let word = block.table.word;
+        Self::at_home(value, &block, sublayer, dim, names).ok_or(EmitError::UnknownBlock { word })
+    }
+
+    /// The same; `None` of a block that no crate can carry.
+    fn at_home(
         value: &impl Serialize,
         block: &Block,
         sublayer: &dyn Described,

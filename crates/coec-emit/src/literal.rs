@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use serde::ser::{self, Impossible, Serialize, SerializeSeq, SerializeStruct, SerializeTuple};
+use serde::ser::{self, Impossible, Serialize, SerializeSeq, SerializeTuple};
 
 use crate::print::Expr;
 
@@ -64,12 +64,6 @@ impl<'a> Writer<'a> {
 impl Parts<'_> {
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
         self.items.push(value.serialize(Writer { imports: self.imports })?);
-        Ok(())
-    }
-
-    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Unsupported> {
-        let value = value.serialize(Writer { imports: self.imports })?;
-        self.fields.push((name, value));
         Ok(())
     }
 }
@@ -256,36 +250,27 @@ impl SerializeTuple for Parts<'_> {
     }
 }
 
-impl SerializeStruct for Parts<'_> {
-    type Ok = Expr;
-    type Error = Unsupported;
+/// A struct and a variant with fields are written alike.
+macro_rules! fields {
+    ($($trait:ident),*) => {
+        $(impl ser::$trait for Parts<'_> {
+            type Ok = Expr;
+            type Error = Unsupported;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Unsupported> {
-        self.field(name, value)
-    }
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Unsupported> {
+                let value = value.serialize(Writer { imports: self.imports })?;
+                self.fields.push((name, value));
+                Ok(())
+            }
 
-    fn end(self) -> Result<Expr, Unsupported> {
-        Ok(Expr::Struct(self.name, self.fields))
-    }
+            fn end(self) -> Result<Expr, Unsupported> {
+                Ok(Expr::Struct(self.name, self.fields))
+            }
+        })*
+    };
 }
-
-impl ser::SerializeStructVariant for Parts<'_> {
-    type Ok = Expr;
-    type Error = Unsupported;
-
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Unsupported> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<Expr, Unsupported> {
-        Ok(Expr::Struct(self.name, self.fields))
-    }
-}
+fields!(SerializeStruct, SerializeStructVariant);

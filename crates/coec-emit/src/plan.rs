@@ -1,6 +1,5 @@
 //! The walk's Emit sink: which blocks and layers a model has, and what they are called.
 
-use coec_ir::table::Tabled;
 use coec_ir::{Attention, Ffn, Model, Sink, Site, Verified, walk};
 
 use crate::{EmitError, carried::Uses, distinct::Distinct, names};
@@ -94,13 +93,12 @@ impl<T: Clone + PartialEq> Seen<T> {
     fn index(
         &mut self,
         block: &T,
-        word: &'static str,
-        new: impl FnOnce() -> Option<Distinct>,
+        new: impl FnOnce() -> Result<Distinct, EmitError>,
     ) -> Result<usize, EmitError> {
         if let Some(index) = self.blocks.iter().position(|other| other == block) {
             return Ok(index);
         }
-        self.distinct.push(new().ok_or(EmitError::UnknownBlock { word })?);
+        self.distinct.push(new()?);
         self.blocks.push(block.clone());
         Ok(self.blocks.len() - 1)
     }
@@ -118,16 +116,14 @@ impl Sink for Emit {
     }
 
     fn attention(&mut self, model: &Model, _: &Site, block: &Attention) -> Result<(), EmitError> {
-        let written = block.block();
-        let new = || Distinct::of(block, &written, block.sublayer(), model.dim, ATTENTION);
-        self.next = self.attention.index(block, written.table.word, new)?;
+        let new = || Distinct::of(block, block.sublayer(), model.dim, ATTENTION);
+        self.next = self.attention.index(block, new)?;
         Ok(())
     }
 
     fn ffn(&mut self, model: &Model, _: &Site, block: &Ffn) -> Result<(), EmitError> {
-        let written = block.block();
-        let new = || Distinct::of(block, &written, block.sublayer(), model.dim, FFN);
-        let ffn = self.ffn.index(block, written.table.word, new)?;
+        let new = || Distinct::of(block, block.sublayer(), model.dim, FFN);
+        let ffn = self.ffn.index(block, new)?;
         self.layers.push((self.next, ffn));
         Ok(())
     }

@@ -194,6 +194,13 @@ pub fn counted(number: usize, one: &str) -> String {
     format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
+/// A number in small digits below the line.
+pub(crate) fn subscript(number: usize) -> String {
+    let digits = "₀₁₂₃₄₅₆₇₈₉";
+    let digit = |c: char| digits.chars().nth(c.to_digit(10).unwrap_or(0) as usize).unwrap_or(c);
+    number.to_string().chars().map(digit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,5 +250,10 @@ mod tests {
         let q = |t: &str| Quantity::parse(t).unwrap();
         assert_eq!(q("0.1"), q("10%"));
         assert!(q("0.3") < q("0.30000000000000000000001"));
+    }
+
+    #[test]
+    fn small_digits_stand_for_digits() {
+        assert_eq!(subscript(12), "₁₂");
     }
 }

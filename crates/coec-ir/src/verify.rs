@@ -60,10 +60,10 @@ pub fn verify_ffn(ffn: &Ffn, place: Place) -> Vec<Violation> {
 }
 
 /// A block with everything wrong with it: numbers out of their bounds, and rules that do not hold.
-fn checked(record: &impl Tabled, place: Place) -> Check {
+fn checked(tabled: &impl Tabled, place: Place) -> Check {
     let mut check = Check::at(place);
-    bounded(&mut check, "", &record.block());
-    record.rules(&mut check);
+    bounded(&mut check, "", &tabled.block());
+    tabled.rules(&mut check);
     check
 }
 

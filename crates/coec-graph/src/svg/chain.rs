@@ -57,8 +57,9 @@ pub fn draw(canvas: &mut Canvas, b: &Coe, dim: usize, top: i32) -> Ends {
     let (router, experts, shared) = (words::router(b), words::experts(b, dim), words::shared(b));
     let rows = Rows::of(b, [Some(&router), Some(&experts), shared.as_ref()], top);
     let (_, middle) = rows.experts.middle();
-    let keeps_state = wiring.carry.joined() == Joined::State;
-    let keeps_start = wiring.carry.joined() == Joined::Start;
+    let joined = wiring.carry.joined();
+    let keeps_state = joined == Joined::State;
+    let keeps_start = joined == Joined::Start;
     let under = rows.bottom + 18;
     let inside = if keeps_state || keeps_start { under } else { rows.bottom };
     if let Some(again) = rows.again {
@@ -111,7 +112,7 @@ pub fn draw(canvas: &mut Canvas, b: &Coe, dim: usize, top: i32) -> Ends {
     if mixes {
         canvas.arrow(&[(rows.experts.right(), middle), (MIX - OPERATOR, middle)], "flow");
     }
-    if wiring.carry.joined() == Joined::Nothing {
+    if joined == Joined::Nothing {
         canvas.line(&[(after, middle), (OUTPUT, middle)], "flow");
     } else {
         canvas.arrow(&[(after, middle), (CARRY - OPERATOR, middle)], "flow");

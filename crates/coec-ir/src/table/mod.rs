@@ -15,7 +15,6 @@ mod tabled;
 mod train;
 mod value;
 
-pub use ffn::subscript;
 pub use model::{ATTENTION, FFN, MODEL, head, with_layers};
 pub use tabled::{Described, Tabled};
 pub use train::{BUILTINS, TRAIN};

@@ -2,8 +2,7 @@
 
 use super::value::Held;
 use super::{Block, Table, Value};
-use crate::Check;
-use crate::Sublayer;
+use crate::{Check, Sublayer};
 
 /// A struct, or an enum of structs, that the language writes as a block: one word for a struct,
 /// one for each variant of an enum.

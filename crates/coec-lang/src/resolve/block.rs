@@ -1,6 +1,6 @@
 //! Blocks as values, field by field as their tables say.
 
-use coec_ir::table::{Block, Default, Field, Kind, Tabled, Value as Known};
+use coec_ir::table::{ATTENTION, Block, Default, FFN, Field, Kind, Tabled, Value as Known};
 use coec_ir::{Attention, Ffn, Place, Violation, verify_attention, verify_ffn};
 
 use super::gaps::Gaps;
@@ -28,20 +28,27 @@ impl OfModel {
 impl Cx<'_> {
     /// An attention block, with nothing wrong in it.
     pub fn attention(&mut self, call: &Call, model: OfModel) -> Option<Attention> {
-        let mut gaps = Gaps::default();
-        let block = self.values(call, "", model, &mut gaps);
-        let attention = Attention::read(&block)?;
-        let violations = verify_attention(&attention, Place::Attention(0));
-        self.accept(call, coec_ir::table::ATTENTION, violations, &gaps).then_some(attention)
+        self.verified(call, ATTENTION, model, |block| verify_attention(block, Place::Attention(0)))
     }
 
     /// A feed-forward block, with nothing wrong in it.
     pub fn ffn(&mut self, call: &Call) -> Option<Ffn> {
+        self.verified(call, FFN, OfModel::default(), |block| verify_ffn(block, Place::Ffn(0)))
+    }
+
+    /// What the block of `call` says, with nothing wrong that `verify` finds in it. `prefix` is the
+    /// field it stands in.
+    pub fn verified<T: Tabled>(
+        &mut self,
+        call: &Call,
+        prefix: &str,
+        model: OfModel,
+        verify: impl FnOnce(&T) -> Vec<Violation>,
+    ) -> Option<T> {
         let mut gaps = Gaps::default();
-        let block = self.values(call, "", OfModel::default(), &mut gaps);
-        let ffn = Ffn::read(&block)?;
-        let violations = verify_ffn(&ffn, Place::Ffn(0));
-        self.accept(call, coec_ir::table::FFN, violations, &gaps).then_some(ffn)
+        let found = T::read(&self.values(call, "", model, &mut gaps))?;
+        let violations = verify(&found);
+        self.accept(call, prefix, violations, &gaps).then_some(found)
     }
 
     /// The values of a block's fields, `path` in front of their names. A field whose value errors

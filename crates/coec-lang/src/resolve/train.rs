@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coec_ir::table::{MODEL, TRAIN, Tabled};
+use coec_ir::table::{MODEL, TRAIN};
 use coec_ir::{Train, verify_train};
 
 use super::block::OfModel;
-use super::gaps::Gaps;
 use super::{Cx, Edits};
 use crate::ast::{Field, Value};
 use crate::error::ResolveError;
@@ -114,10 +113,8 @@ impl<'a> Cx<'a> {
         }
         draft.edits.apply(&mut args);
         let call = self.braces(&TRAIN, draft.at, args, lost);
-        let mut gaps = Gaps::default();
         let of_model = OfModel { context, ..OfModel::default() };
-        let train = Train::read(&self.values(&call, "", of_model, &mut gaps))?;
-        let violations = verify_train(&train, vocab, context);
-        (self.accept(&call, TRAIN.word, violations, &gaps) && !draft.is_broken()).then_some(train)
+        let train = self.verified(&call, TRAIN.word, of_model, |train| verify_train(train, vocab, context));
+        train.filter(|_| !draft.is_broken())
     }
 }

@@ -1,5 +1,6 @@
 //! `coe`.
 
+use crate::quantity::subscript;
 use crate::table::tabled::tabled;
 use crate::table::value::Words;
 use crate::table::{Default, Described, Kind, Table};
@@ -105,11 +106,4 @@ impl Described for Coe {
         };
         vec![format!("residual={}: {start}, {step}, {output}", self.residual.word())]
     }
-}
-
-/// A number in small digits below the line.
-pub fn subscript(number: usize) -> String {
-    let digits = "₀₁₂₃₄₅₆₇₈₉";
-    let digit = |c: char| digits.chars().nth(c.to_digit(10).unwrap_or(0) as usize).unwrap_or(c);
-    number.to_string().chars().map(digit).collect()
 }

@@ -5,8 +5,6 @@ mod coe;
 mod dense;
 mod router;
 
-pub use coe::subscript;
-
 use crate::table::{Block, Default, Described, Table, Tabled};
 use crate::{Check, Coe, Dense, Ffn};
 
