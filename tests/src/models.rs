@@ -87,6 +87,10 @@ fn value(table: &Table, field: &'static Field, sizes: &Sizes) -> BoxedStrategy<O
         }
         (Kind::Real(bounds), _) => reals(bounds).prop_map(Value::Real).boxed(),
         (Kind::Pair(bounds), _) => vec(reals(bounds).prop_map(Value::Real), 2).prop_map(Value::List).boxed(),
+        (Kind::Reals(bounds), _) => {
+            vec(reals(bounds).prop_map(Value::Real), 1..4).prop_map(Value::List).boxed()
+        }
+        (Kind::Texts, _) => vec("[ -~é]{0,9}".prop_map(Value::Text), 1..3).prop_map(Value::List).boxed(),
         (Kind::Amount, _) => {
             prop_oneof![(0usize..100).prop_map(Value::Count), (0.0..1.0).prop_map(Value::Real)].boxed()
         }

@@ -55,6 +55,7 @@ fn a_twin_of_each_family_trains() {
             gemm_size: 64,
             judge: &|_| Vec::new(),
             spec: "",
+            input: None,
             version: "",
             start: Start::Fresh(Place::At(folder.path().join("run"))),
             memory: &Unmeasured,

@@ -52,6 +52,7 @@ fn memory(sets: &[&str]) -> (f64, f64) {
         gemm_size: 64,
         judge: &|_| Vec::new(),
         spec: "",
+        input: None,
         version: "",
         start: Start::Fresh(Place::At(folder.path().join("run"))),
         memory: &Meter(Default::default()),

@@ -38,7 +38,13 @@ fn batches(golden: &Weights) -> Vec<Batch> {
         rows.flat_map(|row| row[start..start + context].to_vec()).collect()
     };
     (0..steps)
-        .map(|step| Batch { inputs: columns(step, 0), targets: columns(step, 1), sequences, context })
+        .map(|step| Batch {
+            inputs: columns(step, 0),
+            targets: columns(step, 1),
+            weights: None,
+            sequences,
+            context,
+        })
         .collect()
 }
 

@@ -98,7 +98,7 @@ pub use params::{Init, Param};
 pub use quantity::{ParseQuantityError, Quantity, counted, grouped};
 pub use site::Site;
 pub use tensors::Tensors;
-pub use train::{AdamW, Amount, Data, Eval, Precision, Save, Schedule, ScheduleShape, Tokenizer, Train};
+pub use train::*;
 pub use verify::{Verified, verify, verify_attention, verify_ffn, verify_head, verify_train};
 pub use violation::{Place, Violation, ViolationKind};
 pub use walk::{Sink, walk};

@@ -5,8 +5,18 @@ use serde::{Deserialize, Serialize};
 /// A training run, every value explicit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Train {
-    /// Where the text comes from.
-    pub data: Data,
+    /// Where the text comes from: one source, or several.
+    pub data: Sources,
+    /// How much of what is learnt from comes from each source, in proportion; of each as much as it
+    /// has, if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<f64>,
+    /// Which tokens the loss is over.
+    #[serde(default = "Loss::all", skip_serializing_if = "Loss::is_all")]
+    pub loss: Loss,
+    /// What a broken record does.
+    #[serde(default = "OnError::stop", skip_serializing_if = "OnError::is_stop")]
+    pub on_error: OnError,
     /// How it becomes tokens.
     pub tokenizer: Tokenizer,
     /// Optimizer steps.
@@ -33,7 +43,130 @@ pub struct Train {
     pub keep: usize,
 }
 
-/// Where the text comes from.
+/// One value, or a list of several: in JSON and in specs one stands alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> From<OneOrMany<T>> for Vec<T> {
+    fn from(values: OneOrMany<T>) -> Self {
+        match values {
+            OneOrMany::One(value) => vec![value],
+            OneOrMany::Many(values) => values,
+        }
+    }
+}
+
+impl<T: Clone> From<Vec<T>> for OneOrMany<T> {
+    fn from(values: Vec<T>) -> Self {
+        match values.as_slice() {
+            [one] => Self::One(one.clone()),
+            _ => Self::Many(values),
+        }
+    }
+}
+
+/// Where the text comes from; never empty in a verified training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "OneOrMany<Data>", into = "OneOrMany<Data>")]
+pub struct Sources(pub Vec<Data>);
+
+/// Files by their names: paths or globs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "OneOrMany<String>", into = "OneOrMany<String>")]
+pub struct Globs(pub Vec<String>);
+
+impl From<OneOrMany<Data>> for Sources {
+    fn from(values: OneOrMany<Data>) -> Self {
+        Self(values.into())
+    }
+}
+
+impl From<Sources> for OneOrMany<Data> {
+    fn from(sources: Sources) -> Self {
+        sources.0.into()
+    }
+}
+
+impl From<OneOrMany<String>> for Globs {
+    fn from(values: OneOrMany<String>) -> Self {
+        Self(values.into())
+    }
+}
+
+impl From<Globs> for OneOrMany<String> {
+    fn from(globs: Globs) -> Self {
+        globs.0.into()
+    }
+}
+
+/// Which tokens the loss is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Every token.
+    All,
+    /// What is answered: of a record the part behind the last field that asks, of a conversation what
+    /// the assistant says. Prompts are read and not learnt.
+    Completion,
+}
+
+impl Loss {
+    /// Every value, in the order documentation lists them.
+    pub const ALL: &[Self] = &[Self::All, Self::Completion];
+
+    /// The word of the language for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Completion => "completion",
+        }
+    }
+
+    fn all() -> Self {
+        Self::All
+    }
+
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
+/// What a broken record of data does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// Nothing is trained; all of them are named.
+    Stop,
+    /// It is left out and counted.
+    Skip,
+}
+
+impl OnError {
+    /// Every value, in the order documentation lists them.
+    pub const ALL: &[Self] = &[Self::Stop, Self::Skip];
+
+    /// The word of the language for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Skip => "skip",
+        }
+    }
+
+    fn stop() -> Self {
+        Self::Stop
+    }
+
+    fn is_stop(&self) -> bool {
+        *self == Self::Stop
+    }
+}
+
+/// A source of text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Data {
@@ -42,17 +175,17 @@ pub enum Data {
         /// Its name.
         name: String,
     },
-    /// Plain text files.
+    /// Plain text files, each a document.
     Text {
-        /// A path or glob.
-        glob: String,
+        /// Paths or globs.
+        glob: Globs,
     },
     /// One JSON object a line, its fields put into a template.
     Jsonl {
-        /// A path or glob.
-        glob: String,
-        /// Text with `{field}` where a field's value goes.
-        template: String,
+        /// Paths or globs.
+        glob: Globs,
+        /// Text with `{field}` where a field's value goes; by the names of the fields if there is none.
+        template: Option<String>,
     },
 }
 

@@ -123,10 +123,15 @@ fn bounds_of(kind: Kind, most: f64) -> Bounds {
         | Kind::OptionalCount(bounds)
         | Kind::Counts(bounds, _)
         | Kind::Real(bounds)
-        | Kind::Pair(bounds) => bounds,
+        | Kind::Pair(bounds)
+        | Kind::Reals(bounds) => bounds,
         Kind::Amount => Bounds { min: 0.0, max: most },
-        Kind::Flag | Kind::Text | Kind::Name(..) | Kind::Word(_) | Kind::Block(_) | Kind::Blocks(_) => {
-            Bounds::ANY
-        }
+        Kind::Flag
+        | Kind::Text
+        | Kind::Texts
+        | Kind::Name(..)
+        | Kind::Word(_)
+        | Kind::Block(_)
+        | Kind::Blocks(_) => Bounds::ANY,
     }
 }

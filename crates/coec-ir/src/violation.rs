@@ -124,6 +124,17 @@ pub enum ViolationKind {
         /// Sequences.
         batch: usize,
     },
+    /// Training without a source of text.
+    NoData,
+    /// Weights that are not one for each source.
+    WeightsForSources {
+        /// Weights.
+        weights: usize,
+        /// Sources.
+        sources: usize,
+    },
+    /// Weights that are all zero.
+    NoWeight,
     /// An order that names a kind there is none of; only a hand-made stack can.
     InconsistentStack,
 }
@@ -147,12 +158,15 @@ impl Violation {
             ViolationKind::KExceedsKept { .. } => vec!["k", "experts", "router.groups", "router.keep"],
             ViolationKind::Top2NeedsTwo => vec!["experts", "router.groups", "router.group_score"],
             ViolationKind::SharedGateNeedsShared => vec!["shared", "shared_gate"],
+            ViolationKind::WeightsForSources { .. } => vec!["weights", "data"],
             ViolationKind::AccumulateDividesBatch { .. } => vec!["accumulate", "batch"],
             ViolationKind::OutOfRange { .. }
             | ViolationKind::RotaryWidthOdd { .. }
             | ViolationKind::DuplicateBalance { .. }
             | ViolationKind::VocabTooSmall { .. }
             | ViolationKind::TrainContextExceedsModel { .. }
+            | ViolationKind::NoData
+            | ViolationKind::NoWeight
             | ViolationKind::InconsistentStack => vec![&self.path],
         }
     }
@@ -177,6 +191,9 @@ impl ViolationKind {
         "coec::verify::vocab_too_small",
         "coec::verify::train_context_exceeds_model",
         "coec::verify::accumulate_divides_batch",
+        "coec::verify::no_data",
+        "coec::verify::weights_for_sources",
+        "coec::verify::no_weight",
         "coec::verify::inconsistent_stack",
     ];
 
@@ -199,6 +216,9 @@ impl ViolationKind {
             Self::VocabTooSmall { .. } => "coec::verify::vocab_too_small",
             Self::TrainContextExceedsModel { .. } => "coec::verify::train_context_exceeds_model",
             Self::AccumulateDividesBatch { .. } => "coec::verify::accumulate_divides_batch",
+            Self::NoData => "coec::verify::no_data",
+            Self::WeightsForSources { .. } => "coec::verify::weights_for_sources",
+            Self::NoWeight => "coec::verify::no_weight",
             Self::InconsistentStack => "coec::verify::inconsistent_stack",
         }
     }
@@ -240,6 +260,11 @@ impl ViolationKind {
             Self::AccumulateDividesBatch { accumulate, batch } => {
                 format!("a batch of {batch} does not split into {accumulate} equal parts")
             }
+            Self::NoData => "there is nothing to learn from".into(),
+            Self::WeightsForSources { weights, sources } => {
+                format!("{weights} weights for {sources} sources of data")
+            }
+            Self::NoWeight => "every source has the weight 0".into(),
             Self::InconsistentStack => "the layer order names a kind that does not exist".into(),
         }
     }
@@ -265,6 +290,9 @@ impl ViolationKind {
             Self::VocabTooSmall { vocab, .. } => format!("at most {vocab}"),
             Self::TrainContextExceedsModel { model, .. } => format!("at most {model}"),
             Self::AccumulateDividesBatch { batch, .. } => format!("must divide {batch}"),
+            Self::NoData => "expected a source".into(),
+            Self::WeightsForSources { sources, .. } => format!("expected {sources}"),
+            Self::NoWeight => "expected one above 0".into(),
             Self::InconsistentStack => "no such kind".into(),
         }
     }
@@ -311,6 +339,11 @@ impl ViolationKind {
             Self::AccumulateDividesBatch { batch, .. } => {
                 format!("choose accumulate among the divisors of {batch}: {}", divisors(*batch))
             }
+            Self::NoData => "name a source, for example `text(\"data/*.txt\")`".into(),
+            Self::WeightsForSources { .. } => {
+                "give one weight for each source, or none: then each counts by its size".into()
+            }
+            Self::NoWeight => "give at least one source a weight above 0".into(),
             Self::InconsistentStack => "build stacks with Stack::from_layers".into(),
         }
     }

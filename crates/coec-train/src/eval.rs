@@ -6,7 +6,7 @@ use coec_nn::LanguageModel;
 use serde::Serialize;
 
 use crate::{
-    data::{self, Sequences},
+    data::{Sequences, Texts},
     error::TrainError,
     step::evaluate,
     tokenizer::Tokenizer,
@@ -36,27 +36,25 @@ pub struct Text {
 
 impl Text {
     /// All of the data that a spec names, nothing held out, as sequences of `context` tokens, `batch` of
-    /// them at once. Documents stand one behind the other with a separator between them; a file of
-    /// plain text is one document.
+    /// them at once. Documents of a source stand one behind the other with a separator between them; a
+    /// file of plain text is one document. `tell` hears of the bytes of text as they become tokens.
     pub fn load(
-        data: &coec_ir::Data,
+        train: &coec_ir::Train,
         base: &Path,
         tokenizer: &Tokenizer,
         context: usize,
         batch: usize,
+        tell: &mut dyn FnMut(u64),
     ) -> Result<Self, TrainError> {
-        let documents = data::documents(data, base)?;
-        let (mut tokens, mut bytes) = (Vec::new(), 0);
-        for (index, ids) in tokenizer.encode_all(&documents)?.into_iter().enumerate() {
-            if index > 0 {
-                tokens.extend(tokenizer.separator());
-                bytes += usize::from(tokenizer.separator().is_some());
-            }
-            bytes += documents[index].len();
-            tokens.extend(ids);
-        }
-        let sequences = Sequences::new(tokens, context, batch)?;
-        Ok(Self { sequences, documents: documents.len(), bytes })
+        let texts = Texts::open(&train.data, train.on_error, base)?;
+        let tokens = texts.tokenised(tokenizer, train.loss, true, tell)?;
+        let sources: Vec<_> = tokens.into_iter().map(|[whole, _]| whole).collect();
+        // Between documents, not behind the last.
+        let trailing = usize::from(tokenizer.separator().is_some());
+        let bytes: u64 = sources.iter().map(|tokens| tokens.bytes() - trailing as u64).sum();
+        let documents = texts.documents() as usize;
+        let sequences = Sequences::new(sources, trailing, context, batch)?;
+        Ok(Self { sequences, documents, bytes: bytes as usize })
     }
 
     /// Batches there are.
@@ -66,11 +64,15 @@ impl Text {
 
     /// What `model`, which has no tape, makes of it. Each token but the first is predicted once, from
     /// those before it in its sequence. `tell` hears of each batch.
-    pub fn measure(&self, model: &LanguageModel, mut tell: impl FnMut()) -> Evaluation {
+    ///
+    /// # Errors
+    ///
+    /// Tokens that cannot be read.
+    pub fn measure(&self, model: &LanguageModel, mut tell: impl FnMut()) -> Result<Evaluation, TrainError> {
         let batches = self.sequences.iter().inspect(|_| tell());
-        let loss = evaluate(model, batches, 1, &|| true).unwrap_or(f64::NAN);
+        let loss = evaluate(model, batches, 1, &|| true)?.unwrap_or(f64::NAN);
         let tokens = self.sequences.tokens();
         let nats_per_byte = loss * tokens as f64 / self.bytes.max(1) as f64;
-        Evaluation { documents: self.documents, tokens, bytes: self.bytes, loss, nats_per_byte }
+        Ok(Evaluation { documents: self.documents, tokens, bytes: self.bytes, loss, nats_per_byte })
     }
 }

@@ -60,7 +60,7 @@ impl Trainer {
         for part in batch.parts(parts) {
             let (tokens, targets) = tensors(&part, &self.device);
             let forward = self.model.forward(tokens);
-            let loss = cross_entropy(forward.logits, targets);
+            let loss = loss(&part, forward.logits, targets);
             let mut total = loss.clone();
             if let Some(aux) = forward.aux_loss {
                 aux_losses.push(aux.clone().inner());
@@ -113,33 +113,43 @@ impl Trainer {
     }
 }
 
-/// Mean cross-entropy, nats a token, of `batches`, each in `parts` parts; `None` as soon as
-/// `go_on` says no.
+/// Mean cross-entropy of what is learnt of a part of a batch, nats a token, `[1]`.
+fn loss(part: &Batch, logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
+    let Some(weights) = &part.weights else { return cross_entropy(logits, targets) };
+    let losses = token_losses(logits, targets);
+    let data = TensorData::new(weights.clone(), losses.dims());
+    let weights = Tensor::<2>::from_data(data, (&losses.device(), losses.dtype()));
+    (losses * weights).sum_dim(1).sum_dim(0).reshape([1])
+}
+
+/// Mean cross-entropy of what is learnt of `batches`, nats a token, each in `parts` parts; `None` as soon
+/// as `go_on` says no.
 ///
 /// Losses are added token by token in double precision, so that the parts are only a matter of memory.
 /// `model` has no tape.
-pub fn evaluate(
+pub fn evaluate<E>(
     model: &LanguageModel,
-    batches: impl Iterator<Item = Batch>,
+    batches: impl Iterator<Item = Result<Batch, E>>,
     parts: usize,
     go_on: &dyn Fn() -> bool,
-) -> Option<f64> {
+) -> Result<Option<f64>, E> {
     let device = model.device();
     let (mut sum, mut count) = (0.0, 0u64);
     for batch in batches {
-        for part in batch.parts(parts) {
+        for part in batch?.parts(parts) {
             if !go_on() {
-                return None;
+                return Ok(None);
             }
             let (tokens, targets) = tensors(&part, &device);
             let losses = token_losses(model.forward(tokens).logits, targets).into_data();
-            for loss in losses.iter::<f64>() {
+            let is_learnt = |at: usize| part.weights.as_ref().is_none_or(|weights| weights[at] > 0.0);
+            for (_, loss) in losses.iter::<f64>().enumerate().filter(|(at, _)| is_learnt(*at)) {
                 sum += loss;
                 count += 1;
             }
         }
     }
-    Some(sum / count.max(1) as f64)
+    Ok(Some(sum / count.max(1) as f64))
 }
 
 fn without_tape(tensor: Tensor<1>) -> Tensor<1> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use coec_ir::{Data, Model, Tokenizer, Train, Verified};
+use coec_ir::{Data, Model, Sources, Tokenizer, Train, Verified};
 use coec_train::{
     TrainError,
     run::{self, Bases, Control, Job, MemoryMeter, Outcome, Start},
@@ -22,7 +22,7 @@ fn tiny(steps: usize) -> (Verified<Model>, Train) {
     train.eval.every = 2;
     assert_eq!(
         (&train.data, &train.tokenizer),
-        (&Data::Builtin { name: "arithmetic".into() }, &Tokenizer::Bytes)
+        (&Sources(vec![Data::Builtin { name: "arithmetic".into() }]), &Tokenizer::Bytes)
     );
     (coec_ir::verify(serde_json::from_value(ir["model"].clone()).unwrap()).unwrap(), train)
 }
@@ -58,6 +58,7 @@ fn run(steps: usize, start: Start<'_>, stop_at: usize) -> Result<Outcome, TrainE
         gemm_size: 64,
         judge: &|_| Vec::new(),
         spec: "spec",
+        input: None,
         version: "1",
         start,
         memory: &StopsAt { control: &control, left: Cell::new(stop_at) },

@@ -1,7 +1,5 @@
 //! What arguments are short for.
 
-#[cfg(feature = "train")]
-use std::io;
 use std::path::Path;
 
 use crate::failure::Failure;
@@ -18,22 +16,64 @@ pub fn path_of(path: &Path) -> Result<String, Failure> {
     }
 }
 
-/// `--data PATH` as the setting it is short for; records are put into `template` where there is one.
+/// `--data PATH...` as the setting it is short for. What the files are is found out by what stands in them;
+/// records are put into `template` where there is one.
 #[cfg(feature = "train")]
-pub fn data_setting(path: &str, template: Option<&str>) -> String {
-    let quoted = coec_ir::text::string(path);
-    if !path.ends_with(".jsonl") {
-        return format!("train.data=text({quoted})");
+pub fn data_setting(paths: &[String], template: Option<&str>) -> Result<String, Failure> {
+    use coec_train::data::FileKind;
+    let kinds: Vec<(FileKind, &String)> = paths
+        .iter()
+        .map(|path| coec_train::data::kind_of(path).map(|kind| (kind, path)))
+        .collect::<Result<_, _>>()
+        .map_err(coec_train::TrainError::from)?;
+    let of = |wanted: FileKind| {
+        let paths: Vec<String> =
+            kinds.iter().filter(|(kind, _)| *kind == wanted).map(|(_, path)| (*path).clone()).collect();
+        (!paths.is_empty()).then(|| globs(&paths))
+    };
+    let text = of(FileKind::Text).map(|globs| format!("text({globs})"));
+    let records = of(FileKind::Records).map(|globs| self::records(&globs, template));
+    let sources: Vec<String> = text.into_iter().chain(records).collect();
+    match sources.as_slice() {
+        [one] => Ok(format!("train.data={one}")),
+        several => Ok(format!("train.data=[{}]", several.join(", "))),
     }
-    if let Some(template) = template {
-        return format!("train.data=jsonl({quoted}, template={})", coec_ir::text::string(template));
+}
+
+/// Records of these files as a spec says them.
+#[cfg(feature = "train")]
+pub fn records(globs: &str, template: Option<&str>) -> String {
+    match template {
+        Some(template) => format!("jsonl({globs}, template={})", coec_ir::text::string(template)),
+        None => format!("jsonl({globs})"),
     }
-    // The fields of the first record say which template fits.
-    let has_text = std::fs::File::open(path).is_ok_and(|file| {
-        let mut first = String::new();
-        let _ = io::BufRead::read_line(&mut io::BufReader::new(file), &mut first);
-        serde_json::from_str::<serde_json::Value>(&first).is_ok_and(|record| record.get("text").is_some())
-    });
-    let template = if has_text { "{text}" } else { "{question}\\n{answer}" };
-    format!("train.data=jsonl({quoted}, template=\"{template}\")")
+}
+
+/// Paths as a spec lists them.
+#[cfg(feature = "train")]
+pub fn globs(paths: &[String]) -> String {
+    let quoted: Vec<String> = paths.iter().map(|path| coec_ir::text::string(path)).collect();
+    match quoted.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
+}
+
+/// `paths` with standard input, `-`, as the file that it is kept in, which is said besides.
+#[cfg(feature = "train")]
+pub fn with_input(paths: &[String]) -> Result<(Vec<String>, Option<std::path::PathBuf>), Failure> {
+    let mut kept = None;
+    let mut all = Vec::new();
+    for path in paths {
+        if path != "-" {
+            all.push(path.clone());
+            continue;
+        }
+        if kept.is_none() {
+            let input = coec_train::data::kept(&mut std::io::stdin().lock());
+            kept = Some(input.map_err(coec_train::TrainError::from)?);
+        }
+        all.push(path_of(kept.as_deref().unwrap_or(Path::new("")))?);
+    }
+    Ok((all, kept))
 }

@@ -53,6 +53,8 @@ fn field_value(u: &mut Unstructured, table: &Table, field: &Field) -> Result<Opt
         }
         (Kind::Real(_), _) => Value::Real(real(u)?),
         (Kind::Pair(_), _) => Value::List(vec![Value::Real(real(u)?), Value::Real(real(u)?)]),
+        (Kind::Reals(_), _) => Value::List(vec![Value::Real(real(u)?)]),
+        (Kind::Texts, _) => Value::List(vec![Value::Text(u.arbitrary::<&str>()?.into())]),
         (Kind::Amount, _) => {
             if u.arbitrary()? {
                 Value::Count(u.arbitrary()?)

@@ -66,12 +66,16 @@ pub enum Kind {
     Real(Bounds),
     /// A list of two numbers.
     Pair(Bounds),
+    /// A list of numbers.
+    Reals(Bounds),
     /// A number of steps, or a share of them.
     Amount,
     /// `true` or `false`.
     Flag,
     /// A string.
     Text,
+    /// A string, or a list of them.
+    Texts,
     /// One of these strings; and what they name.
     Name(&'static [&'static str], &'static str),
     /// One of these words.
@@ -194,11 +198,13 @@ impl Kind {
             Self::Pair(bounds) => Value::List(vec![Value::Real(bounds.min); 2]),
             Self::Amount => Value::Count(0),
             Self::Flag => Value::Flag(false),
+            Self::Reals(_) => Value::List(Vec::new()),
             Self::Text => Value::Text(String::new()),
+            Self::Texts => Value::List(Vec::new()),
             Self::Name(names, _) => Value::Text((*names.first()?).into()),
             Self::Word(words) => Value::Word(words().first()?),
             Self::Block(tables) => Value::Block(tables.first()?.least()),
-            Self::Blocks(_) => Value::Word("none"),
+            Self::Blocks(_) => Value::List(Vec::new()),
         })
     }
 }
@@ -307,7 +313,9 @@ mod tests {
                             matches!(field.kind, Kind::Real(_))
                         })
                     }
-                    (Kind::Blocks(_), Default::Word("none")) => true,
+                    (Kind::Blocks(tables), Default::Word(word)) => {
+                        word == "none" || tables.iter().any(|table| table.word == word)
+                    }
                     _ => false,
                 };
                 assert!(fits, "{}.{}", table.word, field.name);

@@ -2,10 +2,10 @@
 
 use super::tabled::{block, tabled};
 use super::value::{Held, Words};
-use super::{Block, Default, Field, Kind, Table, Tabled};
+use super::{Block, Default, Field, Kind, Table, Tabled, Value};
 use crate::{
-    AdamW, Bounds, Check, Data, Eval, Precision, Save, Schedule, ScheduleShape, Tokenizer, Train,
-    ViolationKind, bounds,
+    AdamW, Bounds, Check, Data, Eval, Loss, OnError, Precision, Save, Schedule, ScheduleShape, Sources,
+    Tokenizer, Train, ViolationKind, bounds,
 };
 
 /// `train { ... }`.
@@ -16,7 +16,10 @@ pub const BUILTINS: &[&str] = &["arithmetic"];
 
 // What the quickstart trains with is what every spec without a block does.
 tabled! { Train, Table::new("train"), {
-    data: Kind::Block(Data::TABLES) => Default::Word("builtin"),
+    data: Kind::Blocks(Data::TABLES) => Default::Word("builtin"),
+    weights: Kind::Reals(bounds::COEFFICIENT) => Default::Nothing,
+    loss: Kind::Word(Loss::words) => Default::Word("all"),
+    on_error: Kind::Word(OnError::words) => Default::Word("stop"),
     tokenizer: Kind::Block(Tokenizer::TABLES) => Default::Word("bytes"),
     steps: Kind::Count(bounds::STEPS) => Default::Count(400),
     batch: Kind::Count(bounds::BATCH) => Default::Count(16),
@@ -36,6 +39,14 @@ tabled! { Train, Table::new("train"), {
         if check.holds(&["batch", "accumulate"]) && !batch.is_multiple_of(accumulate) {
             check.push("accumulate", ViolationKind::AccumulateDividesBatch { accumulate, batch });
         }
+        let (weights, sources) = (self.weights.len(), self.data.0.len());
+        if sources == 0 {
+            check.push("data", ViolationKind::NoData);
+        } else if weights > 0 && weights != sources {
+            check.push("weights", ViolationKind::WeightsForSources { weights, sources });
+        } else if weights > 0 && self.weights.iter().all(|&weight| weight == 0.0) {
+            check.push("weights", ViolationKind::NoWeight);
+        }
     }
 }
 
@@ -44,14 +55,31 @@ tabled! { Data {
         name: Kind::Name(BUILTINS, "built-in data set") => Default::Text("arithmetic"),
     };
     Text, Table::new("text").bare(1).example("text(\"data/*.txt\")"), {
-        glob: Kind::Text => Default::Required,
+        glob: Kind::Texts => Default::Required,
     };
-    Jsonl, Table { positional: 2, ..Table::new("jsonl").bare(1) }
-        .example("jsonl(\"data/*.jsonl\", template=\"{question}\\n{answer}\")"), {
-        glob: Kind::Text => Default::Required,
-        template: Kind::Text => Default::Required,
+    Jsonl, Table { positional: 2, ..Table::new("jsonl").bare(1) }.example("jsonl(\"data/*.jsonl\")"), {
+        glob: Kind::Texts => Default::Required,
+        template: Kind::Text => Default::Nothing,
     };
 } }
+
+/// A source alone, or a list.
+impl Held for Sources {
+    fn value(&self) -> Option<Value> {
+        match self.0.as_slice() {
+            [one] => one.value(),
+            several => Some(Value::List(several.iter().filter_map(Held::value).collect())),
+        }
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Word("none") => Some(Self(Vec::new())),
+            Value::List(values) => values.iter().map(Data::of).collect::<Option<_>>().map(Self),
+            value => Some(Self(vec![Data::of(value)?])),
+        }
+    }
+}
 
 tabled! { Tokenizer {
     Bytes, Table::new("bytes"), {};

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::Table;
-use crate::{Act, Amount, ChainNorm, Gate, GroupScore, Precision, QkNorm, Residual, SharedAt, SharedGate};
+use crate::{
+    Act, Amount, ChainNorm, Gate, Globs, GroupScore, Loss, OnError, Precision, QkNorm, Residual, SharedAt,
+    SharedGate,
+};
 
 /// Anything on the right of a `=`, every field of it written out.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +52,10 @@ impl Block {
     /// What a field holds; `None` if it is empty, or holds something of another type.
     pub(crate) fn get<T: Held>(&self, name: &str) -> Option<T> {
         let at = self.table.fields.iter().position(|field| field.name == name)?;
-        T::of(self.values.get(at)?.as_ref()?)
+        match self.values.get(at)? {
+            Some(value) => T::of(value),
+            None => T::empty(),
+        }
     }
 }
 
@@ -120,6 +126,10 @@ pub(crate) trait Held: Sized {
     fn value(&self) -> Option<Value>;
     /// From what the language reads; `None` of a value of another type.
     fn of(value: &Value) -> Option<Self>;
+    /// What an empty field means; `None` for types that no empty field has.
+    fn empty() -> Option<Self> {
+        None
+    }
 }
 
 macro_rules! held {
@@ -157,7 +167,7 @@ macro_rules! words {
         })*
     };
 }
-words!(Act, ChainNorm, Gate, GroupScore, Precision, QkNorm, Residual, SharedAt, SharedGate);
+words!(Act, ChainNorm, Gate, GroupScore, Loss, OnError, Precision, QkNorm, Residual, SharedAt, SharedGate);
 
 /// An enum whose variants are words of the language.
 pub(crate) trait Words {
@@ -207,6 +217,54 @@ impl Held for [f64; 2] {
                 _ => None,
             },
             _ => None,
+        }
+    }
+}
+
+/// Nothing where there are none.
+impl Held for Vec<f64> {
+    fn value(&self) -> Option<Value> {
+        (!self.is_empty()).then(|| Value::List(self.iter().copied().map(Value::Real).collect()))
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(values) => values.iter().map(f64::of).collect(),
+            _ => None,
+        }
+    }
+
+    fn empty() -> Option<Self> {
+        Some(Vec::new())
+    }
+}
+
+impl Held for Option<String> {
+    fn value(&self) -> Option<Value> {
+        self.clone().map(Value::Text)
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        String::of(value).map(Some)
+    }
+
+    fn empty() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl Held for Globs {
+    fn value(&self) -> Option<Value> {
+        Some(match self.0.as_slice() {
+            [one] => Value::Text(one.clone()),
+            several => Value::List(several.iter().cloned().map(Value::Text).collect()),
+        })
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(values) => values.iter().map(String::of).collect::<Option<_>>().map(Self),
+            value => Some(Self(vec![String::of(value)?])),
         }
     }
 }

@@ -6,6 +6,7 @@ use coec_ir::{Attention, Ffn, Place, Violation, verify_attention, verify_ffn};
 use super::gaps::Gaps;
 use super::value::{Counts, is_word};
 use super::{Call, Cx};
+use crate::ast::{Value, ValueKind};
 use crate::error::ResolveError;
 
 /// What a model leaves to the blocks inside it and to its training, as far as errors leave it known.
@@ -101,7 +102,7 @@ impl Cx<'_> {
                 let inner = self.block(call, name)?;
                 Some(Some(self.values(&inner, &format!("{path}."), model, gaps).into()))
             }
-            (Kind::Blocks(_), Some(_)) => {
+            (Kind::Blocks(_), _) => {
                 let calls = self.blocks(call, name)?;
                 let blocks = calls.iter().map(|call| self.values(call, &format!("{path}."), model, gaps));
                 Some(Some(Known::List(blocks.map(Known::Block).collect())))
@@ -112,7 +113,7 @@ impl Cx<'_> {
     }
 
     /// A value that the text gives.
-    fn given(&mut self, name: &str, kind: Kind, value: &crate::ast::Value) -> Option<Known> {
+    fn given(&mut self, name: &str, kind: Kind, value: &Value) -> Option<Known> {
         Some(match kind {
             Kind::Count(_) => Known::Count(self.count_of(name, value)?),
             Kind::OptionalCount(_) => {
@@ -131,7 +132,18 @@ impl Cx<'_> {
             Kind::Pair(_) => Known::List(self.pair_of(name, value)?.map(Known::Real).into()),
             Kind::Amount => self.amount_of(name, value)?,
             Kind::Flag => Known::Flag(self.flag_of(name, value)?),
+            Kind::Reals(_) => {
+                let of = |cx: &mut Self, value: &Value| cx.real_of(name, value);
+                let numbers = self.list_of(name, "a list of numbers", value, of)?;
+                Known::List(numbers.into_iter().map(Known::Real).collect())
+            }
             Kind::Text => Known::Text(self.text_of(name, value)?),
+            Kind::Texts if matches!(self.follow(value)?.kind, ValueKind::List(_)) => {
+                let of = |cx: &mut Self, value: &Value| cx.text_of(name, value);
+                let texts = self.list_of(name, "a list of strings", value, of)?;
+                Known::List(texts.into_iter().map(Known::Text).collect())
+            }
+            Kind::Texts => Known::Text(self.text_of(name, value)?),
             Kind::Name(names, what) => Known::Text(self.name_of(name, names, what, value)?),
             Kind::Word(words) => Known::Word(self.word_of(name, words(), value)?),
             Kind::Block(_) | Kind::Blocks(_) => return None,

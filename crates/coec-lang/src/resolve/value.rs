@@ -91,6 +91,24 @@ impl<'a> Cx<'a> {
         Some([first?, second?])
     }
 
+    /// The elements of a list, each read by `of`; another value is not `expected`.
+    pub fn list_of<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        value: &Value,
+        mut of: impl FnMut(&mut Self, &Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let value = self.follow(value)?;
+        let ValueKind::List(values) = &value.kind else {
+            self.wrong_kind(name, expected, value);
+            return None;
+        };
+        // Every element, so that one error hides no other.
+        let elements: Vec<_> = values.iter().map(|value| of(self, value)).collect();
+        elements.into_iter().collect()
+    }
+
     /// A number of steps or a share of them: `100`, `10%`, `0.1`.
     pub fn amount_of(&mut self, name: &str, value: &Value) -> Option<Known> {
         let value = self.follow(value)?;
@@ -196,7 +214,11 @@ impl<'a> Cx<'a> {
     {
         let (field, value) = call.field(name)?;
         let Kind::Blocks(tables) = field.kind else { return None };
-        let Some(value) = value else { return Some(Vec::new()) };
+        let Some(value) = value else {
+            let Default::Word(word) = call.table.default(field) else { return Some(Vec::new()) };
+            let alone = tables.iter().find(|table| table.word == word);
+            return Some(alone.map(|table| Call::bare(table, call.at)).into_iter().collect());
+        };
         let value = self.follow(value)?;
         match &value.kind {
             _ if is_word(value, "none") => Some(Vec::new()),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::tokenizer::TokenizerError;
+
 /// Data that cannot be read, parsed or packed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -46,6 +48,14 @@ pub enum DataError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A file in a form that is no text.
+    #[error("{} is {found}", path.display())]
+    NotText {
+        /// Its path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
     },
     /// A file that is not text.
     #[error("{}:{line}:{column}: not valid UTF-8", path.display())]
@@ -103,6 +113,56 @@ pub enum DataError {
         /// What it holds.
         found: &'static str,
     },
+    /// A string that is none of Unicode.
+    #[error("{}:{line}: field `{field}` cannot be read: {reason}", path.display())]
+    BadText {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The field.
+        field: String,
+        /// What a parser says of it.
+        reason: String,
+    },
+    /// A conversation without messages as they should be.
+    #[error("{}:{line}: no conversation: {reason}", path.display())]
+    NotAConversation {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Several broken records.
+    #[error("{count} records are broken:\n{}", listed(problems, *count))]
+    Records {
+        /// What is wrong with them, the first of them by name.
+        problems: Vec<DataError>,
+        /// How many there are.
+        count: u64,
+    },
+    /// Records whose fields no template is known for.
+    #[error("no template is known for records of {}", present.join(", "))]
+    NoForm {
+        /// The fields of the first record.
+        present: Vec<String>,
+    },
+    /// The cache of tokens cannot be used.
+    #[error("cannot use the cache of tokens at {}", path.display())]
+    Cache {
+        /// The place.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A tokenizer that gave up on learning.
+    #[error("the tokenizer that was to be learnt gave up")]
+    Learner,
+    /// Text that cannot become tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// A template that cannot be read.
     #[error("template, column {column}: {reason}")]
     BadTemplate {
@@ -127,6 +187,15 @@ pub enum DataError {
         /// Tokens one sequence takes, its last target included.
         needed: usize,
     },
+}
+
+/// Problems one below the other.
+fn listed(problems: &[DataError], count: u64) -> String {
+    let mut lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    if count > problems.len() as u64 {
+        lines.push(format!("  and {} more", count - problems.len() as u64));
+    }
+    lines.join("\n")
 }
 
 /// A part of the data.
@@ -159,11 +228,19 @@ impl DataError {
             Self::NoMatch { .. } => "coec::data::no_match",
             Self::NotAFile { .. } => "coec::data::not_a_file",
             Self::Unreadable { .. } => "coec::data::unreadable",
+            Self::NotText { .. } => "coec::data::not_text",
             Self::NotUtf8 { .. } => "coec::data::not_utf8",
             Self::BrokenJson { .. } => "coec::data::broken_json",
             Self::NotAnObject { .. } => "coec::data::not_an_object",
             Self::UnknownField { .. } => "coec::data::unknown_field",
             Self::NotAScalar { .. } => "coec::data::not_a_scalar",
+            Self::BadText { .. } => "coec::data::bad_text",
+            Self::NotAConversation { .. } => "coec::data::not_a_conversation",
+            Self::Records { .. } => "coec::data::records",
+            Self::NoForm { .. } => "coec::data::no_form",
+            Self::Cache { .. } => "coec::data::cache",
+            Self::Learner => "coec::data::learner",
+            Self::Tokenizer(error) => error.code(),
             Self::BadTemplate { .. } => "coec::data::bad_template",
             Self::Empty { .. } => "coec::data::empty",
             Self::TooSmall { .. } => "coec::data::too_small",
@@ -180,7 +257,7 @@ impl DataError {
             Self::NoMatch { .. } => "paths are relative to the file they stand in".into(),
             Self::NotAFile { .. } => "name a file, or the files of a folder with `folder/*`".into(),
             Self::Unreadable { .. } => "check that it is there, and its permissions".into(),
-            Self::NotUtf8 { .. } => "convert the file to UTF-8".into(),
+            Self::NotUtf8 { .. } | Self::NotText { .. } => "convert the file to text in UTF-8".into(),
             Self::BrokenJson { .. } | Self::NotAnObject { .. } => {
                 "JSON Lines holds one complete JSON object on each line".into()
             }
@@ -189,6 +266,19 @@ impl DataError {
             Self::NotAScalar { .. } => {
                 "templates take strings, numbers, true, false and null (as nothing)".into()
             }
+            Self::BadText { .. } => "mend the record, or leave it out with `--set train.on_error=skip`".into(),
+            Self::NotAConversation { .. } => {
+                "`messages` is a list of objects with `role` and `content`, both strings".into()
+            }
+            Self::Records { .. } => "mend them, or leave them out with `--set train.on_error=skip`".into(),
+            Self::NoForm { .. } => {
+                "say how a record becomes text, for example `template=\"{title}\\n{body}\"`; known without one \
+                 are text, content, messages, question and answer, prompt and completion"
+                    .into()
+            }
+            Self::Cache { .. } => "name another folder with COEC_CACHE, or make room there".into(),
+            Self::Learner => "this is a bug of coec; please report it".into(),
+            Self::Tokenizer(error) => error.help(),
             Self::BadTemplate { .. } => {
                 "`{field}` stands for the field's value; `{{` and `}}` for the braces themselves".into()
             }

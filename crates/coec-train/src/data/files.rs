@@ -1,6 +1,5 @@
 //! From a path or glob to the text of files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DataError;
@@ -53,34 +52,10 @@ pub fn absolute(pattern: &str, base: &Path) -> String {
     format!("{}/{pattern}", glob::Pattern::escape(base.trim_end_matches('/')))
 }
 
-/// The bytes of a file, without a byte order mark.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(DataError::NotAFile { path: path.to_owned() });
-    }
-    let mut bytes = fs::read(path).map_err(unreadable)?;
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        bytes.drain(..3);
-    }
-    Ok(bytes)
-}
-
-/// `bytes` as text; `line` is the number of their first line.
-pub(crate) fn utf8<'a>(bytes: &'a [u8], path: &Path, line: usize) -> Result<&'a str, DataError> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        let last = good.rsplit('\n').next().unwrap_or_default();
-        DataError::NotUtf8 {
-            path: path.to_owned(),
-            line: line + good.matches('\n').count(),
-            column: last.chars().count() + 1,
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -150,19 +125,5 @@ mod tests {
     fn a_bad_pattern_is_named() {
         let folder = folder(&[]);
         assert_eq!(resolve("a[", folder.path()).unwrap_err().code(), "coec::data::bad_glob");
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_no_text() {
-        let folder = folder(&[]);
-        let path = folder.path().join("a.txt");
-        fs::write(&path, "\u{FEFF}text").unwrap();
-        assert_eq!(read(&path).unwrap(), b"text");
-    }
-
-    #[test]
-    fn bad_utf8_is_located_in_characters() {
-        let error = utf8(b"first\n\xC3\xA9\xC3\xA9\xFF", Path::new("a.txt"), 1).unwrap_err();
-        assert_eq!(error.to_string(), "a.txt:2:3: not valid UTF-8");
     }
 }

@@ -15,8 +15,8 @@ use coec_nn::random::{GOLDEN, mix};
 pub enum Purpose {
     /// Initial weights; the step is the tensor's place in the walk.
     Init = 1,
-    /// The order of documents; the step is the epoch.
-    Documents = 2,
+    /// Which source a row is from; the step is the epoch, or the block of rows.
+    Sources = 8,
     /// The order of windows; the step is the epoch.
     Windows = 3,
     /// Sampling of a token; the step is its position.
@@ -85,18 +85,18 @@ mod tests {
 
     #[test]
     fn a_name_means_the_same_numbers_for_ever() {
-        let mut stream = Stream::new(42, 7, Purpose::Documents);
+        let mut stream = Stream::new(42, 7, Purpose::Windows);
         let first: Vec<u64> = (0..3).map(|_| stream.next_u64()).collect();
         assert_eq!(first, [0xF90F3A6CCA9552A3, 0x6F56E8E76434B3F8, 0x11B718E53DAE50D5]);
     }
 
     #[test]
     fn every_part_of_the_name_matters() {
-        let base = Stream::new(1, 2, Purpose::Documents).next_u64();
-        assert_ne!(base, Stream::new(2, 2, Purpose::Documents).next_u64());
-        assert_ne!(base, Stream::new(1, 3, Purpose::Documents).next_u64());
-        assert_ne!(base, Stream::new(1, 2, Purpose::Windows).next_u64());
-        assert_ne!(base, Stream::new(2, 1, Purpose::Documents).next_u64());
+        let base = Stream::new(1, 2, Purpose::Windows).next_u64();
+        assert_ne!(base, Stream::new(2, 2, Purpose::Windows).next_u64());
+        assert_ne!(base, Stream::new(1, 3, Purpose::Windows).next_u64());
+        assert_ne!(base, Stream::new(1, 2, Purpose::Sources).next_u64());
+        assert_ne!(base, Stream::new(2, 1, Purpose::Windows).next_u64());
     }
 
     #[test]

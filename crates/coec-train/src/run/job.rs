@@ -43,6 +43,8 @@ pub struct Job<'a> {
     pub judge: &'a Judge<'a>,
     /// The explicit spec, kept in the run directory.
     pub spec: &'a str,
+    /// Data that is nowhere else, for the run directory to keep: the spec there names it so.
+    pub input: Option<&'a Path>,
     /// The version of coec.
     pub version: &'a str,
     /// What it starts from.
@@ -75,6 +77,13 @@ pub trait MemoryMeter {
 pub enum Event {
     /// The counts agree.
     Counted(capture::Counts),
+    /// Text becomes tokens, which are not in the cache yet.
+    Tokenising {
+        /// Bytes done.
+        done: u64,
+        /// Bytes there are.
+        of: u64,
+    },
     /// The text is tokenised.
     Data {
         /// Tokens to learn from.

@@ -5,7 +5,7 @@ use coec_nn::capture::{self, Counts};
 
 use super::{Event, Job, Start};
 use crate::{
-    data::{self, Corpus, Tokens, TrainBatches, ValidationBatches},
+    data::{Texts, TrainBatches, ValidationBatches},
     disk::{self, Disk},
     error::TrainError,
     fingerprint::Fingerprint,
@@ -46,25 +46,28 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
     check_room(job)?;
 
     let train = job.train;
-    let corpus = data::load(&train.data, job.bases.data)?;
+    let texts = Texts::open(&train.data, train.on_error, job.bases.data)?;
+    texts.notes().into_iter().for_each(|note| tell(Event::Note(note)));
     let tokenizer = match &job.start {
         Start::Resume(dir, _) => Tokenizer::load(&dir.file(RunFile::Tokenizer))?,
-        Start::Fresh(_) | Start::Weights(..) => {
-            Tokenizer::prepare(&train.tokenizer, job.bases.tokenizer, &corpus.train)?
-        }
+        Start::Fresh(_) | Start::Weights(..) => tokenizer(job, &texts)?,
     };
     tokenizer.check_fits(job.model.vocab)?;
     let tokenizer_json = match &job.start {
         Start::Resume(dir, _) => dir.read(RunFile::Tokenizer)?,
         Start::Fresh(_) | Start::Weights(..) => tokenizer.to_json()?,
     };
-    let learned = Tokens::encode(&corpus.train, &tokenizer)?;
-    let held_out = Tokens::encode(&corpus.validation, &tokenizer)?;
-    let batches = TrainBatches::new(learned, train.seed, train.batch, train.context)?;
+    let mut done = 0;
+    let tokens = texts.tokenised(&tokenizer, train.loss, false, &mut |bytes| {
+        done += bytes;
+        tell(Event::Tokenising { done, of: texts.bytes() });
+    })?;
+    let (learned, held_out) = tokens.into_iter().map(|[learned, held_out]| (learned, held_out)).unzip();
+    let batches = TrainBatches::new(learned, &train.weights, train.seed, train.batch, train.context)?;
     let validation = ValidationBatches::new(held_out, train.batch, train.context, train.eval.batches)?;
     tell(Event::Data {
-        train: batches.tokens().len(),
-        validation: validation.tokens().len(),
+        train: batches.tokens(),
+        validation: validation.tokens(),
         epochs: batches.epochs(train.steps),
         vocab: tokenizer.vocab_size(),
     });
@@ -72,9 +75,9 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
         version: job.version.into(),
         model: (**job.model).clone(),
         train: train.clone(),
-        data: corpus.fingerprint(),
+        data: texts.fingerprint(),
         tokenizer: Fingerprint::of(tokenizer_json.as_bytes()),
-        bytes_per_token: validation.tokens().bytes_per_token(),
+        bytes_per_token: validation.bytes_per_token(),
         backend: job.backend.into(),
         threads: job.threads,
     };
@@ -83,7 +86,7 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
             tell(Event::Note(note));
         }
     }
-    let openings = openings(&corpus);
+    let openings = texts.openings(OPENINGS)?;
     Ok(Prepared { counts, tokenizer, tokenizer_json, batches, validation, identity, openings })
 }
 
@@ -184,17 +187,15 @@ fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
         .collect()
 }
 
-/// How some held-out documents begin.
-fn openings(corpus: &Corpus) -> Vec<String> {
-    corpus.validation.iter().take(OPENINGS).map(|document| opening(document)).collect()
-}
-
-/// The first line of a document, or as much of it as makes a prompt.
-fn opening(document: &str) -> String {
-    match document.split_once('\n') {
-        Some((first, _)) if first.chars().count() <= 200 => format!("{first}\n"),
-        _ => document.chars().take(80).collect(),
-    }
+/// The tokenizer of a new run: named by the spec, or learnt from what is learnt from.
+fn tokenizer(job: &Job<'_>, texts: &Texts) -> Result<Tokenizer, TrainError> {
+    Ok(match &job.train.tokenizer {
+        coec_ir::Tokenizer::Bytes => Tokenizer::Bytes,
+        coec_ir::Tokenizer::Bpe { vocab } => {
+            texts.learnt_by(|texts| Tokenizer::train_bpe(*vocab, texts))??
+        }
+        coec_ir::Tokenizer::File { path } => Tokenizer::load(&job.bases.tokenizer.join(path))?,
+    })
 }
 
 /// FLOPs a token that training counts as useful.

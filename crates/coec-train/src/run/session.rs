@@ -14,6 +14,7 @@ use super::{
     start::Begun,
 };
 use crate::{
+    data::{Batch, DataError},
     error::TrainError,
     experts::ExpertLine,
     run_dir::{Clock, Contents, Log, Metrics, RunDir, RunError, Stage, State, state::Evaluation},
@@ -117,9 +118,19 @@ impl<'a, 'j> Session<'a, 'j> {
         }
         while !self.control.is_stopping() {
             if let Some(metrics) = self.state.unevaluated.take() {
-                self.finish_step(metrics);
+                if let Err(error) = self.finish_step(metrics) {
+                    self.commit_last()?;
+                    return Err(error.into());
+                }
             } else if self.state.step < self.job.train.steps {
-                self = self.step();
+                match self.data.batches.batch(self.state.step) {
+                    Ok(batch) => self = self.step(&batch),
+                    // The data is gone; what was learnt from it is not.
+                    Err(error) => {
+                        self.commit_last()?;
+                        return Err(error.into());
+                    }
+                }
             } else {
                 break;
             }
@@ -147,13 +158,12 @@ impl<'a, 'j> Session<'a, 'j> {
     }
 
     /// One step, its evaluation apart.
-    fn step(mut self) -> Self {
+    fn step(mut self, batch: &Batch) -> Self {
         let train = self.job.train;
         let lr = train.optimizer.lr * train.schedule.factor(self.state.step, train.steps);
-        let batch = self.data.batches.batch(self.state.step);
         self.lend();
         let (start, performed) = (Instant::now(), flops::performed());
-        let gradients = self.trainer.gradients(train, &batch);
+        let gradients = self.trainer.gradients(train, batch);
         self.control.busy();
         let result;
         (self.trainer, result) = self.trainer.apply(train, gradients, lr);
@@ -202,7 +212,11 @@ impl<'a, 'j> Session<'a, 'j> {
 
     /// Evaluates after a step and writes its line; if it is asked to stop, the evaluation is left for
     /// when the run goes on.
-    fn finish_step(&mut self, mut metrics: Metrics) {
+    ///
+    /// # Errors
+    ///
+    /// Held-out tokens that cannot be read: the step stays unevaluated.
+    fn finish_step(&mut self, mut metrics: Metrics) -> Result<(), DataError> {
         self.state.unevaluated = Some(metrics.clone());
         self.lend();
         let model = self.trainer.model.valid();
@@ -211,7 +225,7 @@ impl<'a, 'j> Session<'a, 'j> {
         let evaluated = step::evaluate(&model, self.data.validation.iter(), parts, &go_on);
         drop(model);
         self.control.busy();
-        let Some(val_loss) = evaluated else { return };
+        let Some(val_loss) = evaluated? else { return Ok(()) };
         self.state.unevaluated = None;
         let best = self.state.evaluation.and_then(|evaluation| evaluation.best);
         let finite = Some(val_loss).filter(|loss| loss.is_finite());
@@ -228,6 +242,7 @@ impl<'a, 'j> Session<'a, 'j> {
         }
         let applied = self.state.skipped_in_a_row == 0;
         self.write(metrics, applied);
+        Ok(())
     }
 
     fn write(&mut self, metrics: Metrics, applied: bool) {

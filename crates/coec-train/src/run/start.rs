@@ -67,6 +67,9 @@ pub(super) fn begin(
 /// What every run's directory has from its first moment.
 fn write_first(job: &Job<'_>, data: &Prepared, dir: &RunDir) -> Result<(), RunError> {
     dir.write(RunFile::Tokenizer, data.tokenizer_json.as_bytes())?;
+    if let Some(input) = job.input {
+        dir.copy(RunFile::Input, input)?;
+    }
     dir.write(RunFile::Spec, job.spec.as_bytes())
 }
 

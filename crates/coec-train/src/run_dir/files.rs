@@ -15,12 +15,14 @@ pub enum RunFile {
     Budget,
     /// The weights of the newest commit.
     Model,
+    /// Data that came from standard input.
+    Input,
 }
 
 impl RunFile {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Spec, Self::Tokenizer, Self::Metrics, Self::Experts, Self::Budget, Self::Model];
+    pub const ALL: [Self; 7] =
+        [Self::Spec, Self::Tokenizer, Self::Metrics, Self::Experts, Self::Budget, Self::Model, Self::Input];
 
     /// Its name in the directory.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl RunFile {
             Self::Experts => "experts.jsonl",
             Self::Budget => "budget.json",
             Self::Model => "model.safetensors",
+            Self::Input => "input",
         }
     }
 }

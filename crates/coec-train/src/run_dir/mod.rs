@@ -132,6 +132,13 @@ impl RunDir {
         atomic::write_on(&*self.disk, &path, bytes).map_err(|source| RunError::Unwritable { path, source })
     }
 
+    /// Copies a file here.
+    pub fn copy(&self, file: RunFile, from: &Path) -> Result<(), RunError> {
+        let path = self.file(file);
+        let copied = std::fs::copy(from, &path).and_then(|_| std::fs::File::open(&path)?.sync_all());
+        copied.map_err(|source| RunError::Unwritable { path, source })
+    }
+
     /// Reads a text file.
     pub fn read(&self, file: RunFile) -> Result<String, RunError> {
         let path = self.file(file);

@@ -79,7 +79,10 @@ impl HfTokenizer {
     }
 
     /// Learns byte-level BPE from `texts`: the same tokens from the same texts.
-    pub(super) fn train(vocab: usize, texts: &[String]) -> Result<Self, TokenizerError> {
+    pub(super) fn train(
+        vocab: usize,
+        texts: impl Iterator<Item = impl AsRef<str> + Send> + Send,
+    ) -> Result<Self, TokenizerError> {
         let least = 257;
         if vocab < least {
             return Err(TokenizerError::VocabTooSmall { vocab, least });
@@ -101,7 +104,7 @@ impl HfTokenizer {
             DecoderWrapper,
         > = TokenizerImpl::new(BPE::default());
         tokenizer.with_pre_tokenizer(Some(level)).with_decoder(Some(level));
-        guard(|| tokenizer.train(&mut trainer, texts.iter()).map(|_| ()))
+        guard(|| tokenizer.train(&mut trainer, texts).map(|_| ()))
             .and_then(|()| guard(|| parse(tokenizer.to_string(false)?.as_bytes()).map_err(Into::into)))
             .and_then(Self::new)
             .map_err(|reason| TokenizerError::Training { reason })

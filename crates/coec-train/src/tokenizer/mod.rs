@@ -34,21 +34,12 @@ pub enum Tokenizer {
 }
 
 impl Tokenizer {
-    /// The tokenizer of a spec.
-    ///
-    /// Paths are relative to `base`, the folder of the file they stand in; BPE
-    /// is trained on `train`, which must be training text only.
-    pub fn prepare(spec: &coec_ir::Tokenizer, base: &Path, train: &[String]) -> Result<Self, TokenizerError> {
-        match spec {
-            coec_ir::Tokenizer::Bytes => Ok(Self::Bytes),
-            coec_ir::Tokenizer::Bpe { vocab } => Self::train_bpe(*vocab, train),
-            coec_ir::Tokenizer::File { path } => Self::load(&base.join(path)),
-        }
-    }
-
     /// Learns byte-level BPE with at most `vocab` tokens from `texts`.
-    pub fn train_bpe(vocab: usize, texts: &[String]) -> Result<Self, TokenizerError> {
-        HfTokenizer::train(vocab, texts).map(|tokenizer| Self::Hf(Box::new(tokenizer)))
+    pub fn train_bpe(
+        vocab: usize,
+        texts: impl IntoIterator<Item = impl AsRef<str> + Send, IntoIter: Send>,
+    ) -> Result<Self, TokenizerError> {
+        HfTokenizer::train(vocab, texts.into_iter()).map(|tokenizer| Self::Hf(Box::new(tokenizer)))
     }
 
     /// Loads a `tokenizer.json`.

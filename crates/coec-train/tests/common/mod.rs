@@ -55,7 +55,10 @@ pub fn model(vocab: usize, dim: usize, ffn: Ffn) -> Verified<Model> {
 /// How to train; a step reads the optimizer's settings and the parts of a batch, and nothing else.
 pub fn train(optimizer: AdamW, accumulate: usize) -> Train {
     Train {
-        data: Data::Builtin { name: "arithmetic".into() },
+        data: Sources(vec![Data::Builtin { name: "arithmetic".into() }]),
+        weights: Vec::new(),
+        loss: Loss::All,
+        on_error: OnError::Stop,
         tokenizer: Tokenizer::Bytes,
         steps: 10,
         batch: 4,
@@ -102,6 +105,7 @@ pub fn counting(sequences: usize, context: usize, start: usize, count: usize) ->
     Batch {
         inputs: (0..sequences).flat_map(|r| row(r, 0)).collect(),
         targets: (0..sequences).flat_map(|r| row(r, 1)).collect(),
+        weights: None,
         sequences,
         context,
     }

@@ -26,10 +26,10 @@ pub struct TrainArgs {
     /// Where to run
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
     pub backend: Backend,
-    /// Text files, or JSON Lines by their ending `.jsonl`, in place of the spec's data; with --resume,
-    /// where the run's data is now
+    /// Files in place of the spec's data: text or JSON Lines, found out by what stands in them, plain or
+    /// packed by gzip or zstd; a path or glob, may be repeated. With --resume, where the run's data is now
     #[arg(long, value_name = "PATH")]
-    pub data: Option<String>,
+    pub data: Vec<String>,
     /// Weights to start from, safetensors, in place of fresh ones
     #[arg(long, value_name = "W", conflicts_with = "resume")]
     pub weights: Option<PathBuf>,
@@ -61,9 +61,10 @@ sequence. Documents have a separator between them; a file of plain text is one d
 pub struct EvalArgs {
     /// A run's directory, or an import's
     pub run: PathBuf,
-    /// Text files, or JSON Lines by their ending `.jsonl`, put into the run's template if it has one
-    #[arg(long, value_name = "PATH")]
-    pub data: String,
+    /// Text or JSON Lines, found out by what stands in them, put into the run's template if it has one; a
+    /// path or glob, may be repeated
+    #[arg(long, value_name = "PATH", required = true)]
+    pub data: Vec<String>,
     /// Tokens a sequence; the training's when left out
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     pub context: Option<u64>,

@@ -14,7 +14,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::{
-    arguments::{data_setting, path_of},
+    arguments::{data_setting, path_of, with_input},
     cli::EvalArgs,
     disk::Disk,
     failure::{Done, Failure},
@@ -28,11 +28,11 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
     let run = RunDir::open(&args.run)?;
     let path = path_of(&run.file(RunFile::Spec))?;
     let own = load_one(&path, &[], &Disk)?;
-    let template = match own.train_or_default()?.data {
-        coec_ir::Data::Jsonl { template, .. } => Some(template),
+    let template = match own.train_or_default()?.data.0.as_slice() {
+        [coec_ir::Data::Jsonl { template, .. }] => template.clone(),
         _ => None,
     };
-    let spec = load_one(&path, &[data_setting(&args.data, template.as_deref())], &Disk)?;
+    let spec = load_one(&path, &[data_setting(&with_input(&args.data)?.0, template.as_deref())?], &Disk)?;
     let train = spec.train_or_default()?;
     let context = args.context.map_or(train.context, |context| context as usize);
     if context > spec.model.context {
@@ -44,14 +44,14 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
     }
     let tokenizer = Tokenizer::load(&run.file(RunFile::Tokenizer)).map_err(coec_train::TrainError::from)?;
     let batch = (AT_ONCE / context).max(1);
-    let text = Text::load(&train.data, &spec.bases.data, &tokenizer, context, batch)?;
+    let text = Text::load(&train, &spec.bases.data, &tokenizer, context, batch, &mut |_| {})?;
     let (weights, damaged) = run.weights()?;
     damaged.iter().for_each(render::damage);
     let model = load_model(&spec.model, &weights, &args.backend.device()?)?.valid();
 
     let is_watched = !args.json.json && io::stderr().is_terminal();
     let bar = if is_watched { ProgressBar::new(text.batches() as u64) } else { ProgressBar::hidden() };
-    let found = text.measure(&model, || bar.inc(1));
+    let found = text.measure(&model, || bar.inc(1))?;
     bar.finish_and_clear();
     if args.json.json {
         print_json(&json!({
@@ -69,7 +69,7 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
         let exact = |number: usize| number::exact(&number.to_string());
         render::line(&format!(
             "{}: loss {:.4} nats a token, {:.4} a byte; {} tokens, {} bytes, {} at a time",
-            args.data,
+            args.data.join(", "),
             found.loss,
             found.nats_per_byte,
             exact(found.tokens),

@@ -15,7 +15,7 @@ mod templates;
 
 use std::collections::HashSet;
 
-use super::{Corpus, Purpose, Stream, split};
+use super::{Purpose, Stream};
 use draw::Draw;
 
 /// A question and its worked answer.
@@ -58,11 +58,9 @@ pub fn problems(seed: u64, count: usize) -> Vec<Problem> {
         .collect()
 }
 
-/// The data set.
-pub(crate) fn corpus() -> Corpus {
-    let documents = problems(SEED, PROBLEMS).iter().map(Problem::text).collect();
-    let (train, validation) = split::split(documents);
-    Corpus { train, validation }
+/// The documents of the data set.
+pub(crate) fn documents() -> Vec<String> {
+    problems(SEED, PROBLEMS).iter().map(Problem::text).collect()
 }
 
 #[cfg(test)]

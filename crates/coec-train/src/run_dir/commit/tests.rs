@@ -75,7 +75,13 @@ impl Run {
         let device = self.device.clone().autodiff();
         let model = LanguageModel::new(&self.model, &device, Source::Seed(step as u64)).unwrap();
         let optimizer = AdamW::new(self.train.optimizer);
-        let batch = Batch { inputs: vec![1, 2, 3, 4], targets: vec![2, 3, 4, 5], sequences: 1, context: 4 };
+        let batch = Batch {
+            inputs: vec![1, 2, 3, 4],
+            targets: vec![2, 3, 4, 5],
+            weights: None,
+            sequences: 1,
+            context: 4,
+        };
         let trainer = Trainer { model, optimizer, device }.step(&self.train, &batch, 0.0).0;
         (trainer.model, trainer.optimizer)
     }

@@ -51,7 +51,7 @@ pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
 
 /// A new run.
 fn begin(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) -> Result<Done, Failure> {
-    let spec = spec::asked_for(args)?;
+    let (spec, input) = spec::asked_for(args)?;
     let place = match &args.out {
         Some(out) => Place::At(out.clone()),
         None => Place::Next { parent: PathBuf::from("runs"), name: spec.model.name.clone() },
@@ -60,7 +60,8 @@ fn begin(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) 
         Some(weights) => Start::Weights(place, weights),
         None => Start::Fresh(place),
     };
-    train(args, &spec, Begin { start: start(place.clone()), place: Some(place) }, control, stop, screen)
+    let begin = Begin { start: start(place.clone()), place: Some(place), input };
+    train(args, &spec, begin, control, stop, screen)
 }
 
 /// A run that goes on; one whose steps are all done shows its card.
@@ -95,7 +96,7 @@ fn resume(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen)
         }
     }
     let start = Start::Resume(dir, newest.map(Box::new));
-    train(args, &spec, Begin { start, place: None }, control, stop, screen)
+    train(args, &spec, Begin { start, place: None, input: None }, control, stop, screen)
 }
 
 /// The directory that `--resume` means.
@@ -120,6 +121,8 @@ struct Begin<'a> {
     start: Start<'a>,
     /// Where a new run goes.
     place: Option<Place>,
+    /// Data that came from standard input, to be kept with the run.
+    input: Option<PathBuf>,
 }
 
 fn train(
@@ -156,7 +159,8 @@ fn train(
         threads: rayon::current_num_threads(),
         gemm_size: args.backend.gemm_size(),
         judge: &|measured: Option<&Measured>| judged(spec, &report, backend, measured),
-        spec: &spec::explicit(spec, &report, &train),
+        spec: &spec::explicit(spec, &report, &spec::kept(&train, begin.input.as_deref())),
+        input: begin.input.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
         start: begin.start,
         memory: &memory,

@@ -20,6 +20,8 @@ const QUIET: Duration = Duration::from_secs(10);
 /// Live progress in a terminal, plain lines in a pipe, nothing but errors with `--json`.
 pub struct Screen {
     bar: Option<ProgressBar>,
+    /// Of text becoming tokens.
+    reading: Option<ProgressBar>,
     quiet: bool,
     val_loss: Option<f64>,
     /// When a line last told of a commit.
@@ -30,10 +32,15 @@ pub struct Screen {
 
 impl Screen {
     pub fn new(quiet: bool) -> Self {
-        Self { bar: None, quiet, val_loss: None, told: None, notes: Vec::new() }
+        Self { bar: None, reading: None, quiet, val_loss: None, told: None, notes: Vec::new() }
     }
 
     pub fn show(&mut self, event: Event) {
+        if !matches!(event, Event::Tokenising { .. })
+            && let Some(bar) = self.reading.take()
+        {
+            bar.finish_and_clear();
+        }
         match event {
             Event::Note(text) => self.remark(text),
             Event::Warning(error) => {
@@ -46,6 +53,14 @@ impl Screen {
                 number::exact(&counts.params.to_string()),
                 counts.operations
             )),
+            Event::Tokenising { done, of } => {
+                if self.reading.is_none() && io::stderr().is_terminal() {
+                    self.reading = Some(reading(of));
+                }
+                if let Some(bar) = &self.reading {
+                    bar.set_position(done);
+                }
+            }
             Event::Data { train, validation, epochs, vocab } => render::line(&format!(
                 "data: {} tokens to learn from, {} held out; {epochs:.1} epochs; {vocab} distinct tokens",
                 number::exact(&train.to_string()),
@@ -119,6 +134,11 @@ impl Screen {
             bar.abandon();
         }
     }
+}
+
+fn reading(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} tokenising {bytes}/{total_bytes}, {eta} left");
+    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn bar(steps: u64) -> ProgressBar {

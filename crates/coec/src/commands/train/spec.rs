@@ -1,13 +1,13 @@
 //! The spec of a run: as it was asked for, as the run keeps it, and as a resumed run has it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use coec_ir::{Data, Rule, Target, Tokenizer, Train};
+use coec_ir::{Data, Rule, Sources, Target, Tokenizer, Train};
 use coec_lang::{Report, Spec, Verdict, load_one};
 use coec_train::run_dir::{RunDir, RunFile};
 
 use crate::{
-    arguments::{data_setting, path_of},
+    arguments::{data_setting, globs, path_of, records, with_input},
     cli::TrainArgs,
     disk::{Disk, QUICKSTART},
     failure::Failure,
@@ -16,11 +16,30 @@ use crate::{
 /// The fields that a run may change when it goes on.
 const FREE: [&str; 3] = ["train.steps", "train.save", "train.keep"];
 
-/// The spec that a new run is of.
-pub fn asked_for(args: &TrainArgs) -> Result<Spec, Failure> {
+/// The spec that a new run is of, and the data that came from standard input.
+pub fn asked_for(args: &TrainArgs) -> Result<(Spec, Option<PathBuf>), Failure> {
     let mut sets = args.set.sets.clone();
-    sets.extend(args.data.as_deref().map(|data| data_setting(data, None)));
-    Ok(load_one(args.spec.as_deref().unwrap_or(QUICKSTART), &sets, &Disk)?)
+    let spec = args.spec.as_deref().unwrap_or(QUICKSTART);
+    if !args.data.is_empty() {
+        let (paths, input) = with_input(&args.data)?;
+        sets.push(data_setting(&paths, None)?);
+        return Ok((load_one(spec, &sets, &Disk)?, input));
+    }
+    Ok((load_one(spec, &sets, &Disk)?, None))
+}
+
+/// The training as the run directory says it, which keeps `input` itself.
+pub fn kept(train: &Train, input: Option<&Path>) -> Train {
+    let mut train = train.clone();
+    let Some(input) = input.and_then(Path::to_str) else { return train };
+    for data in &mut train.data.0 {
+        if let Data::Text { glob } | Data::Jsonl { glob, .. } = data {
+            for glob in glob.0.iter_mut().filter(|glob| *glob == input) {
+                *glob = RunFile::Input.name().into();
+            }
+        }
+    }
+    train
 }
 
 /// The spec of a run that goes on: its own, with what may change.
@@ -39,33 +58,40 @@ pub fn of_run(dir: &RunDir, args: &TrainArgs) -> Result<Spec, Failure> {
             ));
         }
     }
-    if let Some(data) = &args.data {
+    if !args.data.is_empty() {
         let train = load_one(&path, &[], &Disk)?.train_or_default()?;
-        sets.push(moved_data(&train.data, data));
+        sets.push(moved_data(&train.data, &args.data)?);
     }
     Ok(load_one(&path, &sets, &Disk)?)
 }
 
 /// The setting that says where data is now which was elsewhere.
-fn moved_data(data: &Data, path: &str) -> String {
-    let quoted = coec_ir::text::string(path);
-    match data {
-        Data::Text { .. } => format!("train.data=text({quoted})"),
-        Data::Jsonl { template, .. } => {
-            format!("train.data=jsonl({quoted}, template={})", coec_ir::text::string(template))
-        }
+fn moved_data(data: &Sources, paths: &[String]) -> Result<String, Failure> {
+    let globs = globs(paths);
+    match data.0.as_slice() {
+        [Data::Text { .. }] => Ok(format!("train.data=text({globs})")),
+        [Data::Jsonl { template, .. }] => Ok(format!("train.data={}", records(&globs, template.as_deref()))),
         // It was no file: what differs is said when both are compared.
-        Data::Builtin { .. } => data_setting(path, None),
+        [Data::Builtin { .. }] => data_setting(paths, None),
+        _ => Err(Failure::input(
+            "coec::train::resume",
+            "the run has several sources of data".to_owned(),
+            "say where they are now with `--set train.data=[...]`",
+        )),
     }
 }
 
 /// The training of a spec with its files where they can be found from inside the run directory too.
 pub fn located(spec: &Spec, mut train: Train) -> Train {
-    match &mut train.data {
-        Data::Text { glob } | Data::Jsonl { glob, .. } => {
-            *glob = coec_train::data::absolute(glob, &spec.bases.data)
+    for data in &mut train.data.0 {
+        match data {
+            Data::Text { glob } | Data::Jsonl { glob, .. } => {
+                for glob in &mut glob.0 {
+                    *glob = coec_train::data::absolute(glob, &spec.bases.data);
+                }
+            }
+            Data::Builtin { .. } => {}
         }
-        Data::Builtin { .. } => {}
     }
     if let Tokenizer::File { path } = &mut train.tokenizer {
         let joined = spec.bases.tokenizer.join(Path::new(path));
