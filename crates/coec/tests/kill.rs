@@ -42,6 +42,7 @@ fn start(shell: &Shell, run: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_coec"))
         .args(args)
         .current_dir(shell.path())
+        .env("COEC_CACHE", shell.path().join(".cache"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -28,6 +28,7 @@ impl Going {
     }
 
     fn spawn(shell: &Shell, mut command: Command) -> Self {
+        let command = command.env("COEC_CACHE", shell.path().join(".cache"));
         let command = command.current_dir(shell.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -385,6 +386,7 @@ fn other_threads_and_another_backend_are_said() {
         .args(["train", "--resume", "r", "--set", "train.steps=5", "--backend", "ndarray", "--json"])
         .env("RAYON_NUM_THREADS", "7")
         .current_dir(shell.path())
+        .env("COEC_CACHE", shell.path().join(".cache"))
         .output()
         .unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();

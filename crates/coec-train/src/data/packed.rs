@@ -316,6 +316,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_batch_depends_on_seed_and_step_alone(
+            lengths in prop::collection::vec(9u32..60, 1..4), seed: u64,
+            steps in prop::collection::vec(0usize..50, 1..8)
+        ) {
+            let asked_often = batches(&lengths, &[], seed, 3, 4);
+            for step in steps {
+                let fresh = batches(&lengths, &[], seed, 3, 4).batch(step).unwrap();
+                prop_assert_eq!(asked_often.batch(step).unwrap(), fresh);
+            }
+        }
+
+        #[test]
         fn an_epoch_gives_each_token_at_most_once_as_a_target(
             lengths in prop::collection::vec(9u32..60, 1..4), seed: u64
         ) {

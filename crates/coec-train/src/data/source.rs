@@ -223,7 +223,8 @@ fn read_text(
         let parts = [(before, false, end >= border), (behind, true, end >= size)];
         for (text, is_held_out, ends) in parts {
             if !text.is_empty() {
-                take(Piece { text, learnt: &[0..text.len()], is_held_out, ends })?;
+                let all = 0..text.len();
+                take(Piece { text, learnt: std::slice::from_ref(&all), is_held_out, ends })?;
             }
         }
         at = end;

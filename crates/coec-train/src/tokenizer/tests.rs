@@ -10,7 +10,7 @@ fn texts() -> Vec<String> {
 }
 
 fn bpe() -> Tokenizer {
-    Tokenizer::train_bpe(400, &texts()).unwrap()
+    Tokenizer::train_bpe(400, texts()).unwrap()
 }
 
 /// What comes back after saving and loading.
@@ -98,7 +98,7 @@ fn bpe_of_little_text_has_fewer_tokens() {
 
 #[test]
 fn bpe_cannot_be_smaller_than_the_bytes() {
-    assert_eq!(Tokenizer::train_bpe(256, &texts()).unwrap_err().code(), "coec::tokenizer::vocab_too_small");
+    assert_eq!(Tokenizer::train_bpe(256, texts()).unwrap_err().code(), "coec::tokenizer::vocab_too_small");
 }
 
 #[test]

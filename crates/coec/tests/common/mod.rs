@@ -27,15 +27,21 @@ impl Shell {
     }
 
     pub fn coec(&self, args: &[&str]) -> Output {
-        let binary = env!("CARGO_BIN_EXE_coec");
-        Command::new(binary).args(args).current_dir(self.path()).output().unwrap()
+        self.command().args(args).output().unwrap()
+    }
+
+    /// The command in this folder, with a cache of its own.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coec"));
+        command.current_dir(self.path()).env("COEC_CACHE", self.path().join(".cache"));
+        command
     }
 
     /// Runs a command with something on its standard input.
     pub fn piped(&self, args: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_coec"))
+        let mut child = self
+            .command()
             .args(args)
-            .current_dir(self.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

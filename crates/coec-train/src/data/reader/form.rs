@@ -1,33 +1,9 @@
 //! How records become documents: by a template, by the names of their fields, or as conversations.
 
-use std::ops::Range;
-
 use super::json::{Fields, Value, elements};
+use super::record::{BadRecord, Document};
 use super::template::{Template, push};
 use crate::data::DataError;
-
-/// A document, and which of its bytes are learnt where only completions are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Document {
-    pub text: String,
-    pub learnt: Vec<Range<usize>>,
-}
-
-impl Document {
-    /// A text all of which is learnt.
-    pub fn whole(text: String) -> Self {
-        Self { learnt: vec![0..text.len()], text }
-    }
-}
-
-/// What is wrong with a record by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum BadRecord {
-    UnknownField { field: String, present: Vec<String> },
-    NotAScalar { field: String, found: &'static str },
-    BadText { field: String, reason: String },
-    NotAConversation { reason: String },
-}
 
 /// How the records of a source become documents.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,10 @@
 mod form;
 mod json;
 mod open;
+mod record;
 mod template;
 
-pub(crate) use form::{BadRecord, Document, Form};
+pub(crate) use form::Form;
 pub(crate) use json::{Fields, NoObject};
 pub(crate) use open::{Lines, Pieces, utf8};
+pub(crate) use record::{BadRecord, Document};

@@ -1,7 +1,7 @@
 //! Text with holes: `{question}\n{answer}`.
 
-use super::form::{BadRecord, Document};
 use super::json::{Fields, Value, string};
+use super::record::{BadRecord, Document};
 use crate::data::DataError;
 
 /// A parsed template.
@@ -76,7 +76,7 @@ impl Template {
                 Piece::Field(field) => push(&mut text, field, fields)?,
             }
         }
-        Ok(Document { learnt: vec![completion..text.len()], text })
+        Ok(Document { learnt: std::iter::once(completion..text.len()).collect(), text })
     }
 
     /// The template as a spec writes it.
@@ -166,8 +166,8 @@ mod tests {
             let fields = Fields::of(r#"{"q": "ab", "a": "cd"}"#).unwrap();
             Template::parse(template).unwrap().fill(&fields).unwrap().learnt
         };
-        assert_eq!(of("Q {q} A {a}!"), [7..10]);
-        assert_eq!(of("Q {q}"), [0..4]);
+        assert_eq!(of("Q {q} A {a}!").first(), Some(&(7..10)));
+        assert_eq!(of("Q {q}").first(), Some(&(0..4)));
     }
 
     #[test]
