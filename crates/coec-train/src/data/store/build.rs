@@ -13,7 +13,7 @@ use crate::fingerprint::Fingerprinter;
 use crate::tokenizer::Tokenizer;
 
 /// Bytes of text tokenised together; bounds the memory that text and tokens take at once.
-const AT_ONCE: usize = 8 << 20;
+const AT_ONCE: usize = 2 << 20;
 
 /// Says that the same text makes other tokens than before, when it does.
 const VERSION: usize = 1;
