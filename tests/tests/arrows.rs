@@ -151,3 +151,18 @@ fn no_command_imports_another() {
         }
     }
 }
+
+/// What is printed goes through one file, which knows what to do when it cannot be.
+#[test]
+fn one_file_writes_to_the_streams() {
+    let prints = ["print!(", "println!(", "dbg!("];
+    for path in files("crates/coec/src", "rs") {
+        // The other one asks what a stream can show.
+        let may_name = ["render/streams.rs", "render/terminal.rs"].iter().any(|file| path.ends_with(file));
+        for line in text(&path).lines().filter(|line| !line.trim_start().starts_with("//")) {
+            assert!(!prints.iter().any(|print| line.contains(print)), "{path} prints: {line}");
+            let names = line.contains("stdout()") || line.contains("stderr()");
+            assert!(may_name || !names, "{path} names a stream: {line}");
+        }
+    }
+}

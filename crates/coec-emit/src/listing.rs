@@ -38,6 +38,11 @@ impl Listing {
         Self(entries.map(|(hash, path)| (path.to_string(), hash.to_string())).collect())
     }
 
+    /// The files that were written.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether a file was written, or is a folder that one was written in.
     pub fn holds(&self, path: &str) -> bool {
         let below = |listed: &String| listed.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Reads files on behalf of a load. The binary reads the disk; tests read a [`MapLoader`].
 pub trait Loader {
@@ -11,6 +11,30 @@ pub trait Loader {
     /// An implementation may stop reading after [`MAX_SOURCE`](crate::MAX_SOURCE)` + 1` bytes:
     /// anything longer is refused.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The one form of a path, by which a load knows a file that it has read under another name.
+    ///
+    /// Where a folder may be a link, `..` behind it is not the folder that its text says, and the
+    /// system must be asked.
+    fn canonical(&self, path: &Path) -> PathBuf {
+        normal(path)
+    }
+}
+
+/// A path without `.` and, where a folder stands before it, without `..`: the same file, if no folder
+/// is a link.
+pub(crate) fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
+                normal.pop();
+            }
+            part => normal.push(part),
+        }
+    }
+    normal
 }
 
 /// Files in memory, by path.
@@ -35,5 +59,17 @@ impl MapLoader {
 impl Loader for MapLoader {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_one_form() {
+        assert_eq!(normal(Path::new("a/./b/../c.coe")), Path::new("a/c.coe"));
+        assert_eq!(normal(Path::new("../a.coe")), Path::new("../a.coe"));
+        assert_eq!(normal(Path::new("../../a/../b.coe")), Path::new("../../b.coe"));
     }
 }

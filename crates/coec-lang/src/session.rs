@@ -1,7 +1,7 @@
 //! Reads files, each once, and follows the names of specs from one to another.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coec_ir::{Model, Verified};
@@ -9,7 +9,7 @@ use coec_ir::{Model, Verified};
 use crate::ast::{File, Name};
 use crate::diagnostic::Found;
 use crate::error::{Problem, ReadError, ResolveError};
-use crate::loader::Loader;
+use crate::loader::{Loader, normal};
 use crate::notation;
 use crate::parse;
 use crate::read;
@@ -142,18 +142,22 @@ impl<'l> Session<'l> {
     }
 
     fn unit(&mut self, path: &str, dir: &Path, at: Span) -> Option<Arc<Unit>> {
-        let path = normal(&dir.join(path));
-        if let Some(cached) = self.memory.units.get(&path) {
+        let named = dir.join(path);
+        let key = self.loader.canonical(&named);
+        if let Some(cached) = self.memory.units.get(&key) {
             cached.problems.iter().for_each(|problem| self.found.push(problem.clone()));
             return cached.unit.clone();
         }
         let outer = std::mem::take(&mut self.found);
+        // Messages name the file by the shorter text where that leads to it as well.
+        let short = normal(&named);
+        let path = if self.loader.canonical(&short) == key { short } else { named };
         let unit = self.read(&path, at);
         let inner = std::mem::replace(&mut self.found, outer);
         // A problem that points at who asked is another one for whoever asks next.
         if unit.is_some() || inner.problems().iter().all(|problem| problem.labels()[0].0 != at) {
             let cached = Cached { unit: unit.clone(), problems: inner.problems().to_vec() };
-            self.memory.units.insert(path, cached);
+            self.memory.units.insert(key, cached);
         }
         self.found.extend(inner);
         unit
@@ -240,21 +244,6 @@ fn split_name(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A path without `.` and, where a folder stands before it, without `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
-                normal.pop();
-            }
-            part => normal.push(part),
-        }
-    }
-    normal
-}
-
 fn circle(chain: &[ModelRef], back_to: &ModelRef) -> String {
     let name = |model: &ModelRef| {
         let Name { text, .. } = &model.model().name;
@@ -276,13 +265,6 @@ fn circle(chain: &[ModelRef], back_to: &ModelRef) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_have_one_form() {
-        assert_eq!(normal(Path::new("a/./b/../c.coe")), Path::new("a/c.coe"));
-        assert_eq!(normal(Path::new("../a.coe")), Path::new("../a.coe"));
-        assert_eq!(normal(Path::new("../../a/../b.coe")), Path::new("../../b.coe"));
-    }
 
     #[test]
     fn a_name_follows_the_last_mark() {

@@ -1,5 +1,7 @@
 //! Text from a trained model.
 
+use std::ops::ControlFlow;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_ir::{Model, Verified};
@@ -50,8 +52,8 @@ impl Generator {
         Ok((Self::new(load_model(model, &weights, device)?.valid(), tokenizer, model.context), damaged))
     }
 
-    /// Continues `prompt`, handing over text as it comes, until the tokens are spent or the
-    /// document ends. Returns the number of tokens added.
+    /// Continues `prompt`, handing over text as it comes, until the tokens are spent, the
+    /// document ends, or `write` has enough. Returns the number of tokens added.
     ///
     /// The cache holds the model's context; beyond it the oldest half is
     /// forgotten and the rest is read again.
@@ -59,7 +61,7 @@ impl Generator {
         &self,
         prompt: &str,
         options: Options,
-        write: &mut dyn FnMut(&str),
+        write: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<usize, TrainError> {
         let device = self.model.device();
         let separator = self.tokenizer.separator();
@@ -90,13 +92,15 @@ impl Generator {
             let mut stream = Stream::new(options.seed, position as u64, Purpose::Sample);
             let next = options.sampler.sample(&logits[..known], &mut stream)?;
             if Some(next) == separator {
-                write(&decoder.finish()?);
+                let _ = write(&decoder.finish()?);
                 return Ok(position);
             }
-            write(&decoder.push(next)?);
+            if write(&decoder.push(next)?).is_break() {
+                return Ok(position + 1);
+            }
             unread.push(next);
         }
-        write(&decoder.finish()?);
+        let _ = write(&decoder.finish()?);
         Ok(options.tokens)
     }
 }

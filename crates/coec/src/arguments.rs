@@ -2,7 +2,42 @@
 
 use std::path::Path;
 
-use crate::failure::Failure;
+use crate::{
+    disk::{self, STDIN},
+    failure::Failure,
+};
+
+/// Specs as a loader finds them. `-`, or `-#model`, is standard input, which is read here.
+pub fn specs(arguments: &[String]) -> Result<Vec<String>, Failure> {
+    let mut named = 0;
+    let spec = |argument: &String| match argument.strip_prefix('-') {
+        Some(model) if model.is_empty() || model.starts_with('#') => {
+            named += 1;
+            format!("{STDIN}{model}")
+        }
+        _ => argument.clone(),
+    };
+    let specs = arguments.iter().map(spec).collect();
+    match named {
+        0 => {}
+        1 => disk::take_input(),
+        _ => return Err(twice("save one of the specs as a file, and name that")),
+    }
+    Ok(specs)
+}
+
+fn twice(help: &str) -> Failure {
+    Failure::input(
+        "coec::cli::standard_input",
+        "`-` is named twice, and standard input can be read once",
+        help,
+    )
+}
+
+/// The same for a single spec.
+pub fn spec(argument: &str) -> Result<String, Failure> {
+    Ok(specs(&[argument.into()])?.concat())
+}
 
 /// A path as a spec's; one with `#` in it would be read as `path#model`.
 pub fn path_of(path: &Path) -> Result<String, Failure> {
@@ -68,6 +103,9 @@ pub fn with_input(paths: &[String]) -> Result<(Vec<String>, Option<std::path::Pa
         if path != "-" {
             all.push(path.clone());
             continue;
+        }
+        if disk::is_input_taken() {
+            return Err(twice("save the spec or the data as a file, and name that"));
         }
         if kept.is_none() {
             let input = coec_train::data::kept(&mut std::io::stdin().lock());

@@ -21,6 +21,8 @@ pub struct Availability {
     pub backend: Backend,
     /// Devices found; empty if it cannot be used.
     pub devices: Vec<String>,
+    /// Threads that will be used, of a backend of the CPU.
+    pub threads: Option<usize>,
     /// One sentence.
     pub says: String,
 }
@@ -73,7 +75,8 @@ impl Backend {
 
     /// What is compiled in, found, and missing.
     pub fn availability(self) -> Availability {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        // Those of the pool that everything is computed in: RAYON_NUM_THREADS and limits of the system count.
+        let threads = rayon::current_num_threads();
         let cpu = format!("{threads} thread{}", if threads == 1 { "" } else { "s" });
         let (devices, says) = match self {
             Self::Cpu => (vec![cpu], "the CPU through Burn's Flex backend; the default".to_string()),
@@ -83,7 +86,8 @@ impl Backend {
             Self::Ndarray => (vec![], "ndarray is not compiled in; build with `--features ndarray`".into()),
             Self::Cuda => cuda(),
         };
-        Availability { backend: self, devices, says }
+        let is_cpu = self != Self::Cuda && !devices.is_empty();
+        Availability { backend: self, devices, threads: is_cpu.then_some(threads), says }
     }
 }
 

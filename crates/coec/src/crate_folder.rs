@@ -3,6 +3,9 @@
 //! The new crate is written beside the folder and takes its place by being renamed, so that a
 //! reader sees the old one or the new. What a person has added to the old one moves over to the
 //! new; what they have edited is not written over unless they ask for it.
+//!
+//! The current folder keeps its place, or whoever stands in it would stand nowhere: there each file is
+//! replaced by itself.
 
 use std::fs;
 use std::io;
@@ -43,8 +46,7 @@ fn earlier(dir: &Path) -> Result<Option<Listing>, Failure> {
     if let Ok(text) = fs::read_to_string(dir.join(LISTING)) {
         return Ok(Some(Listing::read(&text)));
     }
-    let is_empty = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
-    if is_empty || !dir.exists() {
+    if !dir.exists() || atomic::is_empty(dir).unwrap_or(false) {
         return Ok(None);
     }
     Err(Failure::input(
@@ -68,37 +70,61 @@ fn edits(dir: &Path, edited: &[String]) -> Failure {
 }
 
 fn replace(dir: &Path, files: &Files, earlier: Option<&Listing>) -> io::Result<()> {
-    if let Some(listing) = earlier {
-        take_up_additions(dir, listing)?;
+    let Some(listing) = earlier else {
+        let folder = AtomicFolder::create(dir)?;
+        write_files(folder.scratch(), files)?;
+        return folder.commit();
+    };
+    // Of a link that which it leads to is replaced.
+    let dir = &fs::canonicalize(dir)?;
+    if is_current(dir) {
+        return renew(dir, files, listing);
     }
+    take_up_additions(dir, listing)?;
     let folder = AtomicFolder::beside(dir)?;
-    for (file, text) in files {
-        let path = folder.scratch().join(file);
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        atomic::write(&path, text.as_bytes())?;
-    }
-    // Without an earlier output there is nothing, or an empty folder, which gives way.
-    let Some(listing) = earlier else { return folder.commit() };
+    write_files(folder.scratch(), files)?;
     let old = folder.replace()?;
     move_additions(&old, dir, Path::new(""), listing)
         .map_err(|error| io::Error::other(format!("{error}; what it held is in {}", old.display())))?;
     fs::remove_dir_all(&old)
 }
 
+fn write_files(dir: &Path, files: &Files) -> io::Result<()> {
+    for (file, text) in files {
+        let path = dir.join(file);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        atomic::write(&path, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Whether this process was started in `dir`.
+fn is_current(dir: &Path) -> bool {
+    std::env::current_dir().and_then(fs::canonicalize).is_ok_and(|current| current == dir)
+}
+
+/// Writes `files` over those of an earlier output, and removes what that had besides.
+fn renew(dir: &Path, files: &Files, listing: &Listing) -> io::Result<()> {
+    write_files(dir, files)?;
+    for file in listing.files().filter(|file| !files.contains_key(*file)) {
+        match fs::remove_file(dir.join(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Moves additions that a killed build had not moved yet: it had given the new crate its name, and
 /// the old one, its additions in it, still has a scratch name.
 fn take_up_additions(dir: &Path, listing: &Listing) -> io::Result<()> {
-    let Some(name) = dir.file_name().map(|name| format!(".{}.", name.to_string_lossy())) else {
-        return Ok(());
-    };
-    let beside = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    for entry in fs::read_dir(beside)? {
+    let Some(name) = dir.file_name() else { return Ok(()) };
+    for entry in fs::read_dir(atomic::folder(dir))? {
         let entry = entry?;
         let old = entry.path();
-        let found = entry.file_name().to_string_lossy().into_owned();
         // One that is locked, or was, is not whole.
         let is_old = old.join(LISTING).is_file() && !old.join(atomic::LOCK).exists();
-        if found.starts_with(&name) && found.ends_with(".tmp") && is_old {
+        if atomic::is_scratch_of(&entry.file_name(), name) && is_old {
             move_additions(&old, dir, Path::new(""), listing)?;
             fs::remove_dir_all(&old)?;
         }

@@ -1,10 +1,15 @@
 //! How a command ends.
 
 use std::error::Error;
+use std::io;
 
 use coec_hf::HfError;
 use coec_lang::Diagnostics;
 use coec_store::{folder::FolderError, weights::WeightsError};
+
+/// The exit code of a command whose output was closed before it had written all of it: what a shell
+/// makes of SIGPIPE, which ends other programs then.
+pub const CLOSED: u8 = 128 + 13;
 
 /// A command that did what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,15 @@ impl Done {
             Self::Interrupted(signal) => 128 + signal as u8,
         }
     }
+
+    /// Whether a signal ended it.
+    pub fn is_interrupted(self) -> bool {
+        match self {
+            Self::Well | Self::BudgetFails | Self::Differs => false,
+            #[cfg(feature = "train")]
+            Self::Interrupted(_) => true,
+        }
+    }
 }
 
 /// A command that could not.
@@ -38,6 +52,8 @@ pub enum Failure {
     Spec(Diagnostics),
     /// Specs are wrong, and everything about it is printed already.
     Shown,
+    /// Whoever read what was written has read enough: nothing is to be said.
+    Closed,
     /// Several things, each worth its own words.
     Several(Vec<Failure>),
     /// Something without a place in a spec.
@@ -66,6 +82,7 @@ impl Failure {
     pub fn one_line(&self) -> String {
         match self {
             Self::Spec(_) | Self::Shown => "a spec is wrong".into(),
+            Self::Closed => "nobody reads the output".into(),
             Self::Several(failures) => failures.iter().map(Self::one_line).collect::<Vec<_>>().join("; "),
             Self::Other { code, message, help, .. } => format!("{message} ({code}); {help}"),
         }
@@ -75,6 +92,7 @@ impl Failure {
         match self {
             Self::Spec(_) | Self::Shown | Self::Several(_) | Self::Other { input: true, .. } => 2,
             Self::Other { input: false, .. } => 3,
+            Self::Closed => CLOSED,
         }
     }
 }
@@ -109,6 +127,9 @@ impl Failure {
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
+            if cause.downcast_ref().is_some_and(is_closed_pipe) {
+                return Self::Closed;
+            }
             let text = cause.to_string();
             if !message.contains(&text) {
                 message = format!("{message}: {text}");
@@ -117,6 +138,11 @@ impl Failure {
         }
         Self::Other { code: code.into(), message, help, input }
     }
+}
+
+/// Whether the reader of what was being written is gone.
+pub fn is_closed_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 #[cfg(feature = "train")]

@@ -294,6 +294,21 @@ fn missing_backends_are_a_sentence_not_a_panic() {
 }
 
 #[test]
+fn devices_say_how_many_threads_will_be_used() {
+    let shell = Shell::new();
+    let devices = |args: &[&str]| {
+        let output = shell.command(args).env("RAYON_NUM_THREADS", "3").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = devices(&["devices"]);
+    assert!(text.starts_with("cpu      3 threads: "), "{text}");
+    let document: Value = serde_json::from_str(&devices(&["devices", "--json"])).unwrap();
+    assert_eq!(document["backends"][0]["threads"], 3);
+    assert_eq!(document["backends"][1]["threads"], 3);
+    assert!(document["backends"][2]["threads"].is_null());
+}
+
+#[test]
 fn wrong_arguments_are_json_where_json_is_asked_for() {
     let shell = Shell::new();
     let output = shell.coec(&["cost", "MoE(8/64)", "--context", "0", "--json"]);

@@ -150,7 +150,7 @@ fn tokens_are_made_once_and_found_again_by_content() {
     // Too large a cache loses what was not used for longest.
     shell.write("c.txt", "quite other words. ".repeat(3000));
     let output =
-        shell.command().args(["train", "tiny.coe", "--data", "c.txt"]).env("COEC_CACHE_BYTES", "1").output();
+        shell.command(&["train", "tiny.coe", "--data", "c.txt"]).env("COEC_CACHE_BYTES", "1").output();
     assert!(output.unwrap().status.success());
     assert_eq!(folders(), 1);
 }

@@ -96,3 +96,21 @@ fn what_the_program_writes_is_laid_out() {
     shell.ok(&["fmt", "tiny.coe"]);
     shell.ok(&["check", "tiny.coe"]);
 }
+
+/// A checkout that ends lines as Windows does is laid out as well as any other.
+#[test]
+fn line_ends_are_kept() {
+    let shell = Shell::new();
+    let dos = |text: &str| text.replace('\n', "\r\n");
+    shell.write("laid_out.coe", dos(LAID_OUT));
+    assert_eq!(shell.ok(&["fmt", "--check", "laid_out.coe"]), "");
+    assert_eq!(shell.piped_ok(&["fmt", "-"], &dos(LAID_OUT)), dos(LAID_OUT));
+    shell.write("crowded.coe", dos(CROWDED));
+    shell.ok(&["fmt", "crowded.coe"]);
+    assert_eq!(shell.read("crowded.coe"), dos(LAID_OUT));
+    // Where they differ, the first one decides.
+    shell.write("mixed.coe", LAID_OUT.replacen('\n', "\r\n", 1));
+    assert_eq!(shell.coec(&["fmt", "--check", "mixed.coe"]).status.code(), Some(1));
+    shell.ok(&["fmt", "mixed.coe"]);
+    assert_eq!(shell.read("mixed.coe"), dos(LAID_OUT));
+}

@@ -11,7 +11,7 @@ use safetensors::tensor::TensorInfo;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Weights, WeightsError};
-use crate::atomic::AtomicFile;
+use crate::output::Output;
 
 /// A tensor to come: name, kind of numbers, shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,14 +97,14 @@ pub struct Writer<F> {
     unwritten: HashSet<String>,
 }
 
-impl Writer<AtomicFile<'static>> {
+impl Writer<Output> {
     /// Begins the file `path`, which appears with [`Writer::finish`]. Dropped before, it leaves nothing.
     pub fn create(
         path: &Path,
         tensors: &[Announced],
         metadata: &[(&str, &str)],
     ) -> Result<Self, WeightsError> {
-        let file = AtomicFile::create(path)
+        let file = Output::create(path)
             .map_err(|source| WeightsError::Unwritable { path: path.to_owned(), source })?;
         Self::begin(path, file, tensors, metadata)
     }

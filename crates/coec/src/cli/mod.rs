@@ -29,7 +29,8 @@ Examples:
   coec explain verify::k_exceeds_experts         what an error means, and what to do
 
 Exit codes: 0 done; 1 a budget fails, or a layout under `fmt --check`; 2 a spec, weights or arguments are wrong;
-3 the environment is (files, data, devices, disk); 130 and 143 interrupted.";
+3 the environment is (files, data, devices, disk, output that cannot be written); 130 and 143 interrupted;
+141 the output was closed before all of it was written.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -138,7 +139,7 @@ pub struct SetArgs {
 
 #[derive(Debug, Args)]
 pub struct SpecsArgs {
-    /// Specs: a path, `path#model`, or the paper's notation such as `CoE-2(4/64)`
+    /// Specs: a path, `path#model`, `-` for standard input, or the paper's notation such as `CoE-2(4/64)`
     #[arg(required = true, value_name = "SPEC")]
     pub specs: Vec<String>,
     #[command(flatten)]
@@ -164,7 +165,7 @@ budget, examples/generate.rs generates text. With --link it depends on coec-nn i
 
 Example: coec build specs/coe2_4_64.coe --out build/coe2")]
 pub struct BuildArgs {
-    /// A path, `path#model`, or the paper's notation
+    /// A path, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
     /// Where to write; the model's name in the current folder when left out
     #[arg(short, long, value_name = "DIR")]
@@ -226,7 +227,7 @@ Fields have the names that --set takes; `ffn[1..3].k` are those of layers 1 and 
 have alternatives in braces; of `{0..3}` both ends are meant. Exits with 0 whether or not anything
 differs; with --json, `equal` says whether the specs mean the same.")]
 pub struct DiffArgs {
-    /// The first spec: a path, `path#model`, or the paper's notation
+    /// The first spec: a path, `path#model`, `-` for standard input, or the paper's notation
     #[arg(value_name = "A")]
     pub old: String,
     /// The second; A itself when left out, for what --set changes
@@ -306,7 +307,8 @@ Examples:
   coec fmt --check specs/*.coe      changes nothing, says which would change, and exits with 1 for them
   coec fmt - < my.coe               from standard input to the output
 
-A spec that cannot be read or parsed is left as it is, and exits with 2.")]
+Lines keep their ends: a file whose first line ends in CRLF has CRLF at the end of every line. A spec that
+cannot be read or parsed is left as it is, and exits with 2.")]
 pub struct FmtArgs {
     /// Files, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
@@ -362,12 +364,12 @@ Examples:
 One box per block, with its share of the parameters and of the forward FLOPs at the model's context.
 Layers of one kind are drawn once.")]
 pub struct GraphArgs {
-    /// A path, `path#model`, or the paper's notation
+    /// A path, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
     /// What to draw; when left out, svg for an --out that ends in .svg, else mermaid
     #[arg(long, value_enum)]
     pub format: Option<GraphFormat>,
-    /// Where to write, replacing what is there; to the output when left out
+    /// Where to write, replacing a file that is there; to the output when left out
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     #[command(flatten)]

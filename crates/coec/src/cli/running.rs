@@ -20,8 +20,8 @@ A run is committed while it goes on, by default every ten minutes; killed anywhe
 its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish the step,
 save, and exit with 128 + signal; a second one ends at once.")]
 pub struct TrainArgs {
-    /// A path, `path#model`, or the paper's notation; the built-in quickstart when left out. With
-    /// --resume, a run's directory
+    /// A path, `path#model`, `-` for standard input, or the paper's notation; the built-in quickstart when
+    /// left out. With --resume, a run's directory
     pub spec: Option<String>,
     /// Where to run
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
@@ -107,7 +107,7 @@ pub struct GenerateArgs {
 T holds `tokens` [B, L] and optionally `targets` [B, L]; O receives `logits`, with targets `loss` and
 `aux_loss`, and with --grads `grad.NAME` of loss + aux_loss for every trained parameter.")]
 pub struct ForwardArgs {
-    /// A path, `path#model`, or the paper's notation
+    /// A path, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
     /// The weights, safetensors
     #[arg(long, value_name = "W")]

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    arguments,
     cli::BuildArgs,
     crate_folder,
     disk::Disk,
@@ -25,7 +26,7 @@ use crate::{
 };
 
 pub fn run(args: &BuildArgs) -> Result<Done, Failure> {
-    let spec = load_one(&args.spec, &args.set.sets, &Disk)?;
+    let spec = load_one(&arguments::spec(&args.spec)?, &args.set.sets, &Disk)?;
     let report = check(&spec, &Disk)?;
     let document = verdicts::document(&spec, &report);
     if !args.json.json {

@@ -4,6 +4,7 @@ use coec_lang::{check, load};
 use serde_json::json;
 
 use crate::{
+    arguments,
     cli::CheckArgs,
     disk::Disk,
     failure::{Done, Failure},
@@ -18,7 +19,7 @@ pub fn run(args: &CheckArgs) -> Result<Done, Failure> {
     let mut done = Done::Well;
     let mut documents = Vec::new();
     let mut failed = false;
-    for path in &args.spec.specs {
+    for (path, named) in arguments::specs(&args.spec.specs)?.iter().zip(&args.spec.specs) {
         // A wrong spec does not keep the others from being checked.
         let checked = load(path, &args.spec.set.sets, &Disk).and_then(|specs| {
             specs.into_iter().map(|s| check(&s, &Disk).map(|r| (s, r))).collect::<Result<Vec<_>, _>>()
@@ -37,7 +38,7 @@ pub fn run(args: &CheckArgs) -> Result<Done, Failure> {
                 }
             }
             Err(errors) if args.spec.json.json => {
-                documents.push(json!({ "spec": path, "errors": json_of(&errors) }));
+                documents.push(json!({ "spec": named, "errors": json_of(&errors) }));
                 failed = true;
             }
             Err(errors) => {

@@ -10,6 +10,7 @@ use coec_lang::{Spec, load};
 use serde::Serialize;
 
 use crate::{
+    arguments,
     cli::{By, CostArgs, PrecisionArg},
     disk::Disk,
     failure::{Done, Failure},
@@ -23,8 +24,8 @@ use crate::{
 
 pub fn run(args: &CostArgs) -> Result<Done, Failure> {
     let mut specs = Vec::new();
-    for path in &args.spec.specs {
-        specs.extend(load(path, &args.spec.set.sets, &Disk)?);
+    for path in arguments::specs(&args.spec.specs)? {
+        specs.extend(load(&path, &args.spec.set.sets, &Disk)?);
     }
     let conditions = Conditions {
         context: args.context.map(|context| context as usize),

@@ -14,7 +14,11 @@ pub fn run(args: &JsonArgs) -> Result<Done, Failure> {
     if args.json {
         let backends: Vec<_> = all
             .iter()
-            .map(|a| json!({ "backend": a.backend.name(), "devices": a.devices, "says": a.says }))
+            .map(|a| {
+                json!({
+                    "backend": a.backend.name(), "devices": a.devices, "threads": a.threads, "says": a.says,
+                })
+            })
             .collect();
         print_json(&json!({ "schema": coec_ir::SCHEMA, "backends": backends }));
         return Ok(Done::Well);

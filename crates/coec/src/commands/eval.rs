@@ -1,7 +1,5 @@
 //! `coec eval`: how well a trained model predicts other text.
 
-use std::io::{self, IsTerminal};
-
 use burn::module::Module;
 use coec_lang::load_one;
 use coec_train::{
@@ -10,7 +8,6 @@ use coec_train::{
     run_dir::{RunDir, RunFile},
     tokenizer::Tokenizer,
 };
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::{
@@ -18,7 +15,7 @@ use crate::{
     cli::EvalArgs,
     disk::Disk,
     failure::{Done, Failure},
-    render::{self, json::print_json, number},
+    render::{self, json::print_json, number, progress::Progress},
 };
 
 /// Tokens computed at once, unless one sequence has more.
@@ -49,10 +46,13 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
     damaged.iter().for_each(render::damage);
     let model = load_model(&spec.model, &weights, &args.backend.device()?)?.valid();
 
-    let is_watched = !args.json.json && io::stderr().is_terminal();
-    let bar = if is_watched { ProgressBar::new(text.batches() as u64) } else { ProgressBar::hidden() };
-    let found = text.measure(&model, || bar.inc(1))?;
-    bar.finish_and_clear();
+    let mut progress = Progress::new(args.json.json, "batch");
+    let (mut done, all) = (0, text.batches());
+    let found = text.measure(&model, || {
+        done += 1;
+        progress.show(done, all);
+    });
+    progress.finish();
     if args.json.json {
         print_json(&json!({
             "schema": coec_ir::SCHEMA,

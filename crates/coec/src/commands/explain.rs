@@ -6,7 +6,7 @@ use crate::{
     cli::ExplainArgs,
     failure::{Done, Failure},
     manual::{self, PREFIX, Page, Stage},
-    render::{self, json::print_json, prose},
+    render::{self, json::print_json, prose, terminal::Stream},
 };
 
 pub fn run(args: &ExplainArgs) -> Result<Done, Failure> {
@@ -39,17 +39,25 @@ fn list(stages: &[Stage], json: bool) {
             .collect();
         return print_json(&json!({ "schema": coec_ir::SCHEMA, "codes": codes }));
     }
+    let width = Stream::Output.width();
     for stage in stages.iter().filter(|stage| !stage.pages.is_empty()) {
         render::line(stage.title);
-        let width = stage.pages.iter().map(|page| page.short().len()).max().unwrap_or(0);
+        let longest = stage.pages.iter().map(|page| page.short().len()).max().unwrap_or(0);
         for page in &stage.pages {
-            let left = format!("  {:width$}  ", page.short());
-            let meaning = prose::filled(&page.meaning, left.len(), left.len());
-            render::line(&format!("{left}{meaning}"));
+            let left = format!("  {:longest$}  ", page.short());
+            // Beside long codes a narrow terminal has no room for words.
+            if left.len() > width / 2 {
+                render::line(left.trim_end());
+                render::line(&format!("      {}", prose::filled(&page.meaning, width, 6, 6)));
+            } else {
+                let meaning = prose::filled(&page.meaning, width, left.len(), left.len());
+                render::line(&format!("{left}{meaning}"));
+            }
         }
         render::line("");
     }
-    render::line("`coec explain CODE` shows the page of one, with an example.");
+    let last = "`coec explain CODE` shows the page of one, with an example.";
+    render::line(&prose::filled(last, width, 0, 0));
 }
 
 fn show(page: &Page, json: bool) {
@@ -59,7 +67,9 @@ fn show(page: &Page, json: bool) {
             "schema": coec_ir::SCHEMA, "code": code, "stage": stage, "meaning": meaning, "text": text,
         }));
     }
-    render::line(&format!("{} ({})\n\n{}", page.code, page.stage, prose::page(page.text)));
+    let width = Stream::Output.width();
+    let title = prose::filled(&format!("{} ({})", page.code, page.stage), width, 0, 0);
+    render::line(&format!("{title}\n\n{}", prose::page(page.text, width)));
 }
 
 /// An error's name alone is found as well as a misspelt code.

@@ -21,7 +21,7 @@ pub fn run(args: &ExportArgs) -> Result<Done, Failure> {
     let spec = load_one(&path_of(&args.run.join("spec.coe"))?, &[], &Disk)?;
     let family = args.family.as_deref().map(family).transpose()?;
     let shard = shard_size(&args.shard_size)?;
-    let mut progress = Progress::new(args.json.json);
+    let mut progress = Progress::new(args.json.json, "tensor");
     let mut tell = |done, all| progress.show(done, all);
     let weights = weights(&args.run)?;
     let exported = folder::export(&args.run, &weights, &spec.model, family, shard, &args.out, &mut tell)?;

@@ -1,14 +1,14 @@
 //! `coec fmt`: specs in their one layout.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::Path;
 
-use coec_lang::{Loader, MAX_SOURCE};
 use coec_store::atomic;
 use serde_json::{Value, json};
 
 use crate::{
+    arguments,
     cli::FmtArgs,
     disk::Disk,
     failure::{Done, Failure},
@@ -18,23 +18,33 @@ use crate::{
     },
 };
 
-/// How the command line names standard input.
-const STDIN: &str = "-";
-
 pub fn run(args: &FmtArgs) -> Result<Done, Failure> {
     let mut documents = Vec::new();
     let (mut differs, mut failed) = (false, false);
-    for path in &args.paths {
+    for (path, named) in arguments::specs(&args.paths)?.iter().zip(&args.paths) {
+        let formatted = coec_lang::read(path, &Disk).and_then(|text| {
+            let formatted = coec_lang::format(path, &text)?;
+            Ok((with_line_ends_of(&text, formatted), text))
+        });
         // A wrong spec does not keep the others from being laid out.
-        match text(path).and_then(|text| Ok((coec_lang::format(shown(path), &text)?, text))) {
+        match formatted {
             Ok((formatted, text)) => {
                 let line = first_difference(&text, &formatted);
                 differs |= line.is_some();
-                let document = finish(args, path, &formatted, line)?;
+                let mut document = json!({ "path": named, "changed": line.is_some(), "line": line });
+                if named == "-" {
+                    print(args, &formatted, &mut document);
+                } else if !args.check && line.is_some() {
+                    write(Path::new(path), &formatted)?;
+                    tell(args, &format!("formatted {path}"));
+                }
+                if let (Some(line), true) = (line, args.check) {
+                    tell(args, &format!("{path}:{line}: would be laid out differently from here on"));
+                }
                 documents.push(document);
             }
             Err(errors) if args.json.json => {
-                documents.push(json!({ "path": path, "errors": json_of(&errors) }));
+                documents.push(json!({ "path": named, "errors": json_of(&errors) }));
                 failed = true;
             }
             Err(errors) => {
@@ -53,47 +63,27 @@ pub fn run(args: &FmtArgs) -> Result<Done, Failure> {
     }
 }
 
-/// Writes or prints a text laid out, or says where it differs, as the arguments want it.
-fn finish(args: &FmtArgs, path: &str, formatted: &str, line: Option<usize>) -> Result<Value, Failure> {
-    let json = args.json.json;
-    let mut document = json!({ "path": path, "changed": line.is_some(), "line": line });
-    match (line, args.check, path == STDIN) {
-        (_, false, true) if json => document["text"] = formatted.into(),
-        (_, false, true) => {
-            let _ = io::stdout().write_all(formatted.as_bytes());
-        }
-        (Some(_), false, false) => {
-            write(Path::new(path), formatted)?;
-            if !json {
-                render::line(&format!("formatted {path}"));
-            }
-        }
-        (Some(line), true, _) if !json => {
-            render::line(&format!("{}:{line}: would be laid out differently from here on", shown(path)));
-        }
-        _ => {}
+/// Prints what standard input becomes, as the arguments want it.
+fn print(args: &FmtArgs, formatted: &str, document: &mut Value) {
+    match (args.check, args.json.json) {
+        (true, _) => {}
+        (false, true) => document["text"] = formatted.into(),
+        (false, false) => render::text(formatted),
     }
-    Ok(document)
 }
 
-/// What messages call a path.
-fn shown(path: &str) -> &str {
-    if path == STDIN { "standard input" } else { path }
-}
-
-fn text(path: &str) -> Result<String, coec_lang::Diagnostics> {
-    if path == STDIN { coec_lang::read(shown(path), &Stdin) } else { coec_lang::read(path, &Disk) }
-}
-
-/// Standard input, never more of it than a spec may have.
-struct Stdin;
-
-impl Loader for Stdin {
-    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        io::stdin().take(MAX_SOURCE as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
+/// Prints a line for people; programs find the same in the document.
+fn tell(args: &FmtArgs, line: &str) {
+    if !args.json.json {
+        render::line(line);
     }
+}
+
+/// A formatted text with the line ends that the text had before, going by its first one: a checkout
+/// that ends lines as Windows does is laid out as well as any other.
+fn with_line_ends_of(text: &str, formatted: String) -> String {
+    let is_crlf = text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
+    if is_crlf { formatted.replace('\n', "\r\n") } else { formatted }
 }
 
 /// The first line, from 1, in which two texts differ.
@@ -108,12 +98,15 @@ fn first_difference(before: &str, after: &str) -> Option<usize> {
 /// Replaces a file as a whole; a link keeps leading to it, and it keeps who may read it.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let written = fs::canonicalize(path).and_then(|file| {
-        let permissions = fs::metadata(&file)?.permissions();
-        if permissions.readonly() {
+        let about = fs::metadata(&file)?;
+        if !about.is_file() {
+            return Err(io::Error::other("it is no file that could be replaced"));
+        }
+        if about.permissions().readonly() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
         }
         atomic::write(&file, text.as_bytes())?;
-        fs::set_permissions(&file, permissions)
+        fs::set_permissions(&file, about.permissions())
     });
     written.map_err(|error| {
         Failure::environment(

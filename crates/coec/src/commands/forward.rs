@@ -4,6 +4,7 @@ use coec_lang::load_one;
 use serde_json::json;
 
 use crate::{
+    arguments,
     cli::ForwardArgs,
     disk::Disk,
     failure::{Done, Failure},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 pub fn run(args: &ForwardArgs) -> Result<Done, Failure> {
-    let spec = load_one(&args.spec, &args.set.sets, &Disk)?;
+    let spec = load_one(&arguments::spec(&args.spec)?, &args.set.sets, &Disk)?;
     let device = args.backend.device()?;
     coec_train::pass::run(&spec.model, &args.weights, &args.tokens, &args.out, args.grads, &device)?;
     if args.json.json {

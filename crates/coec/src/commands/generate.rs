@@ -1,6 +1,6 @@
 //! `coec generate`: text from a trained run.
 
-use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use coec_lang::load_one;
 use coec_train::{
@@ -15,7 +15,7 @@ use crate::{
     cli::GenerateArgs,
     disk::Disk,
     failure::{Done, Failure},
-    render::{self, json::print_json},
+    render::{self, json::print_json, streams},
 };
 
 pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
@@ -27,7 +27,10 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
     let options = Options { tokens: args.tokens, sampler, seed: args.seed };
     if args.json.json {
         let mut text = String::new();
-        let tokens = generator.generate(&args.prompt, options, &mut |piece| text.push_str(piece))?;
+        let tokens = generator.generate(&args.prompt, options, &mut |piece| {
+            text.push_str(piece);
+            ControlFlow::Continue(())
+        })?;
         print_json(&json!({
             "schema": coec_ir::SCHEMA,
             "prompt": args.prompt,
@@ -36,12 +39,17 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
         }));
         return Ok(Done::Well);
     }
-    let mut out = io::stdout();
-    let mut write = |piece: &str| {
-        let _ = out.write_all(piece.as_bytes()).and_then(|()| out.flush());
+    // Text that nobody gets is not sampled.
+    let write = |piece: &str| {
+        render::text(piece);
+        match streams::lost() {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
     };
-    write(&args.prompt);
-    generator.generate(&args.prompt, options, &mut write)?;
-    write("\n");
+    if write(&args.prompt).is_continue() {
+        generator.generate(&args.prompt, options, &mut |piece| write(piece))?;
+        render::line("");
+    }
     Ok(Done::Well)
 }

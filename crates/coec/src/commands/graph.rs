@@ -4,26 +4,29 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use coec_lang::load_one;
-use coec_store::atomic;
+use coec_store::output::Output;
 use serde_json::json;
 
 use crate::{
+    arguments,
     cli::{GraphArgs, GraphFormat},
     disk::Disk,
-    failure::{Done, Failure},
+    failure::{Done, Failure, is_closed_pipe},
     render::{self, json::print_json},
 };
 
 pub fn run(args: &GraphArgs) -> Result<Done, Failure> {
-    let spec = load_one(&args.spec, &args.set.sets, &Disk)?;
+    let spec = load_one(&arguments::spec(&args.spec)?, &args.set.sets, &Disk)?;
     let format = args.format.unwrap_or_else(|| format_of(args.out.as_deref()));
     let picture = match format {
         GraphFormat::Mermaid => coec_graph::mermaid(&spec.model),
         GraphFormat::Svg => coec_graph::svg(&spec.model),
     };
-    if let Some(path) = &args.out {
-        write(path, &picture)?;
-    }
+    // Only of a file there is something to tell; the output may be where the picture went.
+    let is_file = match &args.out {
+        Some(path) => write(path, &picture).map_err(|error| unwritable(path, &error))?,
+        None => false,
+    };
     let name = &spec.model.name;
     match (&args.out, args.json.json) {
         (out, true) => {
@@ -36,11 +39,9 @@ pub fn run(args: &GraphArgs) -> Result<Done, Failure> {
                 "schema": coec_ir::SCHEMA, "model": name, "format": format, "written": out, "text": text,
             }));
         }
-        (Some(path), false) => render::line(&format!("wrote {}", path.display())),
-        (None, false) => {
-            // A closed pipe ends the output, not the program.
-            let _ = io::stdout().write_all(picture.as_bytes());
-        }
+        (Some(path), false) if is_file => render::line(&format!("wrote {}", path.display())),
+        (Some(_), false) => {}
+        (None, false) => render::text(&picture),
     }
     Ok(Done::Well)
 }
@@ -55,9 +56,19 @@ fn format_of(out: Option<&Path>) -> GraphFormat {
     }
 }
 
-fn write(path: &Path, picture: &str) -> Result<(), Failure> {
-    atomic::write(path, picture.as_bytes()).map_err(|error| {
-        let message = format!("cannot write {}: {error}", path.display());
-        Failure::environment("coec::graph::unwritable", message, "check the folder and its permissions")
-    })
+/// Writes the picture where `path` leads to; whether that is a file.
+fn write(path: &Path, picture: &str) -> io::Result<bool> {
+    let mut output = Output::create(path)?;
+    let is_file = output.is_file();
+    output.write_all(picture.as_bytes())?;
+    output.commit()?;
+    Ok(is_file)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    if is_closed_pipe(error) {
+        return Failure::Closed;
+    }
+    let message = format!("cannot write {}: {error}", path.display());
+    Failure::environment("coec::graph::unwritable", message, "check the folder and its permissions")
 }

@@ -15,7 +15,7 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
     let named = std::path::absolute(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let name = named.file_name().map(|name| coec_hf::model_name(&name.to_string_lossy()));
     let name = name.unwrap_or_else(|| "model".into());
-    let mut progress = Progress::new(args.json.json);
+    let mut progress = Progress::new(args.json.json, "tensor");
     let imported =
         folder::import(&folder, &name, &args.out, spec, &mut |done, all| progress.show(done, all))?;
     progress.finish();

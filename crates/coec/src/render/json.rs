@@ -3,7 +3,7 @@
 use coec_lang::Diagnostic;
 use serde::Serialize;
 
-use super::{error_line, line};
+use super::streams::{error_line, line};
 
 /// Diagnostics as JSON.
 pub fn json_of<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) -> Vec<coec_lang::DiagnosticJson> {

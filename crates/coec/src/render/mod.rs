@@ -7,10 +7,11 @@ pub mod json;
 pub mod number;
 pub mod progress;
 pub mod prose;
+pub mod streams;
 pub mod table;
+pub mod terminal;
 pub mod verdicts;
 
-use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use coec_lang::{Diagnostic, Diagnostics};
@@ -18,17 +19,15 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde_json::json;
 
 use self::json::print_json;
+use self::terminal::Stream;
 use crate::failure::Failure;
 
-/// Prints a line of a command's result. A closed pipe ends the output, not the program.
-pub fn line(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
-}
+pub use streams::{error_line, line, text};
 
 /// Prints a failure: as JSON on the output, or for people on the error stream.
 pub fn failure(failure: &Failure, json: bool) {
     match failure {
-        Failure::Shown => {}
+        Failure::Shown | Failure::Closed => {}
         Failure::Spec(errors) if json => {
             let errors: Vec<_> = errors.iter().map(Diagnostic::to_json).collect();
             print_json(&json!({ "schema": coec_ir::SCHEMA, "errors": errors }));
@@ -52,7 +51,7 @@ fn others(failure: &Failure) -> Vec<serde_json::Value> {
         Failure::Other { code, message, help, .. } => {
             vec![json!({ "code": code, "severity": "error", "message": message, "help": help })]
         }
-        Failure::Shown | Failure::Spec(_) => Vec::new(),
+        Failure::Shown | Failure::Closed | Failure::Spec(_) => Vec::new(),
     }
 }
 
@@ -60,11 +59,6 @@ fn others(failure: &Failure) -> Vec<serde_json::Value> {
 #[cfg(feature = "train")]
 pub fn damage(damage: &coec_train::run_dir::Damage) {
     error_line(&format!("{} is damaged: {}; passed over", damage.file.display(), damage.reason));
-}
-
-/// Prints a line beside a command's result. A closed error stream ends nothing.
-pub fn error_line(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints every diagnostic of a spec.
@@ -92,11 +86,25 @@ pub fn diagnostic(diagnostic: &Diagnostic) {
 }
 
 fn print(diagnostic: &dyn miette::Diagnostic) {
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let theme = match () {
+        () if terminal::is_dumb() => GraphicalTheme::none(),
+        () if Stream::Errors.has_colour() => GraphicalTheme::unicode(),
+        () => GraphicalTheme::unicode_nocolor(),
+    };
     let mut text = String::new();
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-    if handler.render_report(&mut text, diagnostic).is_ok() {
-        let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(Stream::Errors.width());
+    if handler.with_links(false).render_report(&mut text, diagnostic).is_ok() {
+        error_line(text.trim_end());
+    }
+}
+
+/// Prints what the argument parser says: help and the version as results, mistakes beside them.
+pub fn arguments(said: &clap::Error) {
+    let stream = if said.use_stderr() { Stream::Errors } else { Stream::Output };
+    let said = said.render();
+    let said = if stream.has_colour() { said.ansi().to_string() } else { said.to_string() };
+    match stream {
+        Stream::Output => text(&said),
+        Stream::Errors => error_line(said.trim_end()),
     }
 }

@@ -1,19 +1,16 @@
 //! Markdown, as far as this project's pages use it, as calm plain text.
 
-/// Columns of a line of prose, as of a rendered error.
-pub const WIDTH: usize = 100;
-
 /// The columns by which examples stand in from the prose around them.
 const INDENT: &str = "    ";
 
-/// A page: paragraphs filled to [`WIDTH`], examples set in and named by what they are.
-pub fn page(markdown: &str) -> String {
+/// A page: paragraphs filled to `width` columns, examples set in and named by what they are.
+pub fn page(markdown: &str, width: usize) -> String {
     let mut out = String::new();
     // Fences come in pairs: every second part is an example.
     for (i, part) in markdown.split("```").enumerate() {
         if i % 2 == 0 {
             for paragraph in part.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
-                out.push_str(&filled(&without_links(paragraph), 0, 0));
+                out.push_str(&filled(&without_links(paragraph), width, 0, 0));
                 out.push_str("\n\n");
             }
         } else {
@@ -61,12 +58,12 @@ fn without_links(text: &str) -> String {
     out + rest
 }
 
-/// Words in lines of at most [`WIDTH`] columns, the first `start` of which are taken on the first
+/// Words in lines of at most `width` columns, the first `start` of which are taken on the first
 /// line, and left free on the others by `hanging`.
-pub fn filled(text: &str, start: usize, hanging: usize) -> String {
+pub fn filled(text: &str, width: usize, start: usize, hanging: usize) -> String {
     let taken = " ".repeat(start);
     let hanging = " ".repeat(hanging);
-    let options = textwrap::Options::new(WIDTH)
+    let options = textwrap::Options::new(width)
         .initial_indent(&taken)
         .subsequent_indent(&hanging)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
@@ -85,16 +82,19 @@ mod tests {
     #[test]
     fn a_page_for_a_terminal() {
         let text = "One [link](a.md) and `code[0]`,\nfilled.\n\n```coe,fail\n// error: coec::a::b\nmodel a { }\n```\n\nDo.";
-        assert_eq!(page(text), "One link and `code[0]`, filled.\n\nThis fails:\n\n    model a { }\n\nDo.");
+        assert_eq!(
+            page(text, 100),
+            "One link and `code[0]`, filled.\n\nThis fails:\n\n    model a { }\n\nDo."
+        );
     }
 
     #[test]
     fn lines_are_filled_and_hang() {
         let words = "word ".repeat(40);
-        let lines = filled(&words, 10, 12);
+        let lines = filled(&words, 60, 10, 12);
         assert!(lines.lines().count() > 1);
         for (i, line) in lines.lines().enumerate() {
-            assert!(line.chars().count() + if i == 0 { 10 } else { 0 } <= WIDTH);
+            assert!(line.chars().count() + if i == 0 { 10 } else { 0 } <= 60);
             assert_eq!(line.starts_with(&" ".repeat(12)), i > 0);
         }
     }

@@ -1,6 +1,9 @@
 //! What the tests of the command share: a folder to run it in, and a small spec.
 #![allow(dead_code)] // each test file uses its part
 
+#[cfg(unix)]
+pub mod terminal;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -26,22 +29,21 @@ impl Shell {
         fs::write(self.path().join(name), text).unwrap();
     }
 
-    pub fn coec(&self, args: &[&str]) -> Output {
-        self.command().args(args).output().unwrap()
+    /// A command to be run with more than arguments.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coec"));
+        command.args(args).current_dir(self.path()).env("COEC_CACHE", self.path().join(".cache"));
+        command
     }
 
-    /// The command in this folder, with a cache of its own.
-    pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_coec"));
-        command.current_dir(self.path()).env("COEC_CACHE", self.path().join(".cache"));
-        command
+    pub fn coec(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
     }
 
     /// Runs a command with something on its standard input.
     pub fn piped(&self, args: &[&str], input: &str) -> Output {
         let mut child = self
-            .command()
-            .args(args)
+            .command(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -49,6 +51,22 @@ impl Shell {
             .unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
+    }
+
+    /// The same, which must succeed; what it printed.
+    pub fn piped_ok(&self, args: &[&str], input: &str) -> String {
+        let output = self.piped(args, input);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Writes tokens of two sequences for `coec forward`, and trains [`TINY`] for its weights in `run`.
+    pub fn prepare_forward(&self) {
+        self.write("tiny.coe", TINY);
+        self.ok(&["train", "tiny.coe", "--out", "run"]);
+        let bytes: Vec<u8> = (0..8i64).flat_map(i64::to_le_bytes).collect();
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::I64, vec![2, 4], &bytes).unwrap();
+        self.write("tokens", safetensors::serialize([("tokens", view)], None).unwrap());
     }
 
     /// The text of a file.

@@ -8,6 +8,7 @@ use coec_ir::diff::{self, Change, FigureChange, Loading, RuleChanges};
 use coec_lang::{Spec, load_one};
 
 use crate::{
+    arguments,
     cli::DiffArgs,
     disk::Disk,
     failure::{Done, Failure},
@@ -15,8 +16,10 @@ use crate::{
 };
 
 pub fn run(args: &DiffArgs) -> Result<Done, Failure> {
-    let old = load_one(&args.old, &[], &Disk)?;
-    let new = load_one(args.new.as_ref().unwrap_or(&args.old), &args.sets, &Disk)?;
+    let sides: Vec<String> = [&args.old].into_iter().chain(&args.new).cloned().collect();
+    let sides = arguments::specs(&sides)?;
+    let old = load_one(&sides[0], &[], &Disk)?;
+    let new = load_one(&sides[sides.len() - 1], &args.sets, &Disk)?;
     let difference = Difference::of(&old, &new);
     if args.json.json {
         print_json(&document::Document::of(&difference));

@@ -3,6 +3,7 @@
 mod screen;
 mod spec;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -282,6 +283,9 @@ fn samples(outcome: &Outcome, seed: u64, control: &Control, screen: &mut Screen)
 fn sample(generator: &Generator, prompt: &str, seed: u64) -> Result<String, Failure> {
     let options = Options { tokens: 96, sampler: Sampler::new(0.0, 1.0)?, seed };
     let mut text = String::new();
-    generator.generate(prompt, options, &mut |piece| text.push_str(piece))?;
+    generator.generate(prompt, options, &mut |piece| {
+        text.push_str(piece);
+        ControlFlow::Continue(())
+    })?;
     Ok(text)
 }

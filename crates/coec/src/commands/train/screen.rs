@@ -1,23 +1,23 @@
 //! What people see of a run while it goes on, and at its end.
 
-use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use coec_ir::Unit;
 use coec_train::run::{Event, Summary};
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar};
 
 use super::Sample;
 use crate::{
     failure::Failure,
-    render::{self, number},
+    render::{self, number, progress, terminal::Stream},
 };
 
 /// Between two lines about saving.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Live progress in a terminal, plain lines in a pipe, nothing but errors with `--json`.
+/// Live progress where the error stream is a terminal, and lines of the steps where nobody sees it beside
+/// them: in a pipe, a file, or a terminal without it. Nothing but errors with `--json`.
 pub struct Screen {
     bar: Option<ProgressBar>,
     /// Of text becoming tokens.
@@ -54,8 +54,9 @@ impl Screen {
                 counts.operations
             )),
             Event::Tokenising { done, of } => {
-                if self.reading.is_none() && io::stderr().is_terminal() {
-                    self.reading = Some(reading(of));
+                if self.reading.is_none() {
+                    let style = "{bar:24} tokenising {bytes}/{total_bytes}, {eta} left";
+                    self.reading = progress::bar(of as usize, style);
                 }
                 if let Some(bar) = &self.reading {
                     bar.set_position(done);
@@ -87,15 +88,17 @@ impl Screen {
                 if !applied {
                     self.line(&format!("step {}: not finite; left out, weights unchanged", metrics.step));
                 }
-                if io::stderr().is_terminal() {
-                    let bar = self.bar.get_or_insert_with(|| bar(steps as u64));
+                if self.bar.is_none() {
+                    self.bar = progress::bar(steps, "{bar:24} step {pos}/{len}, {eta} left, {msg}");
+                }
+                if let Some(bar) = &self.bar {
                     bar.set_position(metrics.step);
-                    bar.set_message(text);
-                } else if metrics.step == 1
-                    || metrics.step.is_multiple_of(every)
-                    || metrics.val_loss.is_some()
-                {
-                    render::line(&format!("step {:>5}/{steps}: {text}", metrics.step));
+                    bar.set_message(text.clone());
+                }
+                let is_seen = self.bar.is_some() && Stream::Output.is_terminal();
+                let is_round = metrics.step == 1 || metrics.step.is_multiple_of(every);
+                if !is_seen && (is_round || metrics.val_loss.is_some()) {
+                    self.line(&format!("step {:>5}/{steps}: {text}", metrics.step));
                 }
             }
             Event::Saved { step, bytes, seconds, stretched } => {
@@ -124,7 +127,7 @@ impl Screen {
     /// A line that does not tear the bar.
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.suspend(|| render::line(text)),
             None => render::line(text),
         }
     }
@@ -134,16 +137,6 @@ impl Screen {
             bar.abandon();
         }
     }
-}
-
-fn reading(bytes: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} tokenising {bytes}/{total_bytes}, {eta} left");
-    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn bar(steps: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} step {pos}/{len}, {eta} left, {msg}");
-    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// The end of a run.

@@ -7,7 +7,7 @@ use coec_lang::{Report, Spec, Verdict, load_one};
 use coec_train::run_dir::{RunDir, RunFile};
 
 use crate::{
-    arguments::{data_setting, globs, path_of, records, with_input},
+    arguments::{self, data_setting, globs, path_of, records, with_input},
     cli::TrainArgs,
     disk::{Disk, QUICKSTART},
     failure::Failure,
@@ -19,13 +19,14 @@ const FREE: [&str; 3] = ["train.steps", "train.save", "train.keep"];
 /// The spec that a new run is of, and the data that came from standard input.
 pub fn asked_for(args: &TrainArgs) -> Result<(Spec, Option<PathBuf>), Failure> {
     let mut sets = args.set.sets.clone();
-    let spec = args.spec.as_deref().unwrap_or(QUICKSTART);
+    let path = args.spec.as_deref().map_or(Ok(QUICKSTART.into()), arguments::spec)?;
+    let mut kept = None;
     if !args.data.is_empty() {
         let (paths, input) = with_input(&args.data)?;
         sets.push(data_setting(&paths, None)?);
-        return Ok((load_one(spec, &sets, &Disk)?, input));
+        kept = input;
     }
-    Ok((load_one(spec, &sets, &Disk)?, None))
+    Ok((load_one(&path, &sets, &Disk)?, kept))
 }
 
 /// The training as the run directory says it, which keeps `input` itself.
