@@ -16,7 +16,7 @@ fn commands_that_print_read_standard_input() {
         assert_eq!(shell.piped_ok(&with("-"), TINY), shell.ok(&with("tiny.coe")), "{args:?}");
     }
     let other = format!("{TINY}\nmodel other {{ ffn=dense() }}");
-    assert!(shell.piped_ok(&["check", "-#other"], &other).starts_with("other: "));
+    assert!(shell.piped_ok(&["check", "--", "-#other"], &other).starts_with("other: "));
 }
 
 #[test]
@@ -51,8 +51,10 @@ fn either_side_of_a_difference_is_standard_input() {
 #[test]
 fn standard_input_is_named_once() {
     let shell = Shell::new();
-    for args in [["diff", "-", "-"], ["check", "-", "-#tiny"], ["cost", "-", "-"], ["fmt", "-", "-"]] {
-        let output = shell.piped(&args, TINY);
+    for args in
+        [&["diff", "-", "-"][..], &["check", "--", "-", "-#tiny"], &["cost", "-", "-"], &["fmt", "-", "-"]]
+    {
+        let output = shell.piped(args, TINY);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("coec::cli::standard_input"), "{args:?}: {said}");
@@ -71,7 +73,7 @@ fn a_mistake_is_placed_in_standard_input() {
     let output = shell.piped(&["check", "-", "--json"], "");
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["specs"][0]["spec"], "-");
-    assert_eq!(document["specs"][0]["errors"][0]["labels"][0]["file"], "standard input");
+    assert_eq!(document["specs"][0]["errors"][0]["file"], "standard input");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn plain(shell: &Shell, args: &[&str]) -> Command {
 fn shell() -> Shell {
     let shell = Shell::new();
     shell.write("tiny.coe", TINY);
-    shell.write("wrong.coe", "model m {\nffn = coe(iter=2,\ngate=indpendent)\n}\n");
+    shell.write("wrong.coe", "model m {\nffn = coe(iter=2, k=2,\nexperts=4,\ngate=indpendent)\n}\n");
     shell
 }
 

@@ -69,7 +69,7 @@ pub fn filled(text: &str, width: usize, start: usize, hanging: usize) -> String 
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
-        .break_words(false);
+        .break_words(true);
     let words: Vec<&str> = text.split_whitespace().collect();
     let lines = textwrap::fill(&words.join(" "), options);
     lines.strip_prefix(&taken).unwrap_or(&lines).to_string()
