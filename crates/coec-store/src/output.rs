@@ -9,7 +9,7 @@ use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::atomic::AtomicFile;
-use crate::path::{folder, followed};
+use crate::path::{followed, is_descriptor};
 
 /// Something in the making that somebody named. Dropped without [`Output::commit`], it leaves nothing.
 #[derive(Debug)]
@@ -29,12 +29,17 @@ enum To {
 impl Output {
     /// Begins what will be at `path`.
     pub fn create(path: &Path) -> io::Result<Self> {
-        if let Some(stream) = stream(path)? {
-            return Ok(Self(To::Stream { stream, bytes: Cursor::default() }));
+        let stream = |stream| Ok(Self(To::Stream { stream, bytes: Cursor::default() }));
+        if let Some(open) = own(path) {
+            return stream(open);
         }
         let path = followed(path)?;
+        if is_descriptor(&path) {
+            return stream(OpenOptions::new().append(true).open(path)?);
+        }
         let permissions = match fs::metadata(&path) {
             Ok(about) if about.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(about) if !about.is_file() => return stream(OpenOptions::new().write(true).open(path)?),
             about => about.ok().map(|about| about.permissions()),
         };
         Ok(Self(To::File { file: AtomicFile::create(&path)?, permissions }))
@@ -85,22 +90,6 @@ impl Seek for Output {
     }
 }
 
-/// What `path` leads to if it is no file: a device, a pipe, or something that is open already.
-fn stream(path: &Path) -> io::Result<Option<File>> {
-    if let Some(open) = own(path) {
-        return Ok(Some(open));
-    }
-    if is_descriptor(path) {
-        return OpenOptions::new().append(true).open(path).map(Some);
-    }
-    match fs::metadata(path) {
-        Ok(about) if !about.is_file() && !about.is_dir() => {
-            OpenOptions::new().write(true).open(path).map(Some)
-        }
-        _ => Ok(None),
-    }
-}
-
 /// The output or the error stream, if `path` leads there too: `/dev/stdout`, or the file that the shell
 /// sent them to, of which a second opening would write over the first.
 #[cfg(unix)]
@@ -120,15 +109,6 @@ fn own(path: &Path) -> Option<File> {
 #[cfg(not(unix))]
 fn own(_: &Path) -> Option<File> {
     None
-}
-
-/// Whether `path` names something by the number under which it is open, as `/dev/fd/3` does. As links
-/// these lead to names that may have gone to others since.
-fn is_descriptor(path: &Path) -> bool {
-    let folder = fs::canonicalize(folder(path));
-    folder.is_ok_and(|folder| {
-        folder.ends_with("fd") && (folder.starts_with("/proc") || folder.starts_with("/dev"))
-    })
 }
 
 #[cfg(all(test, unix))]
@@ -173,10 +153,21 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
-    fn devices_take_bytes_and_stay() {
-        assert!(!write(Path::new("/dev/null"), b"x").unwrap());
-        assert_eq!(write(Path::new("/dev/full"), b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
+    fn what_is_open_gets_bytes() {
+        use std::io::Read;
+        use std::os::fd::AsRawFd;
+        let (mut reader, writer) = io::pipe().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        symlink(format!("/proc/self/fd/{}", writer.as_raw_fd()), &link).unwrap();
+        assert!(!write(&link, b"x").unwrap());
+        drop(writer);
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"x");
+        assert!(link.is_symlink());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Which streams of a command are the terminal; the others are left as they are.
@@ -38,11 +39,29 @@ pub fn seen(command: &mut Command, streams: Streams, columns: u16) -> String {
     let mut child = command.spawn().unwrap();
     // The terminal is closed once nobody holds its other end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
+    let seen = all(&mut ours);
+    child.wait().unwrap();
+    seen
+}
+
+/// What is shown by a terminal until nobody holds its other end any more.
+fn all(ours: &mut File) -> String {
     let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
     // At its end some systems give an error.
     while let Ok(length @ 1..) = ours.read(&mut piece) {
         seen.extend_from_slice(&piece[..length]);
     }
-    child.wait().unwrap();
     String::from_utf8_lossy(&seen).replace("\r\n", "\n")
+}
+
+/// What a terminal shows of what `write` writes to the device it is.
+pub fn shown_by_device(write: impl FnOnce(&Path)) -> String {
+    let (mut ours, theirs) = open(100);
+    let device = std::fs::read_link(format!("/proc/self/fd/{}", theirs.as_raw_fd())).unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| all(&mut ours));
+        write(&device);
+        drop(theirs);
+        reader.join().unwrap()
+    })
 }
