@@ -6,10 +6,10 @@
 mod common;
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 
 use common::terminal::shown_by_device;
 use common::{Shell, TINY};
@@ -173,12 +173,12 @@ fn devices_and_pipes_get_the_bytes_and_stay() {
 
         let pipe = shell.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let reader = thread::spawn({
-            let pipe = pipe.clone();
-            move || fs::read(pipe).unwrap()
-        });
+        // Open before anybody writes, and never waited for: what is written fits into the pipe.
+        let mut reader = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&pipe).unwrap();
         shell.ok(&[args, &["--out", "pipe"]].concat());
-        assert!(reader.join().unwrap() == fs::read(shell.path().join("file")).unwrap());
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        assert!(bytes == fs::read(shell.path().join("file")).unwrap());
         assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
         fs::remove_file(pipe).unwrap();
     }
