@@ -47,13 +47,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = Text::open(&arguments)?;
     let spec = spec();
     // Tokens in, tokens out; or text in, and text out until the document ends.
-    let (mut ids, known, end) = match &arguments.ids {
-        Some(ids) => (ids.clone(), spec.vocab, None),
-        None => (text.encode(&arguments.prompt)?, text.vocab().min(spec.vocab), text.separator()),
+    let (mut ids, known, ends) = match &arguments.ids {
+        Some(ids) => (ids.clone(), spec.vocab, &[][..]),
+        None => (text.encode(&arguments.prompt)?, text.vocab().min(spec.vocab), text.ends.as_slice()),
     };
+    let prompt = ids.clone();
     // An empty prompt is the start of a document.
     if ids.is_empty() {
-        ids.push(text.separator().unwrap_or(0));
+        ids.push(text.ends.first().copied().unwrap_or(0));
     }
     if let Some(id) = ids.iter().find(|&&id| id as usize >= spec.vocab) {
         return Err(format!("token {id} is not among the {} of the vocabulary", spec.vocab).into());
@@ -70,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let logits = model.extend(row, &mut cache); // [1, T, V]
         // The likeliest of the tokens that are known.
         let next = logits.narrow(1, count - 1, 1).narrow(2, 0, known).argmax(2).into_scalar::<i64>() as u32;
-        if Some(next) == end {
+        if ends.contains(&next) {
             break;
         }
         written.push(next);
@@ -79,7 +80,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     match arguments.ids {
         Some(_) => writeln!(out, "{}", written.iter().map(u32::to_string).collect::<Vec<_>>().join(","))?,
-        None => writeln!(out, "{}{}", arguments.prompt, text.decode(&written)?)?,
+        // Together: a continuation decoded alone may lose the space it begins with.
+        None => writeln!(out, "{}", text.decode(&[prompt, written].concat())?)?,
     }
     Ok(())
 }
@@ -140,20 +142,24 @@ fn device(backend: &str) -> Result<Device, String> {
 }
 
 /// Text as tokens: by a tokenizer, or byte by byte.
-struct Text(Option<Tokenizer>);
+struct Text {
+    tokenizer: Option<Tokenizer>,
+    /// The tokens that end a text, the one between documents first.
+    ends: Vec<u32>,
+}
 
 impl Text {
     fn open(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
         let beside = arguments.weights.as_ref().map(|path| path.with_file_name("tokenizer.json"));
         let path = arguments.tokenizer.clone().or(beside.filter(|path| path.is_file()));
-        Ok(Self(match path {
-            Some(path) => Some(Tokenizer::from_file(path).map_err(|error| error.to_string())?),
-            None => None,
-        }))
+        let Some(path) = path else { return Ok(Self { tokenizer: None, ends: vec![0] }) };
+        let tokenizer = Tokenizer::from_file(&path).map_err(|error| error.to_string())?;
+        let ends = ends(&tokenizer, &path);
+        Ok(Self { tokenizer: Some(tokenizer), ends })
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
-        match &self.0 {
+        match &self.tokenizer {
             Some(tokenizer) => {
                 let encoding = tokenizer.encode(text, false).map_err(|error| error.to_string())?;
                 Ok(encoding.get_ids().to_vec())
@@ -163,7 +169,7 @@ impl Text {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String, String> {
-        match &self.0 {
+        match &self.tokenizer {
             Some(tokenizer) => tokenizer.decode(ids, false).map_err(|error| error.to_string()),
             None => {
                 let bytes: Vec<u8> = ids.iter().filter_map(|&id| u8::try_from(id).ok()).collect();
@@ -174,16 +180,34 @@ impl Text {
 
     /// One more than the largest token.
     fn vocab(&self) -> usize {
-        self.0.as_ref().map_or(256, |tokenizer| tokenizer.get_vocab_size(true))
+        self.tokenizer.as_ref().map_or(256, |tokenizer| tokenizer.get_vocab_size(true))
     }
+}
 
-    /// The token between documents.
-    fn separator(&self) -> Option<u32> {
-        match &self.0 {
-            Some(tokenizer) => tokenizer.token_to_id("<|endoftext|>"),
-            None => Some(0),
-        }
+/// The tokens that end a text: those that the settings beside the tokenizer name, or in `hf/` there;
+/// without any, those of a usual name.
+fn ends(tokenizer: &Tokenizer, path: &Path) -> Vec<u32> {
+    let settings = |file: &str| {
+        let places = [path.with_file_name(file), path.with_file_name("hf").join(file)];
+        let text = places.iter().find_map(|place| std::fs::read(place).ok())?;
+        serde_json::from_slice::<serde_json::Value>(&text).ok()
+    };
+    let mut ends = Vec::new();
+    if let Some(settings) = settings("tokenizer_config.json") {
+        let token = &settings["eos_token"];
+        let name = token.as_str().or_else(|| token["content"].as_str());
+        ends.extend(name.and_then(|name| tokenizer.token_to_id(name)));
     }
+    for settings in ["generation_config.json", "config.json"].into_iter().filter_map(settings) {
+        let ids = &settings["eos_token_id"];
+        let ids = ids.as_array().cloned().unwrap_or_else(|| vec![ids.clone()]);
+        ends.extend(ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
+    }
+    if ends.is_empty() {
+        let names = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "<|eot_id|>"];
+        ends.extend(names.iter().filter_map(|name| tokenizer.token_to_id(name)));
+    }
+    ends
 }
 
 /// A safetensors file; a tensor is read when it is asked for.

@@ -58,6 +58,11 @@ impl Spec {
         finish(train, found, &self.sources)
     }
 
+    /// Whether the training block of the file itself has a field, whatever settings say.
+    pub fn train_has(&self, field: &str) -> bool {
+        self.train_draft.has(field)
+    }
+
     pub(crate) fn label(&self, span: Span, text: String) -> Label {
         Label::new(&self.sources, span, text)
     }

@@ -114,6 +114,8 @@ impl TrainError {
             Self::Capture(_) | Self::Diverged { .. } => false,
             _ => [
                 "coec::tokenizer::does_not_fit",
+                "coec::tokenizer::all_lost",
+                "coec::tokenizer::differs",
                 "coec::tokenizer::vocab_too_small",
                 "coec::data::bad_template",
                 "coec::data::unknown_builtin",

@@ -6,10 +6,10 @@ use coec_nn::LanguageModel;
 use serde::Serialize;
 
 use crate::{
-    data::{Sequences, Texts},
+    data::{Sequences, Texts, Tokens},
     error::TrainError,
     step::evaluate,
-    tokenizer::Tokenizer,
+    tokenizer::{Lost, Tokenizer},
 };
 
 /// What a model makes of a text.
@@ -25,6 +25,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// The same in nats a byte, which can be compared between tokenizers.
     pub nats_per_byte: f64,
+    /// How much of the text the tokens do not say.
+    pub lost: Lost,
 }
 
 /// A text, ready to be measured on.
@@ -32,6 +34,7 @@ pub struct Text {
     sequences: Sequences,
     documents: usize,
     bytes: usize,
+    lost: Lost,
 }
 
 impl Text {
@@ -49,12 +52,13 @@ impl Text {
         let texts = Texts::open(&train.data, train.on_error, base)?;
         let tokens = texts.tokenised(tokenizer, train.loss, true, tell)?;
         let sources: Vec<_> = tokens.into_iter().map(|[whole, _]| whole).collect();
+        let lost = sources.iter().map(Tokens::lost).fold(Lost::default(), Lost::and).check()?;
         // Between documents, not behind the last.
         let trailing = usize::from(tokenizer.separator().is_some());
         let bytes: u64 = sources.iter().map(|tokens| tokens.bytes() - trailing as u64).sum();
         let documents = texts.documents() as usize;
         let sequences = Sequences::new(sources, trailing, context, batch)?;
-        Ok(Self { sequences, documents, bytes: bytes as usize })
+        Ok(Self { sequences, documents, bytes: bytes as usize, lost })
     }
 
     /// Batches there are.
@@ -73,6 +77,7 @@ impl Text {
         let loss = evaluate(model, batches, 1, &|| true)?.unwrap_or(f64::NAN);
         let tokens = self.sequences.tokens();
         let nats_per_byte = loss * tokens as f64 / self.bytes.max(1) as f64;
-        Ok(Evaluation { documents: self.documents, tokens, bytes: self.bytes, loss, nats_per_byte })
+        let Self { documents, bytes, lost, .. } = *self;
+        Ok(Evaluation { documents, tokens, bytes, loss, nats_per_byte, lost })
     }
 }

@@ -18,6 +18,7 @@ pub mod generate;
 mod load;
 pub mod memory;
 pub mod optimizer;
+mod overlap;
 pub mod pass;
 pub mod report;
 pub mod run;

@@ -53,6 +53,11 @@ impl TrainDraft {
         self.block.as_ref().map_or(&[], |(unit, index)| &unit.trains[*index].fields)
     }
 
+    /// Whether the block itself has a field.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields().iter().any(|field| field.name.text == name)
+    }
+
     /// The value of a field.
     pub fn value(&self, position: usize) -> Option<&Value> {
         self.edits.get(position).or_else(|| {

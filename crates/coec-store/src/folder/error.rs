@@ -64,6 +64,14 @@ pub enum FolderError {
         /// What is wrong.
         reason: String,
     },
+    /// A file of settings that is not JSON.
+    #[error("{} is not JSON: {reason}", path.display())]
+    NotJson {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// Numbers that are no weights.
     #[error("`{name}` is {dtype}, and weights are f32, f16 or bf16")]
     Dtype {
@@ -104,6 +112,7 @@ impl FolderError {
             Self::Settings { errors } => errors.first().map_or("coec::hf::not_json", HfError::code),
             Self::NoWeights { .. } => "coec::folder::no_weights",
             Self::Index { .. } => "coec::folder::index",
+            Self::NotJson { .. } => "coec::folder::not_json",
             Self::Dtype { .. } => "coec::folder::dtype",
             Self::Weights(error) => error.code(),
         }
@@ -122,6 +131,9 @@ impl FolderError {
                     .into()
             }
             Self::Index { .. } => "parts of the folder may be missing: copy or download it again".into(),
+            Self::NotJson { .. } => {
+                "copy or download it again, or remove it: what it says is then not used".into()
+            }
             Self::Dtype { .. } => "convert the weights; quantised ones cannot be read".into(),
             Self::Weights(error) => error.help(),
         }

@@ -8,8 +8,12 @@ use coec_hf::{Family, Kept};
 use coec_ir::{Model, Verified};
 use serde_json::json;
 
+use super::companions::{Companions, GENERATION, TOKENIZER_CONFIG};
+use super::ends::end_tokens;
 use super::files::{begin, commit, copy_if_there, write};
-use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT};
+use super::settings::{end_ids, generation_config, tokenizer_config};
+use super::source::text_if_there;
+use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT, TOKENIZER};
 use crate::atomic::AtomicFolder;
 use crate::weights::{Announced, Dtype, Weights, Writer};
 
@@ -57,9 +61,14 @@ pub fn export(
     weights.check(&expected)?;
     let precision =
         precision(weights, mapped.iter().filter(|tensor| tensor.is_trained).map(|t| &t.contract))?;
+    let tokenizer = Tokenizer::of(run)?;
     let config = match &kept {
         Some(kept) => kept.restored(model, precision)?,
-        None => coec_hf::pretty(&coec_hf::export(model, family, precision)?),
+        None => {
+            let mut config = coec_hf::export(model, family, precision)?;
+            config.insert("eos_token_id".into(), end_ids(&tokenizer.ends));
+            coec_hf::pretty(&config)
+        }
     };
     let carried = run.join(KEPT).join(CARRIED);
     let carried = (kept.is_some() && carried.is_file()).then(|| Weights::open(&carried)).transpose()?;
@@ -74,14 +83,48 @@ pub fn export(
     let scratch = begin(out)?;
     let (bytes, shards) = write_shards(&pieces, shard, &scratch, tell)?;
     write(&scratch, CONFIG, config.as_bytes())?;
-    copy_if_there(&run.join("tokenizer.json"), &scratch.scratch().join("tokenizer.json"))?;
-    if kept.is_some() {
-        for file in BESIDES {
-            copy_if_there(&run.join(KEPT).join(file), &scratch.scratch().join(file))?;
-        }
+    for file in BESIDES {
+        copy_if_there(&run.join(KEPT).join(file), &scratch.scratch().join(file))?;
+    }
+    // What was imported goes back with the files it came with, and no others.
+    let is_ours = kept.is_none() && !run.join(KEPT).join(CONFIG).is_file();
+    for (file, text) in tokenizer.files(model.context, is_ours) {
+        write(&scratch, file, text.as_bytes())?;
     }
     commit(scratch, out)?;
     Ok(Exported { family, tensors: pieces.len(), bytes, shards })
+}
+
+/// The tokenizer of a run or an import, if it has one.
+#[derive(Default)]
+struct Tokenizer {
+    json: Option<String>,
+    companions: Companions,
+    ends: Vec<u32>,
+}
+
+impl Tokenizer {
+    fn of(run: &Path) -> Result<Self, FolderError> {
+        let path = run.join(TOKENIZER);
+        let Some(json) = text_if_there(&path)? else { return Ok(Self::default()) };
+        let companions = Companions::of(&path)?;
+        let ends = end_tokens(&json, &companions);
+        Ok(Self { json: Some(json), companions, ends })
+    }
+
+    /// Its files; with those that `transformers` needs where it has none and they are `wanted`.
+    fn files(&self, context: usize, wanted: bool) -> BTreeMap<&'static str, String> {
+        let Some(json) = &self.json else { return BTreeMap::new() };
+        let mut files = BTreeMap::from([(TOKENIZER, json.clone())]);
+        if wanted {
+            files.extend(self.companions.files());
+            files.entry(TOKENIZER_CONFIG).or_insert_with(|| tokenizer_config(json, &self.ends, context));
+            if !self.ends.is_empty() {
+                files.entry(GENERATION).or_insert_with(|| generation_config(&self.ends));
+            }
+        }
+        files
+    }
 }
 
 /// The settings that the model was imported with, unless another family is wanted.

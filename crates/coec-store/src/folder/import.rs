@@ -6,7 +6,7 @@ use std::path::Path;
 use coec_hf::{Carried, Import, Sorted};
 
 use super::files::{begin, commit, copy_if_there, write};
-use super::{BESIDES, CARRIED, CONFIG, Folder, FolderError, KEPT};
+use super::{BESIDES, CARRIED, CONFIG, Folder, FolderError, KEPT, TOKENIZER};
 use crate::atomic::AtomicFolder;
 use crate::weights::{Announced, Writer};
 
@@ -54,7 +54,7 @@ pub fn import(
         writer.copy(&tensor.contract, folder.weights(&tensor.hf)?, &tensor.hf)?;
     }
     writer.finish()?;
-    let has_tokenizer = copy_if_there(&folder.path().join("tokenizer.json"), &at.join("tokenizer.json"))?;
+    let has_tokenizer = copy_if_there(&folder.path().join(TOKENIZER), &at.join(TOKENIZER))?;
     write(&scratch, "spec.coe", spec(&import, has_tokenizer).as_bytes())?;
     keep(folder, &carried, &scratch)?;
     commit(scratch, out)?;

@@ -4,14 +4,20 @@
 //! Tensors are copied a piece at a time, from shards and into shards, so that a checkpoint need not
 //! fit into memory.
 
+mod companions;
+mod ends;
 mod error;
 mod export;
 mod files;
 mod import;
+mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tokenizer_json;
 
+pub use companions::{COMPANIONS, Companions};
+pub use ends::end_tokens;
 pub use error::FolderError;
 pub use export::{Exported, export};
 pub use import::{Imported, import};
@@ -22,6 +28,9 @@ const KEPT: &str = "hf";
 
 /// The settings.
 const CONFIG: &str = "config.json";
+
+/// The tokenizer.
+const TOKENIZER: &str = "tokenizer.json";
 
 /// Tensors the model has no use for, in [`KEPT`].
 const CARRIED: &str = "carried.safetensors";

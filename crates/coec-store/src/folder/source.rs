@@ -115,6 +115,11 @@ impl Folder {
     }
 }
 
+/// The same, if there is such a file.
+pub(super) fn text_if_there(path: &Path) -> Result<Option<String>, FolderError> {
+    if path.is_file() { text(path).map(Some) } else { Ok(None) }
+}
+
 /// A text file of bounded size.
 fn text(path: &Path) -> Result<String, FolderError> {
     let unreadable = |source: io::Error| FolderError::Unreadable { path: path.into(), source };

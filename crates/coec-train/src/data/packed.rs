@@ -237,10 +237,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tokenizer::Lost;
 
     /// A source of so many distinct tokens.
     fn tokens(range: std::ops::Range<u32>) -> Tokens {
-        Tokens::in_memory(range.clone().collect(), 1, range.len() as u64)
+        Tokens::in_memory(range.clone().collect(), 1, range.len() as u64, Lost::default())
     }
 
     fn batches(sources: &[u32], weights: &[f64], seed: u64, batch: usize, context: usize) -> TrainBatches {

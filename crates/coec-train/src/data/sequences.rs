@@ -71,9 +71,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tokenizer::Lost;
 
     fn tokens(range: std::ops::Range<u32>) -> Tokens {
-        Tokens::in_memory(range.collect(), 1, 1)
+        Tokens::in_memory(range.collect(), 1, 1, Lost::default())
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use crate::{
     generate::Generator,
     report::{Judge, ReportCard},
     run_dir::{Commit, Damage, Metrics, Place, RunDir},
+    tokenizer::Lost,
 };
 
 /// Where relative paths of the training block start.
@@ -84,6 +85,8 @@ pub enum Event {
         /// Bytes there are.
         of: u64,
     },
+    /// How much of the text the tokenizer has no tokens for.
+    Lost(Lost),
     /// The text is tokenised.
     Data {
         /// Tokens to learn from.

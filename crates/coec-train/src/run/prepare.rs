@@ -5,13 +5,12 @@ use coec_nn::capture::{self, Counts};
 
 use super::{Event, Job, Start};
 use crate::{
-    data::{Texts, TrainBatches, ValidationBatches},
+    data::{Texts, Tokens, TrainBatches, ValidationBatches},
     disk::{self, Disk},
     error::TrainError,
-    fingerprint::Fingerprint,
     report::figure,
     run_dir::{Identity, RunDir, RunError, RunFile, commit},
-    tokenizer::Tokenizer,
+    tokenizer::{Lost, Tokenizer},
 };
 
 /// Commits that must fit on the disk: the newest, the best, and the one that is being written. More
@@ -62,6 +61,8 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
         done += bytes;
         tell(Event::Tokenising { done, of: texts.bytes() });
     })?;
+    let lost = tokens.as_flattened().iter().map(Tokens::lost).fold(Lost::default(), Lost::and);
+    tell(Event::Lost(lost.check()?));
     let (learned, held_out) = tokens.into_iter().map(|[learned, held_out]| (learned, held_out)).unzip();
     let batches = TrainBatches::new(learned, &train.weights, train.seed, train.batch, train.context)?;
     let validation = ValidationBatches::new(held_out, train.batch, train.context, train.eval.batches)?;
@@ -76,7 +77,7 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
         model: (**job.model).clone(),
         train: train.clone(),
         data: texts.fingerprint(),
-        tokenizer: Fingerprint::of(tokenizer_json.as_bytes()),
+        tokenizer: tokenizer.fingerprint(&tokenizer_json),
         bytes_per_token: validation.bytes_per_token(),
         backend: job.backend.into(),
         threads: job.threads,

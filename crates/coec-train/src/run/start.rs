@@ -70,6 +70,9 @@ fn write_first(job: &Job<'_>, data: &Prepared, dir: &RunDir) -> Result<(), RunEr
     if let Some(input) = job.input {
         dir.copy(RunFile::Input, input)?;
     }
+    for (file, text) in data.tokenizer.companions() {
+        dir.write(RunFile::Companion(file), text.as_bytes())?;
+    }
     dir.write(RunFile::Spec, job.spec.as_bytes())
 }
 

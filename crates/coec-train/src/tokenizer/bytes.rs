@@ -24,6 +24,11 @@ static CHARS: LazyLock<[char; 256]> = LazyLock::new(|| {
     })
 });
 
+/// The characters that stand for bytes.
+pub(super) fn characters() -> impl Iterator<Item = char> {
+    CHARS.iter().copied()
+}
+
 /// The byte of a character of the table.
 fn byte(char: char) -> Option<u8> {
     let place = match char as u32 {

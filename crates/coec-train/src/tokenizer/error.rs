@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use coec_store::folder::FolderError;
 use thiserror::Error;
 
 /// A tokenizer that cannot be made, read or used.
@@ -63,6 +64,23 @@ pub enum TokenizerError {
         /// Why.
         reason: String,
     },
+    /// Text of which the tokenizer has no tokens at all.
+    #[error("the tokenizer has no token for any of the {characters} characters of the text")]
+    AllLost {
+        /// How many there are.
+        characters: u64,
+    },
+    /// A file beside the tokenizer.
+    #[error(transparent)]
+    Companion(#[from] FolderError),
+    /// A tokenizer that is not the one of the weights.
+    #[error("the weights were trained with the tokenizer {}, and the spec names another: {named}", own.display())]
+    Differs {
+        /// The weights' own.
+        own: PathBuf,
+        /// What the spec says.
+        named: String,
+    },
     /// Tokens that the tokenizer cannot turn into text.
     #[error("the tokenizer cannot decode the tokens: {reason}")]
     Decode {
@@ -82,6 +100,9 @@ impl TokenizerError {
             Self::DoesNotFit { .. } => "coec::tokenizer::does_not_fit",
             Self::Training { .. } => "coec::tokenizer::training",
             Self::Encode { .. } => "coec::tokenizer::encode",
+            Self::AllLost { .. } => "coec::tokenizer::all_lost",
+            Self::Companion(error) => error.code(),
+            Self::Differs { .. } => "coec::tokenizer::differs",
             Self::Decode { .. } => "coec::tokenizer::decode",
         }
     }
@@ -96,7 +117,12 @@ impl TokenizerError {
             Self::VocabTooSmall { least, .. } => format!("ask for at least {least} tokens"),
             Self::DoesNotFit { tokens, .. } => format!("set the model's `vocab` to {tokens} or more"),
             Self::Training { .. } => "train on other text, or use `tokenizer = bytes`".into(),
-            Self::Encode { .. } | Self::Decode { .. } => {
+            Self::Companion(error) => error.help(),
+            Self::Differs { own, .. } => format!(
+                "leave `tokenizer` out of the spec, or name the weights' own: --set 'train.tokenizer=file({:?})'",
+                own.display().to_string()
+            ),
+            Self::Encode { .. } | Self::AllLost { .. } | Self::Decode { .. } => {
                 "use a tokenizer that knows every byte: `bytes`, `bpe(...)`, or a byte-level tokenizer.json"
                     .into()
             }

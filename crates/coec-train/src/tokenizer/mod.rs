@@ -2,21 +2,36 @@
 
 mod bytes;
 mod decode;
+mod encoder;
 mod error;
 mod hf;
+mod learn;
+mod lost;
+mod of_weights;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use decode::Decoder;
+use coec_store::folder::{Companions, end_tokens};
+
+use crate::fingerprint::{Fingerprint, Fingerprinter};
+
+pub use decode::{Continuation, Decoder, Piece};
+pub use encoder::Encoder;
 pub use error::TokenizerError;
 pub use hf::HfTokenizer;
+pub use lost::Lost;
+pub use of_weights::{beside, check_is};
 
 /// The separator of tokenizers trained here.
 pub const SEPARATOR: &str = "<|endoftext|>";
+
+/// The byte that separates documents where bytes are tokens.
+const BYTE_SEPARATOR: u32 = 0;
 
 /// Largest `tokenizer.json` that is read.
 pub const LARGEST_FILE: u64 = 64 << 20;
@@ -39,10 +54,10 @@ impl Tokenizer {
         vocab: usize,
         texts: impl IntoIterator<Item = impl AsRef<str> + Send, IntoIter: Send>,
     ) -> Result<Self, TokenizerError> {
-        HfTokenizer::train(vocab, texts.into_iter()).map(|tokenizer| Self::Hf(Box::new(tokenizer)))
+        learn::byte_level_bpe(vocab, texts.into_iter()).map(|tokenizer| Self::Hf(Box::new(tokenizer)))
     }
 
-    /// Loads a `tokenizer.json`.
+    /// Loads a `tokenizer.json`, and what the settings beside it say.
     pub fn load(path: &Path) -> Result<Self, TokenizerError> {
         let unreadable = |source| TokenizerError::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
@@ -58,14 +73,17 @@ impl Tokenizer {
         if read as u64 > LARGEST_FILE {
             return Err(too_large(read as u64));
         }
-        Self::from_json(&json).map_err(|reason| TokenizerError::Invalid { path: path.to_owned(), reason })
+        let companions = Companions::of(path)?;
+        Self::from_json(&json, companions)
+            .map_err(|reason| TokenizerError::Invalid { path: path.to_owned(), reason })
     }
 
-    fn from_json(json: &[u8]) -> Result<Self, String> {
-        let tokenizer = hf::parse(json)?;
-        match bytes::is_bytes(&tokenizer) {
+    fn from_json(json: &[u8], companions: Companions) -> Result<Self, String> {
+        let json = std::str::from_utf8(json).map_err(|error| error.to_string())?;
+        let tokenizer = hf::parse(json.as_bytes())?;
+        match bytes::is_bytes(&tokenizer) && end_tokens(json, &companions) == [BYTE_SEPARATOR] {
             true => Ok(Self::Bytes),
-            false => HfTokenizer::new(tokenizer).map(|tokenizer| Self::Hf(Box::new(tokenizer))),
+            false => HfTokenizer::new(json, companions).map(|tokenizer| Self::Hf(Box::new(tokenizer))),
         }
     }
 
@@ -80,6 +98,25 @@ impl Tokenizer {
         }
     }
 
+    /// The files beside `tokenizer.json` that say more of it, by their names.
+    pub fn companions(&self) -> BTreeMap<&'static str, String> {
+        match self {
+            Self::Bytes => BTreeMap::new(),
+            Self::Hf(tokenizer) => tokenizer.companions().files(),
+        }
+    }
+
+    /// What it is in a few bytes, given its `tokenizer.json`: what ends a text is part of it where
+    /// another file says so.
+    pub fn fingerprint(&self, json: &str) -> Fingerprint {
+        let mut made = Fingerprinter::default();
+        made.add(json.as_bytes());
+        if !self.companions().is_empty() {
+            self.ends().iter().for_each(|&id| made.mark(id as usize));
+        }
+        made.finish()
+    }
+
     /// The tokens of a text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         match self {
@@ -88,28 +125,33 @@ impl Tokenizer {
         }
     }
 
-    /// The tokens of each text.
-    pub fn encode_all(&self, texts: &[String]) -> Result<Vec<Vec<u32>>, TokenizerError> {
-        match self {
-            Self::Bytes => texts.iter().map(|text| self.encode(text)).collect(),
-            Self::Hf(tokenizer) => tokenizer.encode_all(texts),
-        }
+    /// Turns many texts into tokens, and says how much of them no token stands for.
+    ///
+    /// # Errors
+    ///
+    /// A tokenizer whose unknown token cannot be told from others.
+    pub fn encoder(&self) -> Result<Encoder<'_>, TokenizerError> {
+        Encoder::new(self)
     }
 
     /// The text of tokens, special ones included; numbers without a token give nothing.
     pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
-        match self {
-            Self::Bytes => {
-                let bytes: Vec<u8> = ids.iter().filter_map(|&id| u8::try_from(id).ok()).collect();
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            }
-            Self::Hf(tokenizer) => tokenizer.decode(ids),
+        let mut decoder = self.decoder();
+        let mut text = String::new();
+        for &id in ids {
+            text += &decoder.push(id)?;
         }
+        Ok(text + &decoder.finish()?)
     }
 
     /// Turns tokens into text one at a time.
     pub fn decoder(&self) -> Decoder<'_> {
         Decoder::new(self)
+    }
+
+    /// Turns the tokens behind those of a prompt into text one at a time.
+    pub fn continuation(&self, prompt: &[u32]) -> Result<Continuation<'_>, TokenizerError> {
+        Continuation::new(self, prompt)
     }
 
     /// One more than the largest token.
@@ -122,9 +164,14 @@ impl Tokenizer {
 
     /// The token between documents, if there is one.
     pub fn separator(&self) -> Option<u32> {
+        self.ends().first().copied()
+    }
+
+    /// The tokens that end a text.
+    pub fn ends(&self) -> &[u32] {
         match self {
-            Self::Bytes => Some(0),
-            Self::Hf(tokenizer) => tokenizer.separator(),
+            Self::Bytes => &[BYTE_SEPARATOR],
+            Self::Hf(tokenizer) => tokenizer.ends(),
         }
     }
 

@@ -30,7 +30,8 @@ pub struct TrainArgs {
     /// packed by gzip or zstd; a path or glob, may be repeated. With --resume, where the run's data is now
     #[arg(long, value_name = "PATH")]
     pub data: Vec<String>,
-    /// Weights to start from, safetensors, in place of fresh ones
+    /// Weights to start from, safetensors, in place of fresh ones, and the tokenizer they were trained
+    /// with: the tokenizer.json beside them or of the run they lie in
     #[arg(long, value_name = "W", conflicts_with = "resume")]
     pub weights: Option<PathBuf>,
     /// The run's directory; runs/NAME-N when left out
@@ -76,13 +77,23 @@ pub struct EvalArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: coec generate runs/quickstart-1 --prompt 'Tom has 5 pens.' --temperature 0")]
+#[command(after_help = "\
+Examples:
+  coec generate runs/quickstart-1 --prompt 'Tom has 5 pens.' --temperature 0
+  coec generate imported --prompt '-5 + 3 =' --stop ';' --json
+
+Prompt and continuation are printed as the tokenizer decodes them together. The text ends where the model
+ends it: with a token that the tokenizer's settings, or the model's, name as an end.")]
 pub struct GenerateArgs {
-    /// A run's directory
+    /// A run's directory, or an import's
     pub run: PathBuf,
     /// Text to continue
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub prompt: String,
+    /// End before this text; may be repeated
+    #[arg(long = "stop", value_name = "TEXT", allow_hyphen_values = true,
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub stops: Vec<String>,
     /// Most tokens to add
     #[arg(long, default_value_t = 200)]
     pub tokens: usize,

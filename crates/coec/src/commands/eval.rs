@@ -53,6 +53,7 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
         progress.show(done, all);
     });
     progress.finish();
+    let found = found?;
     if args.json.json {
         print_json(&json!({
             "schema": coec_ir::SCHEMA,
@@ -64,8 +65,12 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
             "bytes": found.bytes,
             "loss": found.loss,
             "nats_per_byte": found.nats_per_byte,
+            "lost": found.lost,
         }));
     } else {
+        if let Some(words) = found.lost.words() {
+            render::line(&format!("note: {words}"));
+        }
         let exact = |number: usize| number::exact(&number.to_string());
         render::line(&format!(
             "{}: loss {:.4} nats a token, {:.4} a byte; {} tokens, {} bytes, {} at a time",

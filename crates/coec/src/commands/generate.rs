@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use coec_lang::load_one;
 use coec_train::{
-    generate::{Generator, Options},
+    generate::{Generated, Generator, Options},
     run_dir::{RunDir, RunFile},
     sample::Sampler,
 };
@@ -24,18 +24,21 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
     let spec = load_one(&path_of(&run.file(RunFile::Spec))?, &[], &Disk)?;
     let (generator, damaged) = Generator::open(&run, &spec.model, &args.backend.device()?)?;
     damaged.iter().for_each(render::damage);
-    let options = Options { tokens: args.tokens, sampler, seed: args.seed };
+    let options = Options { tokens: args.tokens, sampler, seed: args.seed, stops: args.stops.clone() };
     if args.json.json {
-        let mut text = String::new();
-        let tokens = generator.generate(&args.prompt, options, &mut |piece| {
-            text.push_str(piece);
-            ControlFlow::Continue(())
-        })?;
+        let mut whole = String::new();
+        let Generated { text, tokens, ended } =
+            generator.generate(&args.prompt, &options, &mut |piece| {
+                whole.push_str(piece);
+                ControlFlow::Continue(())
+            })?;
         print_json(&json!({
             "schema": coec_ir::SCHEMA,
             "prompt": args.prompt,
             "text": text,
+            "decoded": whole,
             "tokens": tokens,
+            "ended": ended,
         }));
         return Ok(Done::Well);
     }
@@ -47,9 +50,7 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
             None => ControlFlow::Continue(()),
         }
     };
-    if write(&args.prompt).is_continue() {
-        generator.generate(&args.prompt, options, &mut |piece| write(piece))?;
-        render::line("");
-    }
+    generator.generate(&args.prompt, &options, &mut { write })?;
+    render::line("");
     Ok(Done::Well)
 }

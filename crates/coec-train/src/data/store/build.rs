@@ -10,13 +10,13 @@ use super::file::TokenWriter;
 use super::{DataError, Tokens, UNLEARNT};
 use crate::data::source::{Piece, Source, Survey};
 use crate::fingerprint::Fingerprinter;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Encoder, Lost, Tokenizer};
 
 /// Bytes of text tokenised together; bounds the memory that text and tokens take at once.
 const AT_ONCE: usize = 2 << 20;
 
 /// Says that the same text makes other tokens than before, when it does.
-const VERSION: usize = 1;
+const VERSION: usize = 2;
 
 /// What tokens are made of.
 #[derive(Clone, Copy)]
@@ -82,14 +82,15 @@ impl Making<'_> {
     /// Reads the source and writes its tokens.
     fn write(&self, out: &mut [Side; 2], tell: &mut dyn FnMut(u64)) -> Result<(), DataError> {
         let mut batch = Batch::default();
+        let encoder = self.tokenizer.encoder()?;
         self.source.read(self.survey, self.whole, &mut |piece| {
             batch.push(&piece, self.loss);
             match batch.bytes < AT_ONCE {
                 true => Ok(()),
-                false => batch.flush(self.tokenizer, out, tell),
+                false => batch.flush(&encoder, out, tell),
             }
         })?;
-        batch.flush(self.tokenizer, out, tell)
+        batch.flush(&encoder, out, tell)
     }
 }
 
@@ -130,23 +131,27 @@ impl Batch {
 
     fn flush(
         &mut self,
-        tokenizer: &Tokenizer,
+        encoder: &Encoder<'_>,
         out: &mut [Side; 2],
         tell: &mut dyn FnMut(u64),
     ) -> Result<(), DataError> {
-        let all = tokenizer.encode_all(&self.texts)?;
-        for ((mut ids, text), &(side, is_learnt, ends)) in all.into_iter().zip(&self.texts).zip(&self.marks) {
+        let separator = encoder.tokenizer().separator();
+        let all = encoder.encode(&self.texts)?;
+        for (((mut ids, lost), text), &(side, is_learnt, ends)) in
+            all.into_iter().zip(&self.texts).zip(&self.marks)
+        {
             if ends {
-                ids.extend(tokenizer.separator());
+                ids.extend(separator);
             }
             if !is_learnt {
                 ids.iter_mut().for_each(|id| *id |= UNLEARNT);
             }
             let side = &mut out[side];
             side.write(&ids)?;
-            side.bytes += (text.len() + usize::from(ends && tokenizer.separator().is_some())) as u64;
+            side.bytes += (text.len() + usize::from(ends && separator.is_some())) as u64;
             side.documents += u64::from(ends);
             side.has_prompts |= !is_learnt;
+            side.lost = side.lost.and(lost);
         }
         tell(self.bytes as u64);
         *self = Self::default();
@@ -160,6 +165,7 @@ struct Side {
     documents: u64,
     bytes: u64,
     has_prompts: bool,
+    lost: Lost,
 }
 
 enum Out {
@@ -169,7 +175,7 @@ enum Out {
 
 impl Side {
     fn new(out: Out) -> Self {
-        Self { out, documents: 0, bytes: 0, has_prompts: false }
+        Self { out, documents: 0, bytes: 0, has_prompts: false, lost: Lost::default() }
     }
 
     fn write(&mut self, ids: &[u32]) -> Result<(), DataError> {
@@ -187,7 +193,7 @@ impl Side {
             Out::Memory(ids) => ids,
             Out::File(_) => Vec::new(),
         };
-        Tokens::in_memory(ids, self.documents, self.bytes)
+        Tokens::in_memory(ids, self.documents, self.bytes, self.lost)
     }
 
     /// Ends a file.
@@ -196,7 +202,7 @@ impl Side {
             Out::Memory(ids) => ids.len(),
             Out::File(file) => file.finish().map_err(|source| cache::unwritable(folder, source))?,
         };
-        let Self { documents, bytes, has_prompts, .. } = self;
-        Ok(Part { tokens, documents, bytes, has_prompts })
+        let Self { documents, bytes, has_prompts, lost, .. } = self;
+        Ok(Part { tokens, documents, bytes, has_prompts, lost })
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::TokenFile;
 use super::{DataError, Ids, Tokens};
+use crate::tokenizer::Lost;
 
 /// The names of the parts of an entry.
 pub(super) const TRAIN: &str = "train";
@@ -37,6 +38,7 @@ pub(super) struct Part {
     pub documents: u64,
     pub bytes: u64,
     pub has_prompts: bool,
+    pub lost: Lost,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,8 +84,8 @@ impl Entry {
         let About { parts } = serde_json::from_slice(&about).ok()?;
         let open = |name: &str, part: &Part| {
             let file = TokenFile::open(&self.path, name, part.tokens).ok()?;
-            let Part { documents, bytes, has_prompts, .. } = *part;
-            Some(Tokens { ids: Ids::File(Arc::new(file)), documents, bytes, has_prompts })
+            let Part { documents, bytes, has_prompts, lost, .. } = *part;
+            Some(Tokens { ids: Ids::File(Arc::new(file)), documents, bytes, has_prompts, lost })
         };
         let found = [open(TRAIN, &parts[0])?, open(VALIDATION, &parts[1])?];
         // When it was last used decides what goes first; a cache that cannot be written needs no order.

@@ -10,6 +10,7 @@ pub(crate) use build::{Making, tokenised};
 pub use cache::folder as cache_folder;
 
 use super::{DataError, Part};
+use crate::tokenizer::Lost;
 use file::TokenFile;
 
 /// Set in a token that is read and not learnt.
@@ -23,6 +24,7 @@ pub struct Tokens {
     bytes: u64,
     /// Whether some are read and not learnt.
     has_prompts: bool,
+    lost: Lost,
 }
 
 #[derive(Debug, Clone)]
@@ -33,9 +35,9 @@ enum Ids {
 
 impl Tokens {
     /// Tokens that fit into memory.
-    pub(crate) fn in_memory(ids: Vec<u32>, documents: u64, bytes: u64) -> Self {
+    pub(crate) fn in_memory(ids: Vec<u32>, documents: u64, bytes: u64, lost: Lost) -> Self {
         let has_prompts = ids.iter().any(|id| id & UNLEARNT != 0);
-        Self { ids: Ids::Memory(ids.into()), documents, bytes, has_prompts }
+        Self { ids: Ids::Memory(ids.into()), documents, bytes, has_prompts, lost }
     }
 
     /// Tokens, separators included.
@@ -59,6 +61,11 @@ impl Tokens {
     /// Whether some are read and not learnt.
     pub fn has_prompts(&self) -> bool {
         self.has_prompts
+    }
+
+    /// How much of the text no token stands for.
+    pub fn lost(&self) -> Lost {
+        self.lost
     }
 
     /// Bytes of text, a separator counting as one.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use coec_lang::{Report, Spec, check};
 use coec_train::{
-    generate::{Generator, Options},
+    generate::{Generated, Generator, Options},
     memory::CountingAllocator,
     report::Measured,
     run::{self, Bases, Control, Event, Job, MemoryMeter, Outcome, Start, Summary},
@@ -92,7 +92,7 @@ fn resume(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen)
             if let Err(error) = dir.write_waiting(&commit.state) {
                 screen.show(Event::Warning(error.into()));
             }
-            show_finished(args, &summary, &dir, commit, &screen.notes);
+            show_finished(args, &summary, &dir, commit, screen);
             return Ok(Done::Well);
         }
     }
@@ -173,7 +173,7 @@ fn train(
         true => Vec::new(),
         false => samples(&outcome, train.seed, control, screen),
     };
-    show_outcome(args, spec, &report, &outcome, &samples, &screen.notes);
+    show_outcome(args, spec, &report, &outcome, &samples, screen);
     let Outcome { summary, unsaved, .. } = outcome;
     match (unsaved, stop.signal()) {
         (Some(error), _) => Err(error.into()),
@@ -189,7 +189,7 @@ fn show_outcome(
     report: &Report,
     outcome: &Outcome,
     samples: &[Sample],
-    notes: &[String],
+    screen: &Screen,
 ) {
     let summary = &outcome.summary;
     // What the build could not judge; the rest was said before the run.
@@ -207,13 +207,13 @@ fn show_outcome(
     }
     // A run that is not saved ends with that error, which is then the document.
     if saved {
-        print_json(&document(outcome.dir.path(), summary, json_of(&late), samples, notes));
+        print_json(&document(outcome.dir.path(), summary, json_of(&late), samples, screen));
     }
 }
 
-fn show_finished(args: &TrainArgs, summary: &Summary, dir: &RunDir, commit: &Commit, notes: &[String]) {
+fn show_finished(args: &TrainArgs, summary: &Summary, dir: &RunDir, commit: &Commit, screen: &Screen) {
     if args.json.json {
-        print_json(&document(dir.path(), summary, Vec::new(), &[], notes));
+        print_json(&document(dir.path(), summary, Vec::new(), &[], screen));
         return;
     }
     screen::finish(summary, &[], dir.path(), true);
@@ -229,14 +229,16 @@ fn document(
     summary: &Summary,
     diagnostics: Vec<coec_lang::DiagnosticJson>,
     samples: &[Sample],
-    notes: &[String],
+    screen: &Screen,
 ) -> serde_json::Value {
-    let sample = |sample: &Sample| json!({ "prompt": sample.prompt, "text": sample.text });
+    let sample =
+        |sample: &Sample| json!({ "prompt": sample.prompt, "text": sample.text, "decoded": sample.decoded });
     json!({
         "schema": coec_ir::SCHEMA,
         "run": path,
         "diagnostics": diagnostics,
-        "notes": notes,
+        "notes": screen.notes,
+        "lost": screen.lost,
         "summary": summary,
         "samples": samples.iter().map(sample).collect::<Vec<_>>(),
     })
@@ -263,6 +265,8 @@ impl MemoryMeter for Allocator<'_> {
 pub struct Sample {
     prompt: String,
     text: String,
+    /// Both, as the tokenizer decodes them together.
+    decoded: String,
 }
 
 /// Greedy continuations of held-out documents. The run is over and saved: one that fails is a remark.
@@ -273,19 +277,19 @@ fn samples(outcome: &Outcome, seed: u64, control: &Control, screen: &mut Screen)
             break;
         }
         match sample(&outcome.generator, prompt, seed) {
-            Ok(text) => samples.push(Sample { prompt: prompt.clone(), text }),
+            Ok(sample) => samples.push(sample),
             Err(error) => screen.remark(format!("warning: no sample: {}", error.one_line())),
         }
     }
     samples
 }
 
-fn sample(generator: &Generator, prompt: &str, seed: u64) -> Result<String, Failure> {
-    let options = Options { tokens: 96, sampler: Sampler::new(0.0, 1.0)?, seed };
-    let mut text = String::new();
-    generator.generate(prompt, options, &mut |piece| {
-        text.push_str(piece);
+fn sample(generator: &Generator, prompt: &str, seed: u64) -> Result<Sample, Failure> {
+    let options = Options { tokens: 96, sampler: Sampler::new(0.0, 1.0)?, seed, stops: Vec::new() };
+    let mut decoded = String::new();
+    let Generated { text, .. } = generator.generate(prompt, &options, &mut |piece| {
+        decoded.push_str(piece);
         ControlFlow::Continue(())
     })?;
-    Ok(text)
+    Ok(Sample { prompt: prompt.to_owned(), text, decoded })
 }

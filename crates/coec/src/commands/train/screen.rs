@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use coec_ir::Unit;
-use coec_train::run::{Event, Summary};
+use coec_train::{
+    run::{Event, Summary},
+    tokenizer::Lost,
+};
 use indicatif::{HumanDuration, ProgressBar};
 
 use super::Sample;
@@ -28,11 +31,13 @@ pub struct Screen {
     told: Option<Instant>,
     /// What was said that is no figure: notes and warnings.
     pub notes: Vec<String>,
+    /// How much of the text the tokens do not say, once that is known.
+    pub lost: Option<Lost>,
 }
 
 impl Screen {
     pub fn new(quiet: bool) -> Self {
-        Self { bar: None, reading: None, quiet, val_loss: None, told: None, notes: Vec::new() }
+        Self { bar: None, reading: None, quiet, val_loss: None, told: None, notes: Vec::new(), lost: None }
     }
 
     pub fn show(&mut self, event: Event) {
@@ -43,6 +48,10 @@ impl Screen {
         }
         match event {
             Event::Note(text) => self.remark(text),
+            Event::Lost(lost) => {
+                self.lost = Some(lost);
+                lost.words().into_iter().for_each(|words| self.remark(words));
+            }
             Event::Warning(error) => {
                 let failure = Failure::from(error);
                 self.remark(format!("warning: {}", failure.one_line()));
@@ -142,7 +151,7 @@ impl Screen {
 /// The end of a run.
 pub fn finish(summary: &Summary, samples: &[Sample], path: &Path, saved: bool) {
     for sample in samples {
-        render::line(&format!("\n> {}{}", sample.prompt, sample.text.trim_end()));
+        render::line(&format!("\n> {}", sample.decoded.trim_end()));
     }
     render::card::print(&summary.card);
     let val = match (summary.val_loss, summary.val_loss_per_byte) {

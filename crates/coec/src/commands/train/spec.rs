@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use coec_ir::{Data, Rule, Sources, Target, Tokenizer, Train};
 use coec_lang::{Report, Spec, Verdict, load_one};
-use coec_train::run_dir::{RunDir, RunFile};
+use coec_train::{
+    TrainError,
+    run_dir::{RunDir, RunFile},
+    tokenizer,
+};
 
 use crate::{
     arguments::{self, data_setting, globs, path_of, records, with_input},
@@ -16,7 +20,11 @@ use crate::{
 /// The fields that a run may change when it goes on.
 const FREE: [&str; 3] = ["train.steps", "train.save", "train.keep"];
 
-/// The spec that a new run is of, and the data that came from standard input.
+/// The field that `--weights` says too.
+const TOKENIZER: &str = "train.tokenizer";
+
+/// The spec that a new run is of, and the data that came from standard input. A run that starts from weights
+/// has their tokenizer.
 pub fn asked_for(args: &TrainArgs) -> Result<(Spec, Option<PathBuf>), Failure> {
     let mut sets = args.set.sets.clone();
     let path = args.spec.as_deref().map_or(Ok(QUICKSTART.into()), arguments::spec)?;
@@ -26,7 +34,11 @@ pub fn asked_for(args: &TrainArgs) -> Result<(Spec, Option<PathBuf>), Failure> {
         sets.push(data_setting(&paths, None)?);
         kept = input;
     }
-    Ok((load_one(&path, &sets, &Disk)?, kept))
+    let spec = match &args.weights {
+        Some(weights) => of_weights(&path, &sets, weights)?,
+        None => load_one(&path, &sets, &Disk)?,
+    };
+    Ok((spec, kept))
 }
 
 /// The training as the run directory says it, which keeps `input` itself.
@@ -41,6 +53,44 @@ pub fn kept(train: &Train, input: Option<&Path>) -> Train {
         }
     }
     train
+}
+
+/// A spec with the tokenizer of some weights: it numbers the tokens that they know.
+fn of_weights(path: &str, sets: &[String], weights: &Path) -> Result<Spec, Failure> {
+    let sets_it = sets.iter().any(|set| {
+        let field = set.split('=').next().unwrap_or_default().trim();
+        field == TOKENIZER || field.strip_prefix(TOKENIZER).is_some_and(|rest| rest.starts_with('.'))
+    });
+    let Some(own_path) = tokenizer::beside(weights) else {
+        let spec = load_one(path, sets, &Disk)?;
+        let is_named = sets_it || spec.train_has("tokenizer");
+        let learns = matches!(spec.train_or_default()?.tokenizer, Tokenizer::Bpe { .. });
+        // Weights that are not there are an error of their own.
+        return match weights.is_file() && (learns || !is_named) {
+            true => Err(no_tokenizer(weights)),
+            false => Ok(spec),
+        };
+    };
+    let own = coec_train::tokenizer::Tokenizer::load(&own_path).map_err(TrainError::from)?;
+    let absolute = std::path::absolute(&own_path).unwrap_or_else(|_| own_path.clone());
+    let file = coec_ir::text::string(&path_of(&absolute)?);
+    let with_own = load_one(path, &[sets, &[format!("{TOKENIZER}=file({file})")]].concat(), &Disk)?;
+    if !sets_it && !with_own.train_has("tokenizer") {
+        return Ok(with_own);
+    }
+    let spec = load_one(path, sets, &Disk)?;
+    let named = spec.train_or_default()?.tokenizer;
+    tokenizer::check_is(&own, &own_path, &named, &spec.bases.tokenizer).map_err(TrainError::from)?;
+    Ok(if named == Tokenizer::Bytes { spec } else { with_own })
+}
+
+fn no_tokenizer(weights: &Path) -> Failure {
+    Failure::input(
+        "coec::train::no_tokenizer",
+        format!("{} has no tokenizer.json beside it, and the spec names none", weights.display()),
+        "put the tokenizer.json of the weights beside them, or name it: \
+         --set 'train.tokenizer=file(\"tokenizer.json\")', or `bytes`",
+    )
 }
 
 /// The spec of a run that goes on: its own, with what may change.
@@ -117,8 +167,13 @@ pub fn explicit(spec: &Spec, report: &Report, train: &Train) -> String {
         let held = first.map(|number| Rule { target: Target::Number(number.clone()), ..rule });
         held.into_iter().collect()
     };
+    let mut train = train.clone();
+    if let Tokenizer::File { path } = &mut train.tokenizer {
+        // The run keeps its own.
+        *path = RunFile::Tokenizer.name().into();
+    }
     let rules: Vec<Rule> = report.verdicts.iter().flat_map(number).collect();
     let parts =
-        [coec_ir::text::model(&spec.model), coec_ir::text::budget(&rules), coec_ir::text::train(train)];
+        [coec_ir::text::model(&spec.model), coec_ir::text::budget(&rules), coec_ir::text::train(&train)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
