@@ -203,9 +203,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "Cargo.toml" => {
                     files.insert(format!("member/{name}/{path}"), member(&text, name, number == 0));
                 }
-                "examples/generate.rs" => {
+                example if example.starts_with("examples/generate/") => {
                     // Examples of one workspace need names of their own.
-                    files.insert(format!("member/{name}/examples/{name}.rs"), text);
+                    let file = &example["examples/generate/".len()..];
+                    files.insert(format!("member/{name}/examples/{name}/{file}"), text);
                 }
                 _ => {
                     files.insert(format!("member/{name}/{path}"), text);

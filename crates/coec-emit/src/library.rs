@@ -21,6 +21,14 @@ const RUSTFMT: &str = include_str!("../../../rustfmt.toml");
 const MIT: &str = include_str!("../../../LICENSE-MIT");
 const APACHE: &str = include_str!("../../../LICENSE-APACHE");
 
+/// What says CRATE where the crate has its name, and is else the same in every crate.
+const TEMPLATES: [(&str, &str); 4] = [
+    ("examples/generate/main.rs", include_str!("../templates/generate/main.rs")),
+    ("examples/generate/text.rs", include_str!("../templates/generate/text.rs")),
+    ("examples/generate/ends.rs", include_str!("../templates/generate/ends.rs")),
+    ("tests/budget.rs", include_str!("../templates/budget.rs")),
+];
+
 /// Every file of the crate.
 pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
     let Input { model, spec, link, .. } = input;
@@ -53,9 +61,9 @@ pub(crate) fn files(input: Input<'_>) -> Result<Files, EmitError> {
     add("budget.json", &generated, input.budget.trim_start_matches('{').trim_start_matches('\n'));
     add("src/model.rs", &rust, &format!("\n{}", writer.file(link)));
     add("src/lib.rs", &rust, &format!("\n{}", root(input, &writer, &name)));
-    let template = |text: &str| text.replace("CRATE", &name);
-    add("examples/generate.rs", &rust, &format!("\n{}", template(include_str!("../templates/generate.rs"))));
-    add("tests/budget.rs", &rust, &format!("\n{}", template(include_str!("../templates/budget.rs"))));
+    for (path, text) in TEMPLATES {
+        add(path, &rust, &format!("\n{}", text.replace("CRATE", &name)));
+    }
     let html = format!("<!-- {origin}\n     {again} -->\n\n");
     add("README.md", &html, &readme(input, &plan, &name));
     add("model.svg", &html, input.picture);
@@ -206,7 +214,7 @@ fn readme(input: Input<'_>, plan: &Plan, name: &str) -> String {
     }
     rows.extend([
         ("tests/budget.rs", "the model held to budget.json"),
-        ("examples/generate.rs", "weights from safetensors, text from the model"),
+        ("examples/generate/", "weights from safetensors, text from the model"),
         ("spec.coe, ir.json", "the spec with every value explicit, as text and as JSON"),
         ("budget.json", "its figures, what the capture device counted, and the verdicts"),
         (LISTING, "the SHA-256 of every file, so that `coec build` sees what you have edited"),

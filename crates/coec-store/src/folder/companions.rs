@@ -101,3 +101,43 @@ pub(super) fn distinct(ids: Vec<u32>) -> Vec<u32> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn of(files: &[(&str, &str)]) -> Result<Companions, FolderError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(KEPT)).unwrap();
+        for (file, text) in files {
+            fs::write(folder.path().join(file), text).unwrap();
+        }
+        Companions::of(&folder.path().join("tokenizer.json"))
+    }
+
+    #[test]
+    fn settings_that_are_no_json_are_refused_unless_they_may_be_somebody_elses() {
+        assert_eq!(of(&[("tokenizer_config.json", "{")]).unwrap_err().code(), "coec::folder::not_json");
+        assert_eq!(of(&[("hf/generation_config.json", "")]).unwrap_err().code(), "coec::folder::not_json");
+        assert_eq!(of(&[("config.json", "port = 80")]).unwrap(), Companions::default());
+        assert_eq!(of(&[("chat_template.jinja", "{{ a }}")]).unwrap().files().len(), 1);
+    }
+
+    #[test]
+    fn files_keep_what_the_settings_of_the_model_say() {
+        let none = of(&[("tokenizer_config.json", "{}")]).unwrap().files();
+        assert_eq!(none.keys().collect::<Vec<_>>(), [&TOKENIZER_CONFIG]);
+        let files = of(&[
+            ("config.json", "{\"eos_token_id\": 3}"),
+            (GENERATION, "{\"eos_token_id\": 4, \"top_k\": 2}"),
+        ]);
+        let settings: Value = serde_json::from_str(&files.unwrap().files()[GENERATION]).unwrap();
+        assert_eq!(settings, json!({"eos_token_id": [4, 3], "top_k": 2}));
+        // What says it already stays as it is, to the byte.
+        let text = "{ \"eos_token_id\": [3] }";
+        let files = of(&[("config.json", "{\"eos_token_id\": 3}"), (GENERATION, text)]).unwrap().files();
+        assert_eq!(files[GENERATION], text);
+    }
+}

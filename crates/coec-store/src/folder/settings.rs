@@ -40,3 +40,34 @@ pub(super) fn end_ids(ends: &[u32]) -> Value {
         several => json!(several),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(tokenizer: &Value, ends: &[u32]) -> Value {
+        serde_json::from_str(&tokenizer_config(&tokenizer.to_string(), ends, 64)).unwrap()
+    }
+
+    #[test]
+    fn the_class_takes_the_file_as_it_is() {
+        let plain = json!({"added_tokens": [{"id": 1, "content": "<end>", "special": true}],
+                           "model": {"vocab": {"a": 0}}});
+        let made = config(&plain, &[1, 0]);
+        assert_eq!(made["tokenizer_class"], "PreTrainedTokenizerFast");
+        assert_eq!((&made["eos_token"], &made["model_max_length"]), (&json!("<end>"), &json!(64)));
+        assert!(made.get("add_prefix_space").is_none());
+        // A token that is none of the added ones would become one by being named.
+        assert!(config(&plain, &[0]).get("eos_token").is_none());
+        let spaced = json!({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": true}, "model": {}});
+        assert_eq!(config(&spaced, &[])["add_prefix_space"], true);
+    }
+
+    #[test]
+    fn one_end_is_a_number_and_several_are_a_list() {
+        assert_eq!(end_ids(&[]), Value::Null);
+        assert_eq!(end_ids(&[3]), json!(3));
+        assert_eq!(end_ids(&[3, 1]), json!([3, 1]));
+        assert_eq!(generation_config(&[3]), "{\n  \"eos_token_id\": 3\n}\n");
+    }
+}

@@ -92,6 +92,14 @@ impl TokenizerJson {
         })
     }
 
+    /// The token of byte 0, where bytes are all the tokens there are: a byte is written as one character, and
+    /// that one as U+0100.
+    pub fn byte_0(&self) -> Option<&str> {
+        const BYTE_0: &str = "\u{100}";
+        let is_bytes = self.added_tokens.is_empty() && self.end() == 256 && self.id(BYTE_0) == Some(0);
+        is_bytes.then_some(BYTE_0)
+    }
+
     /// The post-processors, one by one.
     fn processors(&self) -> Vec<&Value> {
         match self.post_processor["processors"].as_array() {

@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -99,6 +100,47 @@ fn bpe_of_little_text_has_fewer_tokens() {
 #[test]
 fn bpe_cannot_be_smaller_than_the_bytes() {
     assert_eq!(Tokenizer::train_bpe(256, texts()).unwrap_err().code(), "coec::tokenizer::vocab_too_small");
+}
+
+#[test]
+fn a_word_of_two_million_letters_takes_seconds() {
+    let letter = |i: u64| char::from(b'a' + (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 59) as u8 % 26);
+    for word in ["a".repeat(2_000_000), (0..2_000_000).map(letter).collect()] {
+        let start = Instant::now();
+        let tokenizer = Tokenizer::train_bpe(400, &[word.clone()]).unwrap();
+        let ids = tokenizer.encode(&word).unwrap();
+        assert!(ids.len() < word.len() / 2, "{} tokens", ids.len());
+        assert_eq!(tokenizer.decode(&ids).unwrap(), word);
+        // A step that took the square of its length would take hours.
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn words_that_are_not_long_are_learned_from_as_the_library_learns() {
+    use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
+    use tokenizers::{TokenizerImpl, pre_tokenizers::byte_level::ByteLevel};
+    let level = ByteLevel::new(false, true, true);
+    let mut theirs: TokenizerImpl<
+        BPE,
+        tokenizers::NormalizerWrapper,
+        ByteLevel,
+        tokenizers::PostProcessorWrapper,
+        ByteLevel,
+    > = TokenizerImpl::new(BPE::default());
+    theirs.with_pre_tokenizer(Some(level)).with_decoder(Some(level));
+    let mut trainer = BpeTrainerBuilder::new()
+        .vocab_size(400)
+        .min_frequency(2)
+        .show_progress(false)
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .special_tokens(vec![tokenizers::AddedToken::from(SEPARATOR, true)])
+        .build();
+    let texts = texts();
+    theirs.train(&mut trainer, texts.iter()).unwrap();
+    let text = texts.concat();
+    let ids = theirs.encode_fast(text.as_str(), false).unwrap().get_ids().to_vec();
+    assert_eq!(bpe().encode(&text).unwrap(), ids);
 }
 
 #[test]
@@ -250,7 +292,7 @@ proptest! {
         let at = at % json.len();
         json[at] = byte;
         json.truncate(json.len().saturating_sub(cut / 20));
-        if let Ok(tokenizer) = Tokenizer::from_json(&json) {
+        if let Ok(tokenizer) = Tokenizer::from_json(&json, Companions::default()) {
             let _ = tokenizer.encode("one two three");
         }
     }

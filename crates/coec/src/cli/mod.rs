@@ -158,7 +158,7 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Writes a Rust crate that stands alone: src/model.rs is the model, tests/budget.rs holds it to its
-budget, examples/generate.rs generates text. With --link it depends on coec-nn instead:
+budget, examples/generate generates text. With --link it depends on coec-nn instead:
   coec build my.coe --link path=../coec           a checkout
   coec build my.coe --link git=URL#REV            a repository, at a revision
   coec build my.coe --link version                the registry, this coec's version; version=X another

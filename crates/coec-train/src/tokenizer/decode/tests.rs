@@ -140,7 +140,8 @@ fn text_that_nothing_can_change_is_not_held_back() {
 
 #[test]
 fn a_long_text_takes_as_long_as_its_tokens() {
-    for decoder in decoders() {
+    // Some of each kind.
+    for decoder in decoders().into_iter().step_by(12) {
         let tokenizer = with(&decoder);
         let mut decoder = tokenizer.decoder();
         let start = Instant::now();

@@ -7,6 +7,9 @@
 //! `--ids 5,17,3` takes tokens as they are. Without weights the model is initialised at random,
 //! and so is what it says.
 
+mod ends;
+mod text;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -17,9 +20,10 @@ use safetensors::{
     Dtype,
     tensor::{Metadata, TensorInfo},
 };
-use tokenizers::Tokenizer;
 
 use CRATE::{LanguageModel, Source, spec};
+
+use self::text::Text;
 
 const USAGE: &str = "\
 usage: generate [--weights FILE.safetensors] [--tokenizer tokenizer.json] [--prompt TEXT | --ids 1,2,3]
@@ -44,12 +48,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             LanguageModel::new(&device, Source::Seed(42))
         }
     };
-    let text = Text::open(&arguments)?;
+    let text = Text::open(arguments.tokenizer().as_deref())?;
     let spec = spec();
     // Tokens in, tokens out; or text in, and text out until the document ends.
     let (mut ids, known, ends) = match &arguments.ids {
         Some(ids) => (ids.clone(), spec.vocab, &[][..]),
-        None => (text.encode(&arguments.prompt)?, text.vocab().min(spec.vocab), text.ends.as_slice()),
+        None => (text.encode(&arguments.prompt)?, text.vocab.min(spec.vocab), text.ends.as_slice()),
     };
     let prompt = ids.clone();
     // An empty prompt is the start of a document.
@@ -80,8 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     match arguments.ids {
         Some(_) => writeln!(out, "{}", written.iter().map(u32::to_string).collect::<Vec<_>>().join(","))?,
-        // Together: a continuation decoded alone may lose the space it begins with.
-        None => writeln!(out, "{}", text.decode(&[prompt, written].concat())?)?,
+        None => writeln!(out, "{}", text.decode(&prompt, &written)?)?,
     }
     Ok(())
 }
@@ -117,6 +120,12 @@ impl Arguments {
         }
         Ok(found)
     }
+
+    /// The tokenizer named, or the one beside the weights.
+    fn tokenizer(&self) -> Option<PathBuf> {
+        let beside = self.weights.as_ref().map(|path| path.with_file_name("tokenizer.json"));
+        self.tokenizer.clone().or(beside.filter(|path| path.is_file()))
+    }
 }
 
 // NdArray stays until Burn removes it; the last arm but one is for backends that are left out.
@@ -139,75 +148,6 @@ fn device(backend: &str) -> Result<Device, String> {
         "cpu" | "ndarray" | "cuda" => Err(format!("{backend} is not compiled in; see Cargo.toml's features")),
         _ => Err(format!("there is no backend {backend}\n{USAGE}")),
     }
-}
-
-/// Text as tokens: by a tokenizer, or byte by byte.
-struct Text {
-    tokenizer: Option<Tokenizer>,
-    /// The tokens that end a text, the one between documents first.
-    ends: Vec<u32>,
-}
-
-impl Text {
-    fn open(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
-        let beside = arguments.weights.as_ref().map(|path| path.with_file_name("tokenizer.json"));
-        let path = arguments.tokenizer.clone().or(beside.filter(|path| path.is_file()));
-        let Some(path) = path else { return Ok(Self { tokenizer: None, ends: vec![0] }) };
-        let tokenizer = Tokenizer::from_file(&path).map_err(|error| error.to_string())?;
-        let ends = ends(&tokenizer, &path);
-        Ok(Self { tokenizer: Some(tokenizer), ends })
-    }
-
-    fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
-        match &self.tokenizer {
-            Some(tokenizer) => {
-                let encoding = tokenizer.encode(text, false).map_err(|error| error.to_string())?;
-                Ok(encoding.get_ids().to_vec())
-            }
-            None => Ok(text.bytes().map(u32::from).collect()),
-        }
-    }
-
-    fn decode(&self, ids: &[u32]) -> Result<String, String> {
-        match &self.tokenizer {
-            Some(tokenizer) => tokenizer.decode(ids, false).map_err(|error| error.to_string()),
-            None => {
-                let bytes: Vec<u8> = ids.iter().filter_map(|&id| u8::try_from(id).ok()).collect();
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            }
-        }
-    }
-
-    /// One more than the largest token.
-    fn vocab(&self) -> usize {
-        self.tokenizer.as_ref().map_or(256, |tokenizer| tokenizer.get_vocab_size(true))
-    }
-}
-
-/// The tokens that end a text: those that the settings beside the tokenizer name, or in `hf/` there;
-/// without any, those of a usual name.
-fn ends(tokenizer: &Tokenizer, path: &Path) -> Vec<u32> {
-    let settings = |file: &str| {
-        let places = [path.with_file_name(file), path.with_file_name("hf").join(file)];
-        let text = places.iter().find_map(|place| std::fs::read(place).ok())?;
-        serde_json::from_slice::<serde_json::Value>(&text).ok()
-    };
-    let mut ends = Vec::new();
-    if let Some(settings) = settings("tokenizer_config.json") {
-        let token = &settings["eos_token"];
-        let name = token.as_str().or_else(|| token["content"].as_str());
-        ends.extend(name.and_then(|name| tokenizer.token_to_id(name)));
-    }
-    for settings in ["generation_config.json", "config.json"].into_iter().filter_map(settings) {
-        let ids = &settings["eos_token_id"];
-        let ids = ids.as_array().cloned().unwrap_or_else(|| vec![ids.clone()]);
-        ends.extend(ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
-    }
-    if ends.is_empty() {
-        let names = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "<|eot_id|>"];
-        ends.extend(names.iter().filter_map(|name| tokenizer.token_to_id(name)));
-    }
-    ends
 }
 
 /// A safetensors file; a tensor is read when it is asked for.
