@@ -99,7 +99,7 @@ mod tests {
         let generation = ("generation_config.json", json!({"eos_token_id": [4, 1]}));
         let config = ("config.json", json!({"eos_token_id": 3}));
         assert_eq!(ends(&tokenizer, &[]), [0]);
-        assert_eq!(ends(&tokenizer, &[config.clone()]), [3]);
+        assert_eq!(ends(&tokenizer, std::slice::from_ref(&config)), [3]);
         assert_eq!(ends(&tokenizer, &[generation.clone(), config.clone()]), [4, 1, 3]);
         assert_eq!(ends(&tokenizer, &[name, generation, config]), [1, 4, 3]);
         let map = ("special_tokens_map.json", json!({"eos_token": "b"}));
@@ -110,7 +110,7 @@ mod tests {
     fn settings_of_an_import_lie_in_a_folder_of_their_own() {
         let tokenizer = tokenizer(&["<|endoftext|>"], &["a", "b"], &Value::Null);
         let kept = ("hf/config.json", json!({"eos_token_id": 2}));
-        assert_eq!(ends(&tokenizer, &[kept.clone()]), [2]);
+        assert_eq!(ends(&tokenizer, std::slice::from_ref(&kept)), [2]);
         assert_eq!(ends(&tokenizer, &[kept, ("config.json", json!({"eos_token_id": 1}))]), [1]);
     }
 
