@@ -115,6 +115,9 @@ fn what_ends_a_text_is_in_the_settings_beside_the_tokenizer() {
 fn weights_bring_their_tokenizer() {
     let shell = shell();
     train(&shell, "base");
+    // What a run keeps does not say where its tokenizer came from: it is the same when it goes on.
+    let state = shell.read("base/commits/step-00000004/state.json");
+    assert!(state.contains("tokenizer.json") && !state.contains("words.json"), "{state}");
     let args = ["train", "tiny.coe", "--data", "words.txt", "--weights"];
     for (weights, out) in
         [("base/model.safetensors", "a"), ("base/commits/step-00000004/model.safetensors", "b")]
@@ -164,6 +167,7 @@ fn weights_without_a_tokenizer_want_one_named() {
     // A run of bytes is one whose spec may say so, or nothing.
     let bytes = ["train", "tiny.coe", "--weights", "bytes/model.safetensors", "--out"];
     shell.ok(&[&bytes[..], &["h"]].concat());
+    assert!(shell.read("h/spec.coe").contains("= bytes"));
     shell.ok(&[&bytes[..], &["i", "--set", "train.tokenizer=bytes"]].concat());
 }
 

@@ -9,7 +9,7 @@ use crate::{
     disk::{self, Disk},
     error::TrainError,
     report::figure,
-    run_dir::{Identity, RunDir, RunError, RunFile, commit},
+    run_dir::{Identity, RunDir, RunError, RunFile, commit, train_of},
     tokenizer::{Lost, Tokenizer},
 };
 
@@ -75,7 +75,7 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
     let identity = Identity {
         version: job.version.into(),
         model: (**job.model).clone(),
-        train: train.clone(),
+        train: train_of(train),
         data: texts.fingerprint(),
         tokenizer: tokenizer.fingerprint(&tokenizer_json),
         bytes_per_token: validation.bytes_per_token(),

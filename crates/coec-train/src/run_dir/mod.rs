@@ -26,7 +26,7 @@ pub use files::RunFile;
 pub use log::Log;
 pub use metrics::Metrics;
 pub use place::{Fill, Place};
-pub use state::{Clock, Identity, Stage, State};
+pub use state::{Clock, Identity, Stage, State, train_of};
 
 use self::commit::MODEL;
 use self::state::LogState;

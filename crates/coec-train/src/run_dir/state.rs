@@ -10,7 +10,7 @@ use std::sync::Arc;
 use coec_ir::{Model, Train};
 use serde::{Deserialize, Serialize};
 
-use super::metrics::Metrics;
+use super::{files::RunFile, metrics::Metrics};
 use crate::{experts::ExpertCounts, fingerprint::Fingerprint};
 
 /// What a run has come to.
@@ -91,6 +91,16 @@ pub struct Identity {
     pub backend: String,
     /// Threads it computes with.
     pub threads: usize,
+}
+
+/// The training of a run as the run keeps it: a tokenizer from a file is a file of its own, wherever it
+/// came from. So what goes on is what it was.
+pub fn train_of(train: &Train) -> Train {
+    let mut train = train.clone();
+    if let coec_ir::Tokenizer::File { path } = &mut train.tokenizer {
+        *path = RunFile::Tokenizer.name().into();
+    }
+    train
 }
 
 /// What depends on the machine and the clock.

@@ -6,7 +6,7 @@ use coec_ir::{Data, Rule, Sources, Target, Tokenizer, Train};
 use coec_lang::{Report, Spec, Verdict, load_one};
 use coec_train::{
     TrainError,
-    run_dir::{RunDir, RunFile},
+    run_dir::{RunDir, RunFile, train_of},
     tokenizer,
 };
 
@@ -71,17 +71,22 @@ fn of_weights(path: &str, sets: &[String], weights: &Path) -> Result<Spec, Failu
             false => Ok(spec),
         };
     };
-    let own = coec_train::tokenizer::Tokenizer::load(&own_path).map_err(TrainError::from)?;
-    let absolute = std::path::absolute(&own_path).unwrap_or_else(|_| own_path.clone());
-    let file = coec_ir::text::string(&path_of(&absolute)?);
-    let with_own = load_one(path, &[sets, &[format!("{TOKENIZER}=file({file})")]].concat(), &Disk)?;
+    let own = tokenizer::Tokenizer::load(&own_path).map_err(TrainError::from)?;
+    let said = match &own {
+        tokenizer::Tokenizer::Bytes => "bytes".to_owned(),
+        tokenizer::Tokenizer::Hf(_) => {
+            let absolute = std::path::absolute(&own_path).unwrap_or_else(|_| own_path.clone());
+            format!("file({})", coec_ir::text::string(&path_of(&absolute)?))
+        }
+    };
+    let with_own = load_one(path, &[sets, &[format!("{TOKENIZER}={said}")]].concat(), &Disk)?;
     if !sets_it && !with_own.train_has("tokenizer") {
         return Ok(with_own);
     }
     let spec = load_one(path, sets, &Disk)?;
     let named = spec.train_or_default()?.tokenizer;
     tokenizer::check_is(&own, &own_path, &named, &spec.bases.tokenizer).map_err(TrainError::from)?;
-    Ok(if named == Tokenizer::Bytes { spec } else { with_own })
+    Ok(with_own)
 }
 
 fn no_tokenizer(weights: &Path) -> Failure {
@@ -167,13 +172,11 @@ pub fn explicit(spec: &Spec, report: &Report, train: &Train) -> String {
         let held = first.map(|number| Rule { target: Target::Number(number.clone()), ..rule });
         held.into_iter().collect()
     };
-    let mut train = train.clone();
-    if let Tokenizer::File { path } = &mut train.tokenizer {
-        // The run keeps its own.
-        *path = RunFile::Tokenizer.name().into();
-    }
     let rules: Vec<Rule> = report.verdicts.iter().flat_map(number).collect();
-    let parts =
-        [coec_ir::text::model(&spec.model), coec_ir::text::budget(&rules), coec_ir::text::train(&train)];
+    let parts = [
+        coec_ir::text::model(&spec.model),
+        coec_ir::text::budget(&rules),
+        coec_ir::text::train(&train_of(train)),
+    ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
