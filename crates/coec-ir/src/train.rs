@@ -187,6 +187,39 @@ pub enum Data {
         /// Text with `{field}` where a field's value goes; by the names of the fields if there is none.
         template: Option<String>,
     },
+    /// Rows of Parquet files, their columns put into a template.
+    Parquet {
+        /// Paths or globs.
+        glob: Globs,
+        /// As of JSON Lines, of columns.
+        template: Option<String>,
+    },
+}
+
+impl Data {
+    /// The files it is read from, if it is read from files.
+    pub fn files(&self) -> Option<&Globs> {
+        match self {
+            Self::Builtin { .. } => None,
+            Self::Text { glob } | Self::Jsonl { glob, .. } | Self::Parquet { glob, .. } => Some(glob),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn files_mut(&mut self) -> Option<&mut Globs> {
+        match self {
+            Self::Builtin { .. } => None,
+            Self::Text { glob } | Self::Jsonl { glob, .. } | Self::Parquet { glob, .. } => Some(glob),
+        }
+    }
+
+    /// How its records become text, if it has records and a spec says how.
+    pub fn template(&self) -> Option<&str> {
+        match self {
+            Self::Builtin { .. } | Self::Text { .. } => None,
+            Self::Jsonl { template, .. } | Self::Parquet { template, .. } => template.as_deref(),
+        }
+    }
 }
 
 /// How text becomes tokens.

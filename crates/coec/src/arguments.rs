@@ -26,7 +26,8 @@ pub fn specs(arguments: &[String]) -> Result<Vec<String>, Failure> {
     Ok(specs)
 }
 
-fn twice(help: &str) -> Failure {
+/// Standard input that is named twice.
+pub fn twice(help: &str) -> Failure {
     Failure::input(
         "coec::cli::standard_input",
         "`-` is named twice, and standard input can be read once",
@@ -49,69 +50,4 @@ pub fn path_of(path: &Path) -> Result<String, Failure> {
             "rename the folder",
         )),
     }
-}
-
-/// `--data PATH...` as the setting it is short for. What the files are is found out by what stands in them;
-/// records are put into `template` where there is one.
-#[cfg(feature = "train")]
-pub fn data_setting(paths: &[String], template: Option<&str>) -> Result<String, Failure> {
-    use coec_train::data::FileKind;
-    let kinds: Vec<(FileKind, &String)> = paths
-        .iter()
-        .map(|path| coec_train::data::kind_of(path).map(|kind| (kind, path)))
-        .collect::<Result<_, _>>()
-        .map_err(coec_train::TrainError::from)?;
-    let of = |wanted: FileKind| {
-        let paths: Vec<String> =
-            kinds.iter().filter(|(kind, _)| *kind == wanted).map(|(_, path)| (*path).clone()).collect();
-        (!paths.is_empty()).then(|| globs(&paths))
-    };
-    let text = of(FileKind::Text).map(|globs| format!("text({globs})"));
-    let records = of(FileKind::Records).map(|globs| self::records(&globs, template));
-    let sources: Vec<String> = text.into_iter().chain(records).collect();
-    match sources.as_slice() {
-        [one] => Ok(format!("train.data={one}")),
-        several => Ok(format!("train.data=[{}]", several.join(", "))),
-    }
-}
-
-/// Records of these files as a spec says them.
-#[cfg(feature = "train")]
-pub fn records(globs: &str, template: Option<&str>) -> String {
-    match template {
-        Some(template) => format!("jsonl({globs}, template={})", coec_ir::text::string(template)),
-        None => format!("jsonl({globs})"),
-    }
-}
-
-/// Paths as a spec lists them.
-#[cfg(feature = "train")]
-pub fn globs(paths: &[String]) -> String {
-    let quoted: Vec<String> = paths.iter().map(|path| coec_ir::text::string(path)).collect();
-    match quoted.as_slice() {
-        [one] => one.clone(),
-        several => format!("[{}]", several.join(", ")),
-    }
-}
-
-/// `paths` with standard input, `-`, as the file that it is kept in, which is said besides.
-#[cfg(feature = "train")]
-pub fn with_input(paths: &[String]) -> Result<(Vec<String>, Option<std::path::PathBuf>), Failure> {
-    let mut kept = None;
-    let mut all = Vec::new();
-    for path in paths {
-        if path != "-" {
-            all.push(path.clone());
-            continue;
-        }
-        if disk::is_input_taken() {
-            return Err(twice("save the spec or the data as a file, and name that"));
-        }
-        if kept.is_none() {
-            let input = coec_train::data::kept(&mut std::io::stdin().lock());
-            kept = Some(input.map_err(coec_train::TrainError::from)?);
-        }
-        all.push(path_of(kept.as_deref().unwrap_or(Path::new("")))?);
-    }
-    Ok((all, kept))
 }

@@ -6,6 +6,8 @@ mod backend;
 mod cli;
 mod commands;
 mod crate_folder;
+#[cfg(feature = "train")]
+mod data;
 mod disk;
 mod failure;
 #[cfg(feature = "train")]

@@ -116,6 +116,19 @@ fn all_broken_records_are_named_in_one_report_or_left_out_and_counted() {
     assert!(!shown.contains("a.jsonl:12"), "{shown}");
     let out = shell.ok(&["train", "tiny.coe", "--data", "a.jsonl", "--set", "train.on_error=skip"]);
     assert!(out.contains("3 broken records of ") && out.contains("a.jsonl are left out"), "{out}");
+    // Leaving out all there are is no way on, and what is wrong with all of them is said once.
+    shell.write("b.jsonl", pairs(300));
+    for on_error in ["stop", "skip"] {
+        let sets = [
+            "--set",
+            "train.data=jsonl(\"b.jsonl\", \"{title}\")",
+            "--set",
+            &format!("train.on_error={on_error}"),
+        ];
+        let shown =
+            shell.fails(&[&["train", "tiny.coe"], &sets[..]].concat(), 3, "coec::data::unknown_field");
+        assert!(shown.contains("the line has: answer, id, question"), "{shown}");
+    }
 }
 
 #[test]
@@ -195,11 +208,157 @@ fn completions_alone_are_learnt() {
 }
 
 #[test]
-fn what_is_no_text_is_said() {
+fn parquet_files_are_rows_of_records() {
     let shell = shell();
-    shell.write("a.parquet", b"PAR1rest");
-    shell.write("b.txt", b"\xFF\xFEa\0b\0");
-    for file in ["a.parquet", "b.txt"] {
-        shell.fails(&["train", "tiny.coe", "--data", file], 3, "coec::data::not_text");
+    shell.write("a.jsonl", pairs(300));
+    let expected = tokens(&shell, &["--data", "a.jsonl"]);
+    let goldens = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/parity/goldens/parquet");
+    for compression in ["none", "snappy", "gzip", "zstd", "lz4"] {
+        let file = format!("{goldens}/{compression}.parquet");
+        assert_eq!(tokens(&shell, &["--data", &file]), expected, "{compression}");
     }
+    let file = format!("{goldens}/snappy.parquet");
+    let named =
+        |template: &str| tokens(&shell, &["--set", &format!("train.data=parquet({file:?}, {template:?})")]);
+    assert_eq!(named("{question}\n{answer}"), expected);
+    // 0, 0.1, 0.2 and so on have as many digits as they were written with.
+    shell.write("b.jsonl", lines(300, |i| json!({"text": format!("{:?}", i as f32 / 10.0)})));
+    assert_eq!(named("{score}"), tokens(&shell, &["--data", "b.jsonl"]));
+    let says = |i: usize| json!([{"role": "user", "content": format!("{i} and 1?")}, {"role": "assistant", "content": (i + 1).to_string()}]);
+    shell.write("c.jsonl", lines(300, |i| json!({"messages": says(i)})));
+    let conversations = format!("{goldens}/conversations.parquet");
+    assert_eq!(tokens(&shell, &["--data", &conversations]), tokens(&shell, &["--data", "c.jsonl"]));
+
+    let shown = shell.fails(
+        &["train", "tiny.coe", "--set", &format!("train.data=parquet({file:?}, \"{{title}}\")")],
+        3,
+        "coec::data::unknown_field",
+    );
+    assert!(shown.contains("answer, id, image, question, score"), "{shown}");
+    shell.fails(
+        &["train", "tiny.coe", "--set", &format!("train.data=jsonl({file:?})")],
+        3,
+        "coec::data::not_text",
+    );
+    shell.fails(
+        &["train", "tiny.coe", "--set", "train.data=parquet(\"a.jsonl\")"],
+        3,
+        "coec::data::unreadable",
+    );
+}
+
+#[test]
+fn a_damaged_parquet_file_is_an_error() {
+    let shell = shell();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/parity/goldens/parquet/snappy.parquet");
+    let bytes = fs::read(golden).unwrap();
+    shell.write("short", &bytes[..bytes.len() / 2]);
+    let mut flipped = bytes.clone();
+    let length = flipped.len();
+    flipped[length - 100..length - 20].fill(0xA5);
+    shell.write("flipped", flipped);
+    for file in ["short", "flipped"] {
+        shell.fails(&["train", "tiny.coe", "--data", file], 3, "coec::data::unreadable");
+    }
+}
+
+#[test]
+fn packed_files_may_have_several_parts_and_must_be_whole() {
+    let shell = shell();
+    let records = pairs(300);
+    let (front, back) = records.as_bytes().split_at(records.len() / 2);
+    shell.write("a.jsonl", &records);
+    let expected = tokens(&shell, &["--data", "a.jsonl"]);
+    for (name, pack) in [("gz", gzipped as fn(&[u8]) -> Vec<u8>), ("zst", zstd)] {
+        let both = [pack(front), pack(back)].concat();
+        shell.write(name, &both);
+        assert_eq!(tokens(&shell, &["--data", name]), expected, "{name}");
+        shell.write("torn", &both[..both.len() - 9]);
+        shell.fails(&["train", "tiny.coe", "--data", "torn"], 3, "coec::data::unreadable");
+    }
+}
+
+#[test]
+fn utf_16_is_read_behind_its_mark() {
+    let shell = shell();
+    let text = "zwei Wörter und 🎼. ".repeat(400);
+    shell.write("a.txt", &text);
+    let expected = tokens(&shell, &["--data", "a.txt"]);
+    for bytes in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+        let marked = format!("\u{FEFF}{text}");
+        shell.write("b.txt", marked.encode_utf16().flat_map(bytes).collect::<Vec<u8>>());
+        assert_eq!(tokens(&shell, &["--data", "b.txt"]), expected);
+    }
+    shell.write("c.txt", b"\xFF\xFEa\0b");
+    shell.fails(&["train", "tiny.coe", "--data", "c.txt"], 3, "coec::data::unreadable");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_kept_with_the_run() {
+    let shell = shell();
+    let text = "in through the pipe. ".repeat(1000);
+    shell.write("a.txt", &text);
+    let made = std::process::Command::new("mkfifo").arg(shell.path().join("pipe")).status().unwrap();
+    assert!(made.success());
+    let pipe = shell.path().join("pipe");
+    let writer = std::thread::spawn(move || fs::write(pipe, text).unwrap());
+    shell.ok(&["train", "tiny.coe", "--data", "pipe", "--data", "a.txt", "--out", "r"]);
+    writer.join().unwrap();
+    assert_eq!(shell.read("r/input"), shell.read("a.txt"));
+    let two = shell.piped(&["train", "tiny.coe", "--data", "-", "--data", "pipe"], "text");
+    assert_eq!(two.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&two.stderr).contains("coec::cli::standard_input"));
+}
+
+#[test]
+fn data_that_was_moved_is_found_by_its_new_names() {
+    let shell = shell();
+    shell.write("a.jsonl", pairs(200));
+    shell.write("b.txt", "word ".repeat(4000));
+    let mixed = "train.data=[jsonl(\"a.jsonl\"), text(\"b.txt\")]";
+    shell.ok(&["train", "tiny.coe", "--out", "r", "--set", mixed, "--set", "train.steps=2"]);
+    for file in ["a.jsonl", "b.txt"] {
+        fs::rename(shell.path().join(file), shell.path().join(format!("moved {file}"))).unwrap();
+    }
+    let resume = ["train", "--resume", "r", "--set", "train.steps=4"];
+    shell.fails(&resume, 3, "coec::data::no_match");
+    let one = ["--data", "moved a.jsonl"];
+    shell.fails(&[&resume[..], &one].concat(), 2, "coec::train::resume");
+    let swapped = ["--data", "moved b.txt", "--data", "moved a.jsonl"];
+    shell.fails(&[&resume[..], &swapped].concat(), 3, "coec::data");
+    shell.ok(&[&resume[..], &one, &["--data", "moved b.txt"]].concat());
+}
+
+#[test]
+fn what_was_read_through_once_is_not_read_again() {
+    let shell = shell();
+    shell.write("a.jsonl", pairs(300));
+    let expected = tokens(&shell, &["--data", "a.jsonl"]);
+    let surveys = || fs::read_dir(shell.path().join(".cache/surveys")).unwrap().flatten();
+    assert_eq!(surveys().count(), 1);
+    let out = shell.ok(&["train", "tiny.coe", "--data", "a.jsonl"]);
+    assert!(out.contains("by template"), "{out}");
+    fs::rename(shell.path().join("a.jsonl"), shell.path().join("b.txt")).unwrap();
+    assert_eq!(tokens(&shell, &["--data", "b.txt"]), expected);
+    assert_eq!(surveys().count(), 1);
+    // Half a survey is none.
+    surveys().for_each(|survey| fs::write(survey.path(), "{").unwrap());
+    assert_eq!(tokens(&shell, &["--data", "b.txt"]), expected);
+}
+
+#[test]
+fn devices_say_where_tokens_are_kept() {
+    let shell = shell();
+    shell.write("a.txt", "some words and others. ".repeat(2000));
+    tokens(&shell, &["--data", "a.txt"]);
+    let folder = shell.path().join(".cache");
+    let cache = &shell.json(&["devices", "--json"])["cache"];
+    assert_eq!(cache["folder"], folder.to_str().unwrap());
+    assert!(cache["bytes"].as_u64().unwrap() > 4 * 40_000, "{cache}");
+    assert_eq!(cache["most_bytes"], 64u64 << 30);
+    assert!(shell.ok(&["devices"]).contains(folder.to_str().unwrap()));
+    let output = shell.command(&["devices"]).env("COEC_CACHE_BYTES", "10G").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("COEC_CACHE_BYTES"));
 }

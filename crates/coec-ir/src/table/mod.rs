@@ -18,6 +18,7 @@ mod value;
 pub use model::{ATTENTION, FFN, MODEL, head, with_layers};
 pub use tabled::{Described, Tabled};
 pub use train::{BUILTINS, TRAIN};
+pub(crate) use value::Held;
 pub use value::{Block, Value, string};
 
 use std::collections::HashSet;

@@ -61,6 +61,10 @@ tabled! { Data {
         glob: Kind::Texts => Default::Required,
         template: Kind::Text => Default::Nothing,
     };
+    Parquet, Table { positional: 2, ..Table::new("parquet").bare(1) }.example("parquet(\"data/*.parquet\")"), {
+        glob: Kind::Texts => Default::Required,
+        template: Kind::Text => Default::Nothing,
+    };
 } }
 
 /// A source alone, or a list.

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 pub use crate::table::string;
 
-use crate::table::{self, Block, Tabled};
-use crate::{Attention, Ffn, Model, Rule, Target, Train};
+use crate::table::{self, Block, Held, Tabled};
+use crate::{Attention, Ffn, Model, Rule, Sources, Target, Train};
 
 /// A model block.
 pub fn model(model: &Model) -> String {
@@ -44,6 +44,11 @@ pub fn attention(attention: &Attention) -> String {
 /// A feed-forward block.
 pub fn ffn(ffn: &Ffn) -> String {
     ffn.block().to_string()
+}
+
+/// Sources of data, as a training names them.
+pub fn sources(sources: &Sources) -> String {
+    sources.value().map_or_else(String::new, |value| value.to_string())
 }
 
 /// The most common value as the base, every other run of layers as an override.

@@ -257,7 +257,8 @@ impl DataError {
             Self::NoMatch { .. } => "paths are relative to the file they stand in".into(),
             Self::NotAFile { .. } => "name a file, or the files of a folder with `folder/*`".into(),
             Self::Unreadable { .. } => "check that it is there, and its permissions".into(),
-            Self::NotUtf8 { .. } | Self::NotText { .. } => "convert the file to text in UTF-8".into(),
+            Self::NotUtf8 { .. } => "convert the file to text in UTF-8".into(),
+            Self::NotText { .. } => "a spec reads it with `parquet(...)`, and --data finds out by itself".into(),
             Self::BrokenJson { .. } | Self::NotAnObject { .. } => {
                 "JSON Lines holds one complete JSON object on each line".into()
             }

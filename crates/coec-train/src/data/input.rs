@@ -2,10 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{DataError, cache_folder};
+use super::DataError;
+use super::store::cache_folder;
 use crate::fingerprint::Fingerprinter;
+
+/// Its folder in the cache.
+pub(super) const INPUT: &str = "input";
 
 /// Bytes copied at once.
 const AT_ONCE: usize = 1 << 20;
@@ -13,7 +17,7 @@ const AT_ONCE: usize = 1 << 20;
 /// Copies `input` to the cache and says where it is: under its own sum, so that the same input is there
 /// once. A run keeps a copy of its own.
 pub fn kept(input: &mut dyn Read) -> Result<PathBuf, DataError> {
-    let folder = cache_folder().join("input");
+    let folder = cache_folder().join(INPUT);
     let failed = |source| DataError::Cache { path: folder.clone(), source };
     fs::create_dir_all(&folder).map_err(failed)?;
     let scratch = folder.join(format!("{}.part", std::process::id()));
@@ -26,8 +30,14 @@ pub fn kept(input: &mut dyn Read) -> Result<PathBuf, DataError> {
     Ok(path)
 }
 
+/// The same of a file that can be read once.
+pub fn kept_file(path: &Path) -> Result<PathBuf, DataError> {
+    let file = File::open(path).map_err(|source| DataError::Unreadable { path: path.to_owned(), source });
+    kept(&mut file?)
+}
+
 /// Copies everything to a new file; the sum of it.
-fn copied(input: &mut dyn Read, path: &std::path::Path) -> io::Result<String> {
+fn copied(input: &mut dyn Read, path: &Path) -> io::Result<String> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut made = Fingerprinter::default();
     let mut buffer = vec![0; AT_ONCE];

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::reader::{Fields, Lines};
+use super::reader::{Fields, Lines, is_parquet};
 use super::{DataError, files};
 
 /// What the files of a path hold.
@@ -10,19 +10,24 @@ use super::{DataError, files};
 pub enum FileKind {
     /// Text.
     Text,
-    /// A JSON object a line.
-    Records,
+    /// JSON Lines: an object a line.
+    Lines,
+    /// Parquet.
+    Parquet,
 }
 
 /// What the files of a path or glob hold, by the first line of the first that is not blank. Names say
 /// nothing: `.jsonl`, `.ndjson` and `.txt` are all read.
 pub fn kind_of(pattern: &str) -> Result<FileKind, DataError> {
     for path in files::resolve(pattern, Path::new(""))? {
+        if is_parquet(&path).map_err(|source| DataError::Unreadable { path: path.clone(), source })? {
+            return Ok(FileKind::Parquet);
+        }
         let mut lines = Lines::open(&path)?;
         while let Some((_, line)) = lines.next(&path)? {
             let Ok(line) = std::str::from_utf8(line) else { return Ok(FileKind::Text) };
             if !line.trim().is_empty() {
-                return Ok(if Fields::of(line).is_ok() { FileKind::Records } else { FileKind::Text });
+                return Ok(if Fields::of(line).is_ok() { FileKind::Lines } else { FileKind::Text });
             }
         }
     }
@@ -41,8 +46,8 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             kind_of(path.to_str().unwrap()).unwrap()
         };
-        assert_eq!(kind("a.txt", b"\xEF\xBB\xBF\r\n \n{\"text\": 1}\r\n"), FileKind::Records);
-        assert_eq!(kind("a.ndjson", b"{\"text\": NaN}"), FileKind::Records);
+        assert_eq!(kind("a.txt", b"\xEF\xBB\xBF\r\n \n{\"text\": 1}\r\n"), FileKind::Lines);
+        assert_eq!(kind("a.ndjson", b"{\"text\": NaN}"), FileKind::Lines);
         assert_eq!(kind("a.jsonl", b"{ said the brace"), FileKind::Text);
         assert_eq!(kind("empty", b""), FileKind::Text);
     }

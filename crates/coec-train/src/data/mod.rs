@@ -25,13 +25,13 @@ pub use arithmetic::{Problem, problem, problems};
 pub use batch::Batch;
 pub use error::{DataError, Part};
 pub use files::absolute;
-pub use input::kept;
+pub use input::{kept, kept_file};
 pub use kind::{FileKind, kind_of};
 pub use packed::{TrainBatches, ValidationBatches};
 pub use sequences::Sequences;
 pub use source::{Source, Survey};
 pub use split::is_held_out;
-pub use store::{Tokens, cache_folder};
+pub use store::{Cache, Tokens};
 pub use stream::{Purpose, Stream};
 pub use texts::Texts;
 

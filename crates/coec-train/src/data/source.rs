@@ -3,13 +3,16 @@
 //! A source is read twice and never held: first to know what there is ([`Source::survey`]), so that what
 //! is broken is said before anything is begun, then for its tokens ([`Source::read`]).
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use coec_ir::{Data, OnError};
+use serde::{Deserialize, Serialize};
 
-use super::reader::{BadRecord, Document, Fields, Form, Lines, NoObject, Pieces, utf8};
+use super::reader::{BadRecord, Document, Fields, Form, Lines, NoObject, Pieces, Rows, utf8};
 use super::split::{Hold, content_hash};
-use super::{BUILTINS, DataError, arithmetic, files};
+use super::{BUILTINS, DataError, arithmetic, files, store};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 
 /// The files of a source, and how they are read.
@@ -27,12 +30,19 @@ enum Kind {
     Arithmetic,
     /// Each file a document.
     Text(Vec<PathBuf>),
-    /// Each line a record. `None` until the first record said which form they have.
-    Records(Vec<PathBuf>, Option<Form>),
+    /// Each line or row a record. `None` until the first record said which form they have.
+    Records(Vec<PathBuf>, Format, Option<Form>),
+}
+
+/// What holds records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Lines,
+    Parquet,
 }
 
 /// What there is in a source.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
     /// Documents.
     pub documents: u64,
@@ -60,6 +70,9 @@ pub(crate) struct Piece<'a> {
     pub ends: bool,
 }
 
+/// Says that the same bytes give another survey than before, when they do.
+const VERSION: usize = 1;
+
 /// Broken records that a report names.
 const MOST_NAMED: usize = 100;
 
@@ -82,14 +95,51 @@ impl Source {
             }
             Data::Jsonl { glob, template } => {
                 let (name, files) = found(glob)?;
-                (name, Kind::Records(files, Form::of(template.as_deref(), None)?))
+                (name, Kind::Records(files, Format::Lines, Form::of(template.as_deref(), None)?))
+            }
+            Data::Parquet { glob, template } => {
+                let (name, files) = found(glob)?;
+                (name, Kind::Records(files, Format::Parquet, Form::of(template.as_deref(), None)?))
             }
         };
         Ok(Self { name, kind, on_error })
     }
 
-    /// Reads everything once. What is found out about the form of records stays with the source.
+    /// What there is, found out by reading everything once, or found in the cache where the same bytes were
+    /// read before. The form of records stays with the source.
     pub fn survey(&mut self) -> Result<Survey, DataError> {
+        let Some(key) = self.survey_key()? else { return self.read_through() };
+        if let Some(survey) = store::survey(&key) {
+            if let Kind::Records(files, format, form @ None) = &mut self.kind {
+                *form = first_form(files, *format)?;
+            }
+            return Ok(survey);
+        }
+        let survey = self.read_through()?;
+        store::keep_survey(&key, &survey);
+        Ok(survey)
+    }
+
+    /// What tells this source from all others: the bytes of its files, and how they are read; `None` if it
+    /// has no files.
+    fn survey_key(&self) -> Result<Option<String>, DataError> {
+        let files = match &self.kind {
+            Kind::Arithmetic => return Ok(None),
+            Kind::Text(files) | Kind::Records(files, ..) => files,
+        };
+        let mut made = Fingerprinter::default();
+        made.mark(VERSION);
+        made.add(self.reading().as_bytes());
+        for path in files {
+            let before = made.bytes();
+            add_file(&mut made, path)
+                .map_err(|source| DataError::Unreadable { path: path.clone(), source })?;
+            made.mark((made.bytes() - before) as usize);
+        }
+        Ok(Some(made.finish().xxh3))
+    }
+
+    fn read_through(&mut self) -> Result<Survey, DataError> {
         let mut made = Fingerprinter::default();
         let mut hold = Hold::default();
         let (mut documents, mut bytes, mut sizes, mut skipped) = (0, 0, Vec::new(), 0);
@@ -117,10 +167,13 @@ impl Source {
                     bytes += size;
                 }
             }
-            Kind::Records(files, form) => {
+            Kind::Records(files, format, form) => {
                 let is_known = form.is_some();
+                if !is_known {
+                    *form = first_form(files, *format)?;
+                }
                 let mut problems = Problems::new(self.on_error);
-                each_record(files, form, &mut problems, &mut |document| {
+                each_record(files, *format, form.as_ref(), &mut problems, &mut |document| {
                     (documents, bytes) = (documents + 1, bytes + document.text.len() as u64);
                     hold.see(content_hash(document.text.as_bytes()));
                     made.mark(document.text.len());
@@ -151,7 +204,7 @@ impl Source {
     /// The template of records, where a spec can say it.
     pub fn template(&self) -> Option<String> {
         match &self.kind {
-            Kind::Records(_, form) => form.as_ref().and_then(Form::template),
+            Kind::Records(_, _, form) => form.as_ref().and_then(Form::template),
             _ => None,
         }
     }
@@ -161,7 +214,7 @@ impl Source {
         match &self.kind {
             Kind::Arithmetic => "arithmetic".into(),
             Kind::Text(_) => "text".into(),
-            Kind::Records(_, form) => {
+            Kind::Records(_, _, form) => {
                 format!(
                     "records {} {}",
                     self.on_error.word(),
@@ -186,10 +239,9 @@ impl Source {
             Kind::Arithmetic => {
                 arithmetic::documents().into_iter().try_for_each(|text| document(Document::whole(text)))
             }
-            Kind::Records(files, form) => {
-                let mut form = form.clone();
+            Kind::Records(files, format, form) => {
                 let mut problems = Problems::new(self.on_error);
-                each_record(files, &mut form, &mut problems, &mut document)?;
+                each_record(files, *format, form.as_ref(), &mut problems, &mut document)?;
                 problems.finish().map(|_| ())
             }
             Kind::Text(files) => {
@@ -237,11 +289,13 @@ struct Problems {
     on_error: OnError,
     named: Vec<DataError>,
     count: u64,
+    /// Whether some record gave a document.
+    has_good: bool,
 }
 
 impl Problems {
     fn new(on_error: OnError) -> Self {
-        Self { on_error, named: Vec::new(), count: 0 }
+        Self { on_error, named: Vec::new(), count: 0, has_good: false }
     }
 
     fn push(&mut self, problem: DataError) {
@@ -251,32 +305,44 @@ impl Problems {
         }
     }
 
-    /// How many records were left out, or all of what is wrong.
+    /// How many records were left out, or all of what is wrong. Leaving out all there are is no way on.
     fn finish(mut self) -> Result<u64, DataError> {
         match (self.on_error, self.count) {
-            (OnError::Skip, count) => Ok(count),
-            (OnError::Stop, 0) => Ok(0),
-            (OnError::Stop, 1) => Err(self.named.swap_remove(0)),
-            (OnError::Stop, count) => Err(DataError::Records { problems: self.named, count }),
+            (_, 0) => Ok(0),
+            (OnError::Skip, count) if self.has_good => Ok(count),
+            (_, 1) => Err(self.named.swap_remove(0)),
+            // A template of other records: one of them says it all.
+            _ if !self.has_good && self.all_lack_one_field() => Err(self.named.swap_remove(0)),
+            (_, count) => Err(DataError::Records { problems: self.named, count }),
         }
+    }
+
+    fn all_lack_one_field(&self) -> bool {
+        let lacked = |problem: &DataError| match problem {
+            DataError::UnknownField { field, .. } => Some(field.clone()),
+            _ => None,
+        };
+        let first = self.named.first().and_then(lacked);
+        first.is_some() && self.named.iter().all(|problem| lacked(problem) == first)
     }
 }
 
 /// Hands over the document of every record that holds text; blank lines are none.
 fn each_record(
     files: &[PathBuf],
-    form: &mut Option<Form>,
+    format: Format,
+    form: Option<&Form>,
     problems: &mut Problems,
     take: &mut dyn FnMut(Document) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     for path in files {
-        let mut lines = Lines::open(path)?;
-        while let Some((line, bytes)) = lines.next(path)? {
+        let mut records = Records::open(format, path, form)?;
+        while let Some((line, bytes)) = records.next(path)? {
             match record(bytes, form, path, line) {
-                Ok(Some(document)) => take(document)?,
-                Ok(None) => {}
-                // A form that cannot be found is no matter of one line.
-                Err(error @ DataError::NoForm { .. }) => return Err(error),
+                Ok(document) => {
+                    problems.has_good |= document.is_some();
+                    document.map_or(Ok(()), &mut *take)?;
+                }
                 Err(problem) => problems.push(problem),
             }
         }
@@ -284,39 +350,89 @@ fn each_record(
     Ok(())
 }
 
-fn record(
-    bytes: &[u8],
-    form: &mut Option<Form>,
-    path: &Path,
-    line: usize,
-) -> Result<Option<Document>, DataError> {
+/// The form of the first record that can be read, if there is one.
+fn first_form(files: &[PathBuf], format: Format) -> Result<Option<Form>, DataError> {
+    for path in files {
+        let mut records = Records::open(format, path, None)?;
+        while let Some((line, bytes)) = records.next(path)? {
+            // What cannot be read is told of when all are.
+            if let Ok(Some(fields)) = fields(bytes, path, line) {
+                return Form::of(None, Some(&fields));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The records of a file, numbered from 1, as JSON.
+enum Records {
+    Lines(Lines),
+    Rows(Box<Rows>),
+}
+
+impl Records {
+    fn open(format: Format, path: &Path, form: Option<&Form>) -> Result<Self, DataError> {
+        Ok(match format {
+            Format::Lines => Self::Lines(Lines::open(path)?),
+            Format::Parquet => Self::Rows(Box::new(Rows::open(path, form.map(Form::fields).as_deref())?)),
+        })
+    }
+
+    fn next(&mut self, path: &Path) -> Result<Option<(usize, &[u8])>, DataError> {
+        match self {
+            Self::Lines(lines) => lines.next(path),
+            Self::Rows(rows) => rows.next(path),
+        }
+    }
+}
+
+/// The fields of a record; `None` of a blank line.
+fn fields<'a>(bytes: &'a [u8], path: &Path, line: usize) -> Result<Option<Fields<'a>>, DataError> {
     let text = utf8(bytes, path, line)?;
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let path_of = || path.to_owned();
+    let path = || path.to_owned();
     let fields = Fields::of(text).map_err(|problem| match problem {
-        NoObject::Other(found) => DataError::NotAnObject { path: path_of(), line, found },
+        NoObject::Other(found) => DataError::NotAnObject { path: path(), line, found },
         NoObject::Broken { at, reason } => {
             let column = text[..text.floor_char_boundary(at + 1)].chars().count().max(1);
-            DataError::BrokenJson { path: path_of(), line, column, reason }
+            DataError::BrokenJson { path: path(), line, column, reason }
         }
     })?;
-    if form.is_none() {
-        *form = Form::of(None, Some(&fields))?;
-    }
-    let Some(form) = form else { return Ok(None) };
+    Ok(Some(fields))
+}
+
+/// The document of a record, if it holds text.
+fn record(
+    bytes: &[u8],
+    form: Option<&Form>,
+    path: &Path,
+    line: usize,
+) -> Result<Option<Document>, DataError> {
+    let (Some(fields), Some(form)) = (fields(bytes, path, line)?, form) else { return Ok(None) };
+    let path = || path.to_owned();
     let document = form.document(&fields).map_err(|problem| match problem {
         BadRecord::UnknownField { field, present } => {
-            DataError::UnknownField { path: path_of(), line, field, present }
+            DataError::UnknownField { path: path(), line, field, present }
         }
-        BadRecord::NotAScalar { field, found } => {
-            DataError::NotAScalar { path: path_of(), line, field, found }
-        }
-        BadRecord::BadText { field, reason } => DataError::BadText { path: path_of(), line, field, reason },
-        BadRecord::NotAConversation { reason } => {
-            DataError::NotAConversation { path: path_of(), line, reason }
-        }
+        BadRecord::NotAScalar { field, found } => DataError::NotAScalar { path: path(), line, field, found },
+        BadRecord::BadText { field, reason } => DataError::BadText { path: path(), line, field, reason },
+        BadRecord::NotAConversation { reason } => DataError::NotAConversation { path: path(), line, reason },
     })?;
     Ok((!document.text.is_empty()).then_some(document))
+}
+
+/// Adds the bytes of a file as they are on the disk.
+fn add_file(made: &mut Fingerprinter, path: &Path) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => made.add(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! ever validated on, and adding data moves no old document.
 
 use coec_nn::random::{fnv1a, mix};
+use serde::{Deserialize, Serialize};
 
 /// A hash of bytes that stays what it is (std's may change with the compiler).
 pub(crate) fn content_hash(bytes: &[u8]) -> u64 {
@@ -24,7 +25,7 @@ fn is_of_sixteenth(hash: u64) -> bool {
 ///
 /// Among few documents the hash may put all on one side; then those with the extreme hash change sides,
 /// so that both parts have text whenever there are two distinct documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hold {
     least: u64,
     most: u64,

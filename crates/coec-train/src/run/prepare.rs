@@ -169,15 +169,14 @@ pub fn check_spec(dir: &RunDir, old: &Identity, model: &Model, train: &Train) ->
 
 /// What differs in the spec and may not.
 fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
-    // How long a run is and what is kept of it; where its data and tokenizer lie, whose content is
-    // compared instead.
-    let free = ["train.steps", "train.save", "train.keep", "train.data.glob", "train.tokenizer.path"];
+    // How long a run is and what is kept of it; where its tokenizer lies, whose content is compared instead.
+    let free = ["train.steps", "train.save", "train.keep", "train.tokenizer.path"];
     let is_free = |field: &str| {
         free.iter().any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
     };
     let changes = coec_ir::diff::model(&old.model, model)
         .into_iter()
-        .chain(coec_ir::diff::train(Some(&old.train), Some(train)))
+        .chain(coec_ir::diff::train(Some(&old.train), Some(&at_places_of(&old.train, train))))
         .filter(|change| !is_free(&change.field));
     let text = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
     changes
@@ -186,6 +185,17 @@ fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
             format!("{name} was {} and is {}", text(change.old), text(change.new))
         })
         .collect()
+}
+
+/// `train` with its data where `old` has it: of data, the content is compared.
+fn at_places_of(old: &Train, train: &Train) -> Train {
+    let mut train = train.clone();
+    for (data, old) in train.data.0.iter_mut().zip(&old.data.0) {
+        if let (Some(files), Some(old)) = (data.files_mut(), old.files()) {
+            files.clone_from(old);
+        }
+    }
+    train
 }
 
 /// The tokenizer of a new run: named by the spec, or learnt from what is learnt from.

@@ -11,8 +11,9 @@ use coec_train::{
 use serde_json::json;
 
 use crate::{
-    arguments::{data_setting, path_of, with_input},
+    arguments::path_of,
     cli::EvalArgs,
+    data::{data_setting, sources, with_input},
     disk::Disk,
     failure::{Done, Failure},
     render::{self, json::print_json, number, progress::Progress},
@@ -25,11 +26,13 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
     let run = RunDir::open(&args.run)?;
     let path = path_of(&run.file(RunFile::Spec))?;
     let own = load_one(&path, &[], &Disk)?;
-    let template = match own.train_or_default()?.data.0.as_slice() {
-        [coec_ir::Data::Jsonl { template, .. }] => template.clone(),
+    let own = own.train_or_default()?.data;
+    let template = match own.0.as_slice() {
+        [data] => data.template(),
         _ => None,
     };
-    let spec = load_one(&path, &[data_setting(&with_input(&args.data)?.0, template.as_deref())?], &Disk)?;
+    let data = sources(&with_input(&args.data)?.0, template)?;
+    let spec = load_one(&path, &[data_setting(&data)], &Disk)?;
     let train = spec.train_or_default()?;
     let context = args.context.map_or(train.context, |context| context as usize);
     if context > spec.model.context {

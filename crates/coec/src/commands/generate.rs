@@ -27,11 +27,10 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
     let options = Options { tokens: args.tokens, sampler, seed: args.seed, stops: args.stops.clone() };
     if args.json.json {
         let mut whole = String::new();
-        let Generated { text, tokens, ended } =
-            generator.generate(&args.prompt, &options, &mut |piece| {
-                whole.push_str(piece);
-                ControlFlow::Continue(())
-            })?;
+        let Generated { text, tokens, ended } = generator.generate(&args.prompt, &options, &mut |piece| {
+            whole.push_str(piece);
+            ControlFlow::Continue(())
+        })?;
         print_json(&json!({
             "schema": coec_ir::SCHEMA,
             "prompt": args.prompt,

@@ -61,6 +61,14 @@ impl Form {
         }
     }
 
+    /// The fields that it takes.
+    pub fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::Template(template) => template.fields(),
+            Self::Conversation => vec![MESSAGES],
+        }
+    }
+
     /// In words, for the screen.
     pub fn words(&self) -> String {
         match self {

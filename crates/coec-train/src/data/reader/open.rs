@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::super::DataError;
+use super::rows::PARQUET;
+use super::utf16::Utf16;
+use crate::data::DataError;
 
 /// Bytes read from a file at once.
 const BUFFER: usize = 1 << 20;
@@ -17,11 +19,7 @@ pub(crate) enum Packing {
     Zstd,
 }
 
-/// The first bytes of what cannot be read as text.
-const PARQUET: &[u8] = b"PAR1";
-const UTF16: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
-
-/// The text of a file as a stream, unpacked, without a byte order mark.
+/// The text of a file as a stream: unpacked, in UTF-8, without a byte order mark.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
     let unreadable = |source| DataError::Unreadable { path: path.to_owned(), source };
     let kind = fs::metadata(path).map_err(unreadable)?;
@@ -33,22 +31,22 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
     let mut text: Box<dyn BufRead + Send> = match packing {
         Packing::Plain => Box::new(file),
         Packing::Gzip => buffered(flate2::bufread::MultiGzDecoder::new(file)),
-        Packing::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(file);
-            buffered(decoder.map_err(|error| unreadable(io::Error::other(error.to_string())))?)
-        }
+        Packing::Zstd => buffered(zstd::Decoder::with_buffer(file).map_err(unreadable)?),
     };
     let start = first(&mut text, 4).map_err(unreadable)?;
-    if start.starts_with(PARQUET) {
-        return Err(DataError::NotText { path: path.to_owned(), found: "a Parquet file" });
-    }
-    if UTF16.iter().any(|mark| start.starts_with(mark)) {
-        return Err(DataError::NotText { path: path.to_owned(), found: "text in UTF-16" });
-    }
-    if start.starts_with(b"\xEF\xBB\xBF") {
-        text.consume(3);
-    }
-    Ok(text)
+    Ok(match start.as_slice() {
+        PARQUET => return Err(DataError::NotText { path: path.to_owned(), found: "a Parquet file" }),
+        [0xEF, 0xBB, 0xBF, ..] => skipped(text, 3),
+        [0xFF, 0xFE, ..] => buffered(Utf16::new(skipped(text, 2), u16::from_le_bytes)),
+        [0xFE, 0xFF, ..] => buffered(Utf16::new(skipped(text, 2), u16::from_be_bytes)),
+        _ => text,
+    })
+}
+
+/// The stream without its first bytes, which are in its buffer.
+fn skipped(mut text: Box<dyn BufRead + Send>, bytes: usize) -> Box<dyn BufRead + Send> {
+    text.consume(bytes);
+    text
 }
 
 fn packing(start: &[u8]) -> Packing {

@@ -79,6 +79,15 @@ impl Template {
         Ok(Document { learnt: std::iter::once(completion..text.len()).collect(), text })
     }
 
+    /// The fields that it takes.
+    pub(crate) fn fields(&self) -> Vec<&str> {
+        let fields = self.parts.iter().filter_map(|part| match part {
+            Piece::Text(_) => None,
+            Piece::Field(field) => Some(field.as_str()),
+        });
+        fields.collect()
+    }
+
     /// The template as a spec writes it.
     pub(crate) fn text(&self) -> String {
         let escaped = |text: &str| text.replace('{', "{{").replace('}', "}}");

@@ -9,24 +9,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use coec_store::atomic::AtomicFolder;
+use coec_store::atomic::{self, AtomicFolder};
 use coec_store::disk::{self, Lock};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::file::TokenFile;
+use super::room::{make_room, most_bytes};
 use super::{DataError, Ids, Tokens};
 use crate::tokenizer::Lost;
 
 /// The names of the parts of an entry.
 pub(super) const TRAIN: &str = "train";
 pub(super) const VALIDATION: &str = "validation";
-const PARTS: [&str; 2] = [TRAIN, VALIDATION];
+
+/// The folders in the cache.
+pub(super) const TOKENS: &str = "tokens";
+pub(super) const SURVEYS: &str = "surveys";
 
 /// What an entry says of itself.
-const ABOUT: &str = "entry.json";
-
-/// Bytes that the cache may grow to, unless `COEC_CACHE_BYTES` says another number.
-const MOST_BYTES: u64 = 64 << 30;
+pub(super) const ABOUT: &str = "entry.json";
 
 /// How long to wait between two looks at a lock.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -60,17 +62,41 @@ pub(super) fn unwritable(path: &Path, source: io::Error) -> DataError {
     DataError::Cache { path: path.to_owned(), source }
 }
 
+/// What was found out about data of this key, if it was kept.
+pub(crate) fn survey<T: DeserializeOwned>(key: &str) -> Option<T> {
+    let path = folder().join(SURVEYS).join(key);
+    let found = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+    note_use(&path);
+    Some(found)
+}
+
+/// Keeps what was found out about data of this key. It can be found out again: a cache that cannot be
+/// written is no error yet.
+pub(crate) fn keep_survey(key: &str, survey: &impl Serialize) {
+    let folder = folder().join(SURVEYS);
+    let text = serde_json::to_vec(survey).unwrap_or_default();
+    let _ = fs::create_dir_all(&folder).and_then(|()| atomic::write(&folder.join(key), &text));
+}
+
+/// Writes down that a file was used now, which decides what goes first; a cache that cannot be written needs
+/// no order.
+fn note_use(path: &Path) {
+    let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+}
+
 /// A place in the cache.
 pub(super) struct Entry {
     path: PathBuf,
+    /// Bytes that the cache may grow to.
+    most_bytes: u64,
 }
 
 impl Entry {
     /// The place of `key`, in a folder that is there.
     pub fn of(key: &str) -> Result<Self, DataError> {
-        let folder = folder().join("tokens");
+        let folder = folder().join(TOKENS);
         fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;
-        Ok(Self { path: folder.join(key) })
+        Ok(Self { path: folder.join(key), most_bytes: most_bytes()? })
     }
 
     pub fn path(&self) -> &Path {
@@ -88,11 +114,7 @@ impl Entry {
             Some(Tokens { ids: Ids::File(Arc::new(file)), documents, bytes, has_prompts, lost })
         };
         let found = [open(TRAIN, &parts[0])?, open(VALIDATION, &parts[1])?];
-        // When it was last used decides what goes first; a cache that cannot be written needs no order.
-        let _ = File::options()
-            .append(true)
-            .open(self.path.join(ABOUT))
-            .and_then(|file| file.set_modified(SystemTime::now()));
+        note_use(&self.path.join(ABOUT));
         Some(found)
     }
 
@@ -123,41 +145,7 @@ impl Entry {
         let text = serde_json::to_vec_pretty(&about).map_err(|error| failed(error.into()))?;
         fs::write(folder.scratch().join(ABOUT), text).map_err(failed)?;
         folder.commit().map_err(failed)?;
-        self.make_room();
+        make_room(self.most_bytes, &self.path);
         Ok(())
     }
-
-    /// Throws away what was not used for longest until the cache is as small as it may be; never this
-    /// entry. Whoever reads an entry that goes keeps what it has open.
-    fn make_room(&self) {
-        let given = std::env::var("COEC_CACHE_BYTES").ok().and_then(|bytes| bytes.parse().ok());
-        let most = given.unwrap_or(MOST_BYTES);
-        let Some(Ok(entries)) = self.path.parent().map(fs::read_dir) else { return };
-        let mut all: Vec<(SystemTime, u64, PathBuf)> = entries
-            .flatten()
-            .filter_map(|entry| {
-                let path = entry.path();
-                let used = fs::metadata(path.join(ABOUT)).and_then(|about| about.modified()).ok()?;
-                Some((used, bytes_of(&path), path))
-            })
-            .collect();
-        all.sort();
-        let mut total: u64 = all.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, bytes, path) in all {
-            if total <= most {
-                return;
-            }
-            if path != self.path && fs::remove_dir_all(&path).is_ok() {
-                let _ = fs::remove_file(path.with_extension("lock"));
-                total -= bytes;
-            }
-        }
-    }
-}
-
-/// Bytes of the files of a part.
-fn bytes_of(entry: &Path) -> u64 {
-    let files =
-        PARTS.iter().flat_map(|part| ["tokens", "sums"].map(|kind| entry.join(format!("{part}.{kind}"))));
-    files.filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum()
 }

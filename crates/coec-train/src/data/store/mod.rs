@@ -3,11 +3,14 @@
 mod build;
 mod cache;
 mod file;
+mod room;
 
 use std::sync::Arc;
 
 pub(crate) use build::{Making, tokenised};
-pub use cache::folder as cache_folder;
+pub(crate) use cache::folder as cache_folder;
+pub(crate) use cache::{keep_survey, survey};
+pub use room::Cache;
 
 use super::{DataError, Part};
 use crate::tokenizer::Lost;

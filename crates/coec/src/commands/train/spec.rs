@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use coec_ir::{Data, Rule, Sources, Target, Tokenizer, Train};
+use coec_ir::{Data, Globs, Rule, Sources, Target, Tokenizer, Train};
 use coec_lang::{Report, Spec, Verdict, load_one};
 use coec_train::{
     TrainError,
@@ -11,8 +11,9 @@ use coec_train::{
 };
 
 use crate::{
-    arguments::{self, data_setting, globs, path_of, records, with_input},
+    arguments::{self, path_of},
     cli::TrainArgs,
+    data::{data_setting, sources, with_input},
     disk::{Disk, QUICKSTART},
     failure::Failure,
 };
@@ -31,7 +32,7 @@ pub fn asked_for(args: &TrainArgs) -> Result<(Spec, Option<PathBuf>), Failure> {
     let mut kept = None;
     if !args.data.is_empty() {
         let (paths, input) = with_input(&args.data)?;
-        sets.push(data_setting(&paths, None)?);
+        sets.push(data_setting(&sources(&paths, None)?));
         kept = input;
     }
     let spec = match &args.weights {
@@ -46,10 +47,9 @@ pub fn kept(train: &Train, input: Option<&Path>) -> Train {
     let mut train = train.clone();
     let Some(input) = input.and_then(Path::to_str) else { return train };
     for data in &mut train.data.0 {
-        if let Data::Text { glob } | Data::Jsonl { glob, .. } = data {
-            for glob in glob.0.iter_mut().filter(|glob| *glob == input) {
-                *glob = RunFile::Input.name().into();
-            }
+        for glob in data.files_mut().into_iter().flat_map(|globs| &mut globs.0).filter(|glob| *glob == input)
+        {
+            *glob = RunFile::Input.name().into();
         }
     }
     train
@@ -116,37 +116,42 @@ pub fn of_run(dir: &RunDir, args: &TrainArgs) -> Result<Spec, Failure> {
     }
     if !args.data.is_empty() {
         let train = load_one(&path, &[], &Disk)?.train_or_default()?;
-        sets.push(moved_data(&train.data, &args.data)?);
+        sets.push(data_setting(&moved(train.data, &args.data)?));
     }
     Ok(load_one(&path, &sets, &Disk)?)
 }
 
-/// The setting that says where data is now which was elsewhere.
-fn moved_data(data: &Sources, paths: &[String]) -> Result<String, Failure> {
-    let globs = globs(paths);
-    match data.0.as_slice() {
-        [Data::Text { .. }] => Ok(format!("train.data=text({globs})")),
-        [Data::Jsonl { template, .. }] => Ok(format!("train.data={}", records(&globs, template.as_deref()))),
+/// Data that is now where `paths` say. The files of one source are all of them; of several sources that are
+/// read from files each is one, in their order.
+fn moved(mut data: Sources, paths: &[String]) -> Result<Sources, Failure> {
+    let mut from_files: Vec<&mut Globs> = data.0.iter_mut().filter_map(Data::files_mut).collect();
+    match from_files.as_mut_slice() {
         // It was no file: what differs is said when both are compared.
-        [Data::Builtin { .. }] => data_setting(paths, None),
-        _ => Err(Failure::input(
-            "coec::train::resume",
-            "the run has several sources of data".to_owned(),
-            "say where they are now with `--set train.data=[...]`",
-        )),
+        [] => return sources(paths, None),
+        [one] => one.0 = paths.to_vec(),
+        several if several.len() == paths.len() => {
+            several.iter_mut().zip(paths).for_each(|(globs, path)| globs.0 = vec![path.clone()]);
+        }
+        several => {
+            return Err(Failure::input(
+                "coec::train::resume",
+                format!(
+                    "the run has {} sources that are read from files, and --data names {}",
+                    several.len(),
+                    paths.len()
+                ),
+                "name one path or glob for each, in the order of the spec: --data A --data B",
+            ));
+        }
     }
+    Ok(data)
 }
 
 /// The training of a spec with its files where they can be found from inside the run directory too.
 pub fn located(spec: &Spec, mut train: Train) -> Train {
     for data in &mut train.data.0 {
-        match data {
-            Data::Text { glob } | Data::Jsonl { glob, .. } => {
-                for glob in &mut glob.0 {
-                    *glob = coec_train::data::absolute(glob, &spec.bases.data);
-                }
-            }
-            Data::Builtin { .. } => {}
+        for glob in data.files_mut().into_iter().flat_map(|globs| &mut globs.0) {
+            *glob = coec_train::data::absolute(glob, &spec.bases.data);
         }
     }
     if let Tokenizer::File { path } = &mut train.tokenizer {
