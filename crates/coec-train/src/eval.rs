@@ -6,7 +6,7 @@ use coec_nn::LanguageModel;
 use serde::Serialize;
 
 use crate::{
-    data::{Sequences, Texts, Tokens},
+    data::{Progress, Sequences, Texts, Tokens},
     error::TrainError,
     step::evaluate,
     tokenizer::{Lost, Tokenizer},
@@ -40,16 +40,16 @@ pub struct Text {
 impl Text {
     /// All of the data that a spec names, nothing held out, as sequences of `context` tokens, `batch` of
     /// them at once. Documents of a source stand one behind the other with a separator between them; a
-    /// file of plain text is one document. `tell` hears of the bytes of text as they become tokens.
+    /// file of plain text is one document. `tell` hears how far that is.
     pub fn load(
         train: &coec_ir::Train,
         base: &Path,
         tokenizer: &Tokenizer,
         context: usize,
         batch: usize,
-        tell: &mut dyn FnMut(u64),
+        tell: &mut dyn FnMut(Progress),
     ) -> Result<Self, TrainError> {
-        let texts = Texts::open(&train.data, train.on_error, base)?;
+        let texts = Texts::open(&train.data, train.on_error, base, tell)?;
         let tokens = texts.tokenised(tokenizer, train.loss, true, tell)?;
         let sources: Vec<_> = tokens.into_iter().map(|[whole, _]| whole).collect();
         let lost = sources.iter().map(Tokens::lost).fold(Lost::default(), Lost::and).check()?;

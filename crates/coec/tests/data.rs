@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::io::Write;
+use std::process::Stdio;
 
 use common::{Shell, TINY};
 use serde_json::json;
@@ -361,4 +362,36 @@ fn devices_say_where_tokens_are_kept() {
     let output = shell.command(&["devices"]).env("COEC_CACHE_BYTES", "10G").output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("COEC_CACHE_BYTES"));
+}
+
+#[test]
+fn two_runs_share_what_one_of_them_makes() {
+    let shell = shell();
+    shell.write("a.txt", "some words and others. ".repeat(200_000));
+    let spawn = |out: &str| {
+        let mut command = shell.command(&["train", "tiny.coe", "--data", "a.txt", "--out", out]);
+        command.stdout(Stdio::null()).spawn().unwrap()
+    };
+    let both = ["r", "s"].map(spawn);
+    assert!(both.into_iter().all(|mut run| run.wait().unwrap().success()));
+    assert_eq!(shell.read("r/metrics.jsonl").lines().count(), shell.read("s/metrics.jsonl").lines().count());
+    let entries = || fs::read_dir(shell.path().join(".cache/tokens")).unwrap().flatten();
+    assert_eq!(entries().filter(|entry| entry.path().is_dir()).count(), 1);
+}
+
+#[test]
+fn what_a_killed_process_began_is_made_anew() {
+    let shell = shell();
+    shell.write("a.txt", "some words and others. ".repeat(1_000_000));
+    let mut run = shell.command(&["train", "tiny.coe", "--data", "a.txt", "--out", "r"]).spawn().unwrap();
+    let half = |name: &str| name.starts_with('.') && name.ends_with(".tmp");
+    let halves = || {
+        let entries = fs::read_dir(shell.path().join(".cache/tokens")).into_iter().flatten().flatten();
+        entries.filter(|entry| half(entry.file_name().to_str().unwrap())).count()
+    };
+    while halves() == 0 && run.try_wait().unwrap().is_none() {}
+    run.kill().unwrap();
+    run.wait().unwrap();
+    shell.ok(&["train", "tiny.coe", "--data", "a.txt", "--out", "s"]);
+    assert_eq!(halves(), 0);
 }

@@ -5,11 +5,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use coec_ir::{Data, OnError};
 use serde::{Deserialize, Serialize};
 
+use super::progress::Counter;
 use super::reader::{BadRecord, Document, Fields, Form, Lines, NoObject, Pieces, Rows, utf8};
 use super::split::{Hold, content_hash};
 use super::{BUILTINS, DataError, arithmetic, files, store};
@@ -54,6 +56,8 @@ pub struct Survey {
     pub skipped: u64,
     /// How records become documents, in words; `None` where nothing was to be found out.
     pub form: Option<String>,
+    /// The beginnings of the first held-out documents.
+    pub openings: Vec<String>,
     hold: Hold,
     /// Bytes of each file of plain text.
     sizes: Vec<u64>,
@@ -72,6 +76,12 @@ pub(crate) struct Piece<'a> {
 
 /// Says that the same bytes give another survey than before, when they do.
 const VERSION: usize = 1;
+
+/// Held-out documents whose beginnings are kept.
+pub(super) const OPENINGS: usize = 3;
+
+/// Whether whoever is given text wants more.
+pub(crate) type Taken = Result<ControlFlow<()>, DataError>;
 
 /// Broken records that a report names.
 const MOST_NAMED: usize = 100;
@@ -106,16 +116,17 @@ impl Source {
     }
 
     /// What there is, found out by reading everything once, or found in the cache where the same bytes were
-    /// read before. The form of records stays with the source.
-    pub fn survey(&mut self) -> Result<Survey, DataError> {
-        let Some(key) = self.survey_key()? else { return self.read_through() };
+    /// read before. The form of records stays with the source. `tell` hears of the bytes of text so far.
+    pub fn survey(&mut self, tell: &mut dyn FnMut(u64)) -> Result<Survey, DataError> {
+        let mut counter = Counter::new(tell);
+        let Some(key) = self.survey_key()? else { return self.read_through(&mut counter) };
         if let Some(survey) = store::survey(&key) {
             if let Kind::Records(files, format, form @ None) = &mut self.kind {
                 *form = first_form(files, *format)?;
             }
             return Ok(survey);
         }
-        let survey = self.read_through()?;
+        let survey = self.read_through(&mut counter)?;
         store::keep_survey(&key, &survey);
         Ok(survey)
     }
@@ -139,7 +150,7 @@ impl Source {
         Ok(Some(made.finish().xxh3))
     }
 
-    fn read_through(&mut self) -> Result<Survey, DataError> {
+    fn read_through(&mut self, counter: &mut Counter<'_>) -> Result<Survey, DataError> {
         let mut made = Fingerprinter::default();
         let mut hold = Hold::default();
         let (mut documents, mut bytes, mut sizes, mut skipped) = (0, 0, Vec::new(), 0);
@@ -159,6 +170,7 @@ impl Source {
                     let mut size = 0;
                     while let Some(piece) = pieces.next(path)? {
                         size += piece.len() as u64;
+                        counter.add(piece.len());
                         made.add(piece.as_bytes());
                     }
                     made.mark(size as usize);
@@ -175,10 +187,11 @@ impl Source {
                 let mut problems = Problems::new(self.on_error);
                 each_record(files, *format, form.as_ref(), &mut problems, &mut |document| {
                     (documents, bytes) = (documents + 1, bytes + document.text.len() as u64);
+                    counter.add(document.text.len());
                     hold.see(content_hash(document.text.as_bytes()));
                     made.mark(document.text.len());
                     made.add(document.text.as_bytes());
-                    Ok(())
+                    Ok(ControlFlow::Continue(()))
                 })?;
                 skipped = problems.finish()?;
                 form_words = form.as_ref().filter(|_| !is_known).map(Form::words);
@@ -187,8 +200,10 @@ impl Source {
         if bytes == 0 {
             return Err(DataError::Empty { pattern: self.name.clone() });
         }
-        let fingerprint = made.finish();
-        Ok(Survey { documents, bytes, fingerprint, skipped, form: form_words, hold, sizes })
+        let (fingerprint, openings) = (made.finish(), Vec::new());
+        let survey =
+            Survey { documents, bytes, fingerprint, skipped, form: form_words, openings, hold, sizes };
+        Ok(Survey { openings: self.openings(&survey)?, ..survey })
     }
 
     /// As the spec names it.
@@ -229,7 +244,7 @@ impl Source {
         &self,
         survey: &Survey,
         whole: bool,
-        take: &mut dyn FnMut(Piece<'_>) -> Result<(), DataError>,
+        take: &mut dyn FnMut(Piece<'_>) -> Taken,
     ) -> Result<(), DataError> {
         let mut document = |document: Document| {
             let is_held_out = !whole && survey.hold.holds(content_hash(document.text.as_bytes()));
@@ -237,32 +252,54 @@ impl Source {
         };
         match &self.kind {
             Kind::Arithmetic => {
-                arithmetic::documents().into_iter().try_for_each(|text| document(Document::whole(text)))
+                for text in arithmetic::documents() {
+                    if document(Document::whole(text))?.is_break() {
+                        break;
+                    }
+                }
             }
             Kind::Records(files, format, form) => {
                 let mut problems = Problems::new(self.on_error);
                 each_record(files, *format, form.as_ref(), &mut problems, &mut document)?;
-                problems.finish().map(|_| ())
+                problems.finish()?;
             }
             Kind::Text(files) => {
                 for (path, &size) in files.iter().zip(&survey.sizes) {
                     // The last tenth of a text is held out, from a character on.
                     let border = if whole { size } else { size - size / 10 };
-                    read_text(path, size, border, take)?;
+                    if read_text(path, size, border, take)?.is_break() {
+                        break;
+                    }
                 }
-                Ok(())
             }
         }
+        Ok(())
+    }
+
+    /// The beginnings of the first held-out documents, each a prompt.
+    fn openings(&self, survey: &Survey) -> Result<Vec<String>, DataError> {
+        let mut openings = Vec::new();
+        let mut begins = true;
+        self.read(survey, false, &mut |piece| {
+            if piece.is_held_out && std::mem::replace(&mut begins, piece.ends) {
+                openings.push(opening(piece.text));
+            }
+            Ok(if openings.len() < OPENINGS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(openings)
+    }
+}
+
+/// The first line of a document, or as much of it as makes a prompt.
+fn opening(document: &str) -> String {
+    match document.split_once('\n') {
+        Some((first, _)) if first.chars().count() <= 200 => format!("{first}\n"),
+        _ => document.chars().take(80).collect(),
     }
 }
 
 /// A file of `size` bytes in pieces, on both sides of the byte `border`.
-fn read_text(
-    path: &Path,
-    size: u64,
-    border: u64,
-    take: &mut dyn FnMut(Piece<'_>) -> Result<(), DataError>,
-) -> Result<(), DataError> {
+fn read_text(path: &Path, size: u64, border: u64, take: &mut dyn FnMut(Piece<'_>) -> Taken) -> Taken {
     let mut pieces = Pieces::open(path)?;
     let mut at = 0;
     while let Some(piece) = pieces.next(path)? {
@@ -276,12 +313,14 @@ fn read_text(
         for (text, is_held_out, ends) in parts {
             if !text.is_empty() {
                 let all = 0..text.len();
-                take(Piece { text, learnt: std::slice::from_ref(&all), is_held_out, ends })?;
+                if take(Piece { text, learnt: std::slice::from_ref(&all), is_held_out, ends })?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
         }
         at = end;
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }
 
 /// What is wrong with records, as it is found.
@@ -333,7 +372,7 @@ fn each_record(
     format: Format,
     form: Option<&Form>,
     problems: &mut Problems,
-    take: &mut dyn FnMut(Document) -> Result<(), DataError>,
+    take: &mut dyn FnMut(Document) -> Taken,
 ) -> Result<(), DataError> {
     for path in files {
         let mut records = Records::open(format, path, form)?;
@@ -341,7 +380,9 @@ fn each_record(
             match record(bytes, form, path, line) {
                 Ok(document) => {
                     problems.has_good |= document.is_some();
-                    document.map_or(Ok(()), &mut *take)?;
+                    if document.map_or(Ok(ControlFlow::Continue(())), &mut *take)?.is_break() {
+                        return Ok(());
+                    }
                 }
                 Err(problem) => problems.push(problem),
             }

@@ -1,11 +1,13 @@
 //! All sources of a training.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use coec_ir::{Data, Loss, OnError, Sources};
 
 use super::DataError;
-use super::source::{Piece, Source, Survey};
+use super::progress::{Counter, Progress};
+use super::source::{OPENINGS, Source, Survey};
 use super::store::{Making, Tokens, tokenised};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::tokenizer::Tokenizer;
@@ -21,10 +23,17 @@ const WAITING: usize = 64;
 
 impl Texts {
     /// Finds and reads the sources of `data`, their paths relative to `base`.
-    pub fn open(data: &Sources, on_error: OnError, base: &Path) -> Result<Self, DataError> {
+    pub fn open(
+        data: &Sources,
+        on_error: OnError,
+        base: &Path,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Self, DataError> {
+        let mut before = 0;
         let open = |data: &Data| {
             let mut source = Source::open(data, base, on_error)?;
-            let survey = source.survey()?;
+            let survey = source.survey(&mut |done| tell(Progress::Reading { done: before + done }))?;
+            before += survey.bytes;
             Ok((source, survey))
         };
         Ok(Self { sources: data.0.iter().map(open).collect::<Result<_, DataError>>()? })
@@ -70,74 +79,54 @@ impl Texts {
     }
 
     /// The tokens of each source: what is learnt from, and what is held out; with `whole`, nothing is.
-    /// `tell` hears of the bytes of text as they become tokens.
     pub fn tokenised(
         &self,
         tokenizer: &Tokenizer,
         loss: Loss,
         whole: bool,
-        tell: &mut dyn FnMut(u64),
+        tell: &mut dyn FnMut(Progress),
     ) -> Result<Vec<[Tokens; 2]>, DataError> {
+        let (mut done, of) = (0, self.bytes());
+        let tell = &mut |bytes| {
+            done += bytes;
+            tell(Progress::Tokenising { done, of });
+        };
         let tokenizer_json = tokenizer.to_json()?;
-        let of = |(source, survey)| {
+        let tokens_of = |(source, survey)| {
             let making = Making { source, survey, tokenizer, tokenizer_json: &tokenizer_json, loss, whole };
             tokenised(making, tell)
         };
-        self.sources.iter().map(|(source, survey)| (source, survey)).map(of).collect()
-    }
-
-    /// Hands over the pieces of what is learnt from, or of what is held out, until `take` says no.
-    fn each_text(
-        &self,
-        is_held_out: bool,
-        take: &mut dyn FnMut(&Piece<'_>) -> bool,
-    ) -> Result<(), DataError> {
-        for (source, survey) in &self.sources {
-            let mut goes_on = true;
-            source.read(survey, false, &mut |piece| {
-                if goes_on && piece.is_held_out == is_held_out {
-                    goes_on = take(&piece);
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
+        self.sources.iter().map(|(source, survey)| (source, survey)).map(tokens_of).collect()
     }
 
     /// What `learn` makes of the texts that are learnt from, which come one after the other.
     pub fn learnt_by<T: Send>(
         &self,
         learn: impl FnOnce(&mut (dyn Iterator<Item = String> + Send)) -> T + Send,
+        tell: &mut dyn FnMut(Progress),
     ) -> Result<T, DataError> {
+        let of = self.bytes();
+        let tell = &mut |done| tell(Progress::Learning { done, of });
+        let mut counter = Counter::new(tell);
         std::thread::scope(|scope| {
             let (send, receive) = std::sync::mpsc::sync_channel(WAITING);
             let learner = scope.spawn(move || learn(&mut receive.into_iter()));
             // The learner may have enough.
-            self.each_text(false, &mut |piece| send.send(piece.text.to_owned()).is_ok())?;
+            for (source, survey) in &self.sources {
+                source.read(survey, false, &mut |piece| {
+                    let is_wanted = piece.is_held_out || send.send(piece.text.to_owned()).is_ok();
+                    counter.add(piece.text.len());
+                    Ok(if is_wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+                })?;
+            }
             drop(send);
             learner.join().map_err(|_| DataError::Learner)
         })
     }
 
     /// The beginnings of the first held-out documents, each a prompt.
-    pub fn openings(&self, count: usize) -> Result<Vec<String>, DataError> {
-        let mut openings = Vec::new();
-        let mut begins = true;
-        self.each_text(true, &mut |piece| {
-            if std::mem::replace(&mut begins, piece.ends) {
-                openings.push(opening(piece.text));
-            }
-            openings.len() < count
-        })?;
-        openings.truncate(count);
-        Ok(openings)
-    }
-}
-
-/// The first line of a document, or as much of it as makes a prompt.
-fn opening(document: &str) -> String {
-    match document.split_once('\n') {
-        Some((first, _)) if first.chars().count() <= 200 => format!("{first}\n"),
-        _ => document.chars().take(80).collect(),
+    pub fn openings(&self) -> Vec<String> {
+        let all = self.sources.iter().flat_map(|(_, survey)| &survey.openings);
+        all.take(OPENINGS).cloned().collect()
     }
 }

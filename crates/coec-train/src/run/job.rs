@@ -8,6 +8,7 @@ use coec_nn::capture;
 use serde::Serialize;
 
 use crate::{
+    data::Progress,
     error::TrainError,
     generate::Generator,
     report::{Judge, ReportCard},
@@ -78,13 +79,8 @@ pub trait MemoryMeter {
 pub enum Event {
     /// The counts agree.
     Counted(capture::Counts),
-    /// Text becomes tokens, which are not in the cache yet.
-    Tokenising {
-        /// Bytes done.
-        done: u64,
-        /// Bytes there are.
-        of: u64,
-    },
+    /// Data is read; this often comes, and says how far that is.
+    Reading(Progress),
     /// How much of the text the tokenizer has no tokens for.
     Lost(Lost),
     /// The text is tokenised.

@@ -17,9 +17,6 @@ use crate::{
 /// stay where there is room.
 const COMMITS: u64 = 3;
 
-/// Held-out documents whose beginnings are kept, to be continued at the end.
-const OPENINGS: usize = 3;
-
 /// The data of a run, ready to be learned from.
 pub(super) struct Prepared {
     pub counts: Counts,
@@ -45,21 +42,21 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
     check_room(job)?;
 
     let train = job.train;
-    let texts = Texts::open(&train.data, train.on_error, job.bases.data)?;
+    let texts = Texts::open(&train.data, train.on_error, job.bases.data, &mut |progress| {
+        tell(Event::Reading(progress));
+    })?;
     texts.notes().into_iter().for_each(|note| tell(Event::Note(note)));
     let tokenizer = match &job.start {
         Start::Resume(dir, _) => Tokenizer::load(&dir.file(RunFile::Tokenizer))?,
-        Start::Fresh(_) | Start::Weights(..) => tokenizer(job, &texts)?,
+        Start::Fresh(_) | Start::Weights(..) => tokenizer(job, &texts, tell)?,
     };
     tokenizer.check_fits(job.model.vocab)?;
     let tokenizer_json = match &job.start {
         Start::Resume(dir, _) => dir.read(RunFile::Tokenizer)?,
         Start::Fresh(_) | Start::Weights(..) => tokenizer.to_json()?,
     };
-    let mut done = 0;
-    let tokens = texts.tokenised(&tokenizer, train.loss, false, &mut |bytes| {
-        done += bytes;
-        tell(Event::Tokenising { done, of: texts.bytes() });
+    let tokens = texts.tokenised(&tokenizer, train.loss, false, &mut |progress| {
+        tell(Event::Reading(progress));
     })?;
     let lost = tokens.as_flattened().iter().map(Tokens::lost).fold(Lost::default(), Lost::and);
     tell(Event::Lost(lost.check()?));
@@ -87,7 +84,7 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
             tell(Event::Note(note));
         }
     }
-    let openings = texts.openings(OPENINGS)?;
+    let openings = texts.openings();
     Ok(Prepared { counts, tokenizer, tokenizer_json, batches, validation, identity, openings })
 }
 
@@ -199,11 +196,12 @@ fn at_places_of(old: &Train, train: &Train) -> Train {
 }
 
 /// The tokenizer of a new run: named by the spec, or learnt from what is learnt from.
-fn tokenizer(job: &Job<'_>, texts: &Texts) -> Result<Tokenizer, TrainError> {
+fn tokenizer(job: &Job<'_>, texts: &Texts, tell: &mut dyn FnMut(Event)) -> Result<Tokenizer, TrainError> {
     Ok(match &job.train.tokenizer {
         coec_ir::Tokenizer::Bytes => Tokenizer::Bytes,
         coec_ir::Tokenizer::Bpe { vocab } => {
-            texts.learnt_by(|texts| Tokenizer::train_bpe(*vocab, texts))??
+            let tell = &mut |progress| tell(Event::Reading(progress));
+            texts.learnt_by(|texts| Tokenizer::train_bpe(*vocab, texts), tell)??
         }
         coec_ir::Tokenizer::File { path } => Tokenizer::load(&job.bases.tokenizer.join(path))?,
     })

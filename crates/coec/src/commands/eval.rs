@@ -16,7 +16,7 @@ use crate::{
     data::{data_setting, sources, with_input},
     disk::Disk,
     failure::{Done, Failure},
-    render::{self, json::print_json, number, progress::Progress},
+    render::{self, json::print_json, number, progress::Progress, reading::Reading},
 };
 
 /// Tokens computed at once, unless one sequence has more.
@@ -44,7 +44,11 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
     }
     let tokenizer = Tokenizer::load(&run.file(RunFile::Tokenizer)).map_err(coec_train::TrainError::from)?;
     let batch = (AT_ONCE / context).max(1);
-    let text = Text::load(&train, &spec.bases.data, &tokenizer, context, batch, &mut |_| {})?;
+    let mut reading = Reading::new(args.json.json);
+    let tell = &mut |progress| reading.show(progress);
+    let text = Text::load(&train, &spec.bases.data, &tokenizer, context, batch, tell);
+    reading.finish();
+    let text = text?;
     let (weights, damaged) = run.weights()?;
     damaged.iter().for_each(render::damage);
     let model = load_model(&spec.model, &weights, &args.backend.device()?)?.valid();

@@ -7,6 +7,8 @@ pub mod json;
 pub mod number;
 pub mod progress;
 pub mod prose;
+#[cfg(feature = "train")]
+pub mod reading;
 pub mod streams;
 pub mod table;
 pub mod terminal;

@@ -1,6 +1,7 @@
 //! Making tokens: a source read once, tokenised on all cores, a few megabytes at a time.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use coec_ir::Loss;
@@ -85,10 +86,10 @@ impl Making<'_> {
         let encoder = self.tokenizer.encoder()?;
         self.source.read(self.survey, self.whole, &mut |piece| {
             batch.push(&piece, self.loss);
-            match batch.bytes < AT_ONCE {
-                true => Ok(()),
-                false => batch.flush(&encoder, out, tell),
+            if batch.bytes >= AT_ONCE {
+                batch.flush(&encoder, out, tell)?;
             }
+            Ok(ControlFlow::Continue(()))
         })?;
         batch.flush(&encoder, out, tell)
     }

@@ -13,7 +13,7 @@ use indicatif::{HumanDuration, ProgressBar};
 use super::Sample;
 use crate::{
     failure::Failure,
-    render::{self, number, progress, terminal::Stream},
+    render::{self, number, progress, reading::Reading, terminal::Stream},
 };
 
 /// Between two lines about saving.
@@ -23,8 +23,8 @@ const QUIET: Duration = Duration::from_secs(10);
 /// them: in a pipe, a file, or a terminal without it. Nothing but errors with `--json`.
 pub struct Screen {
     bar: Option<ProgressBar>,
-    /// Of text becoming tokens.
-    reading: Option<ProgressBar>,
+    /// Data on its way to tokens.
+    reading: Reading,
     quiet: bool,
     val_loss: Option<f64>,
     /// When a line last told of a commit.
@@ -37,14 +37,20 @@ pub struct Screen {
 
 impl Screen {
     pub fn new(quiet: bool) -> Self {
-        Self { bar: None, reading: None, quiet, val_loss: None, told: None, notes: Vec::new(), lost: None }
+        Self {
+            bar: None,
+            reading: Reading::new(quiet),
+            quiet,
+            val_loss: None,
+            told: None,
+            notes: Vec::new(),
+            lost: None,
+        }
     }
 
     pub fn show(&mut self, event: Event) {
-        if !matches!(event, Event::Tokenising { .. })
-            && let Some(bar) = self.reading.take()
-        {
-            bar.finish_and_clear();
+        if !matches!(event, Event::Reading(_)) {
+            self.reading.finish();
         }
         match event {
             Event::Note(text) => self.remark(text),
@@ -62,15 +68,7 @@ impl Screen {
                 number::exact(&counts.params.to_string()),
                 counts.operations
             )),
-            Event::Tokenising { done, of } => {
-                if self.reading.is_none() {
-                    let style = "{bar:24} tokenising {bytes}/{total_bytes}, {eta} left";
-                    self.reading = progress::bar(of as usize, style);
-                }
-                if let Some(bar) = &self.reading {
-                    bar.set_position(done);
-                }
-            }
+            Event::Reading(progress) => self.reading.show(progress),
             Event::Data { train, validation, epochs, vocab } => render::line(&format!(
                 "data: {} tokens to learn from, {} held out; {epochs:.1} epochs; {vocab} distinct tokens",
                 number::exact(&train.to_string()),
