@@ -5,11 +5,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::DataError;
-use super::store::cache_folder;
+use super::cache::{INPUT, folder as cache_folder};
 use crate::fingerprint::Fingerprinter;
-
-/// Its folder in the cache.
-pub(super) const INPUT: &str = "input";
 
 /// Bytes copied at once.
 const AT_ONCE: usize = 1 << 20;

@@ -7,6 +7,7 @@
 
 mod arithmetic;
 mod batch;
+mod cache;
 mod error;
 mod files;
 mod input;
@@ -24,6 +25,7 @@ mod texts;
 
 pub use arithmetic::{Problem, problem, problems};
 pub use batch::Batch;
+pub use cache::Cache;
 pub use error::{DataError, Part};
 pub use files::absolute;
 pub use input::{kept, kept_file};
@@ -33,7 +35,7 @@ pub use progress::Progress;
 pub use sequences::Sequences;
 pub use source::{Source, Survey};
 pub use split::is_held_out;
-pub use store::{Cache, Tokens};
+pub use store::Tokens;
 pub use stream::{Purpose, Stream};
 pub use texts::Texts;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::progress::Counter;
 use super::reader::{BadRecord, Document, Fields, Form, Lines, NoObject, Pieces, Rows, utf8};
 use super::split::{Hold, content_hash};
-use super::{BUILTINS, DataError, arithmetic, files, store};
+use super::{BUILTINS, DataError, arithmetic, cache, files};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 
 /// The files of a source, and how they are read.
@@ -120,14 +120,14 @@ impl Source {
     pub fn survey(&mut self, tell: &mut dyn FnMut(u64)) -> Result<Survey, DataError> {
         let mut counter = Counter::new(tell);
         let Some(key) = self.survey_key()? else { return self.read_through(&mut counter) };
-        if let Some(survey) = store::survey(&key) {
+        if let Some(survey) = cache::survey(&key) {
             if let Kind::Records(files, format, form @ None) = &mut self.kind {
                 *form = first_form(files, *format)?;
             }
             return Ok(survey);
         }
         let survey = self.read_through(&mut counter)?;
-        store::keep_survey(&key, &survey);
+        cache::keep_survey(&key, &survey);
         Ok(survey)
     }
 

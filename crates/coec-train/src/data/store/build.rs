@@ -6,9 +6,10 @@ use std::path::Path;
 
 use coec_ir::Loss;
 
-use super::cache::{self, Entry, Part};
+use super::entry::{Entry, Part, TRAIN, VALIDATION};
 use super::file::TokenWriter;
 use super::{DataError, Tokens, UNLEARNT};
+use crate::data::cache::unwritable;
 use crate::data::source::{Piece, Source, Survey};
 use crate::fingerprint::Fingerprinter;
 use crate::tokenizer::{Encoder, Lost, Tokenizer};
@@ -51,15 +52,13 @@ pub(crate) fn tokenised(making: Making<'_>, tell: &mut dyn FnMut(u64)) -> Result
     }
     entry.make(&mut |folder| {
         let create = |part| TokenWriter::create(folder, part).map(Out::File).map(Side::new);
-        let failed = |source| cache::unwritable(folder, source);
-        let mut out = [create(cache::TRAIN).map_err(failed)?, create(cache::VALIDATION).map_err(failed)?];
+        let failed = |source| unwritable(folder, source);
+        let mut out = [create(TRAIN).map_err(failed)?, create(VALIDATION).map_err(failed)?];
         making.write(&mut out, tell)?;
         let [train, validation] = out.map(|side| side.finish(folder));
         Ok([train?, validation?])
     })?;
-    entry
-        .open()
-        .ok_or_else(|| cache::unwritable(entry.path(), io::Error::other("it is not what was written")))
+    entry.open().ok_or_else(|| unwritable(entry.path(), io::Error::other("it is not what was written")))
 }
 
 impl Making<'_> {
@@ -182,9 +181,7 @@ impl Side {
     fn write(&mut self, ids: &[u32]) -> Result<(), DataError> {
         match &mut self.out {
             Out::Memory(all) => all.extend_from_slice(ids),
-            Out::File(file) => {
-                file.write(ids).map_err(|source| cache::unwritable(Path::new("tokens"), source))?
-            }
+            Out::File(file) => file.write(ids).map_err(|source| unwritable(Path::new("tokens"), source))?,
         }
         Ok(())
     }
@@ -201,7 +198,7 @@ impl Side {
     fn finish(self, folder: &Path) -> Result<Part, DataError> {
         let tokens = match self.out {
             Out::Memory(ids) => ids.len(),
-            Out::File(file) => file.finish().map_err(|source| cache::unwritable(folder, source))?,
+            Out::File(file) => file.finish().map_err(|source| unwritable(folder, source))?,
         };
         let Self { documents, bytes, has_prompts, lost, .. } = self;
         Ok(Part { tokens, documents, bytes, has_prompts, lost })

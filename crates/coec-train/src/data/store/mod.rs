@@ -1,16 +1,12 @@
 //! Text as tokens: made once, kept in the cache, read a window at a time.
 
 mod build;
-mod cache;
+mod entry;
 mod file;
-mod room;
 
 use std::sync::Arc;
 
 pub(crate) use build::{Making, tokenised};
-pub(crate) use cache::folder as cache_folder;
-pub(crate) use cache::{keep_survey, survey};
-pub use room::Cache;
 
 use super::{DataError, Part};
 use crate::tokenizer::Lost;

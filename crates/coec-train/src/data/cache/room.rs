@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::cache::{ABOUT, SURVEYS, TOKENS, folder};
+use super::folder::{ABOUT, INPUT, SURVEYS, TOKENS, folder};
 use crate::data::DataError;
-use crate::data::input::INPUT;
 
 /// Bytes that the cache may grow to, unless `COEC_CACHE_BYTES` says another number.
 const MOST_BYTES: u64 = 64 << 30;
@@ -42,7 +41,7 @@ impl Cache {
 }
 
 /// Bytes that the cache may grow to.
-pub(super) fn most_bytes() -> Result<u64, DataError> {
+pub(in crate::data) fn most_bytes() -> Result<u64, DataError> {
     let Some(given) = std::env::var_os(VARIABLE).filter(|given| !given.is_empty()) else {
         return Ok(MOST_BYTES);
     };
@@ -67,7 +66,7 @@ struct Item {
 
 /// Throws away what was not used for longest until the cache has `most` bytes; never `kept`. Whoever reads
 /// an entry that goes keeps what it has open.
-pub(super) fn make_room(most: u64, kept: &Path) {
+pub(in crate::data) fn make_room(most: u64, kept: &Path) {
     let mut items: Vec<Item> = KINDS.iter().flat_map(|kind| items(kind)).collect();
     items.sort_by_key(|item| item.used);
     let mut total: u64 = items.iter().map(|item| item.bytes).sum();

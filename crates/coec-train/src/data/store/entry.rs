@@ -1,34 +1,26 @@
-//! The cache: a folder of tokens by what they were made of, shared by all runs of a user.
+//! Tokens in the cache: a folder of them by what they were made of.
 //!
 //! An entry appears whole or not at all, is never changed, and is thrown away when the cache grows too
 //! large, the one that was not used for longest first.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use coec_store::atomic::{self, AtomicFolder};
+use coec_store::atomic::AtomicFolder;
 use coec_store::disk::{self, Lock};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::file::TokenFile;
-use super::room::{make_room, most_bytes};
 use super::{DataError, Ids, Tokens};
+use crate::data::cache::{ABOUT, TOKENS, folder, make_room, most_bytes, note_use, unwritable};
 use crate::tokenizer::Lost;
 
 /// The names of the parts of an entry.
 pub(super) const TRAIN: &str = "train";
 pub(super) const VALIDATION: &str = "validation";
-
-/// The folders in the cache.
-pub(super) const TOKENS: &str = "tokens";
-pub(super) const SURVEYS: &str = "surveys";
-
-/// What an entry says of itself.
-pub(super) const ABOUT: &str = "entry.json";
 
 /// How long to wait between two looks at a lock.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -46,42 +38,6 @@ pub(super) struct Part {
 #[derive(Debug, Serialize, Deserialize)]
 struct About {
     parts: [Part; 2],
-}
-
-/// The folder of the cache: `$COEC_CACHE`, else `coec` in the user's folder for caches, else in the folder
-/// for temporary files.
-pub fn folder() -> PathBuf {
-    match std::env::var_os("COEC_CACHE").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None => dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("coec"),
-    }
-}
-
-/// A file of the cache that cannot be written.
-pub(super) fn unwritable(path: &Path, source: io::Error) -> DataError {
-    DataError::Cache { path: path.to_owned(), source }
-}
-
-/// What was found out about data of this key, if it was kept.
-pub(crate) fn survey<T: DeserializeOwned>(key: &str) -> Option<T> {
-    let path = folder().join(SURVEYS).join(key);
-    let found = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-    note_use(&path);
-    Some(found)
-}
-
-/// Keeps what was found out about data of this key. It can be found out again: a cache that cannot be
-/// written is no error yet.
-pub(crate) fn keep_survey(key: &str, survey: &impl Serialize) {
-    let folder = folder().join(SURVEYS);
-    let text = serde_json::to_vec(survey).unwrap_or_default();
-    let _ = fs::create_dir_all(&folder).and_then(|()| atomic::write(&folder.join(key), &text));
-}
-
-/// Writes down that a file was used now, which decides what goes first; a cache that cannot be written needs
-/// no order.
-fn note_use(path: &Path) {
-    let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
 }
 
 /// A place in the cache.
