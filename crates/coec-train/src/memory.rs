@@ -13,31 +13,72 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+
+/// Counters, of which each thread has one; more threads than that share them.
+const SLOTS: usize = 64;
+
+/// Bytes that a thread takes between two looks at what all hold. The peak may be missed by as much a thread.
+const LOOK: usize = 16 << 10;
 
 /// The system's allocator, counting bytes.
 ///
-/// Counts are exact; a peak reached by several threads at once may be missed by
-/// what they take between two of its instructions.
+/// What is held is counted exactly. The peak is at most 16 KiB a thread below the true one: threads that
+/// wrote down every small block in one place would wait for each other (a tokenizer on two cores took 1.6
+/// times as long).
 #[derive(Debug)]
 pub struct CountingAllocator {
-    current: AtomicUsize,
+    slots: [Slot; SLOTS],
     peak: AtomicUsize,
+}
+
+/// What one thread has taken. A line of memory of its own: on today's machines two lines come together.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Slot {
+    /// Bytes taken less those given back; others may give back what this thread took.
+    held: AtomicIsize,
+    /// Bytes taken since the last look.
+    taken: AtomicUsize,
+}
+
+/// Slots that threads have been given.
+static GIVEN: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// This thread's slot. Neither made nor dropped by code that would allocate.
+    static SLOT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+fn own_slot() -> usize {
+    SLOT.with(|slot| match slot.get() {
+        Some(own) => own,
+        None => {
+            let own = GIVEN.fetch_add(1, Relaxed) % SLOTS;
+            slot.set(Some(own));
+            own
+        }
+    })
 }
 
 impl CountingAllocator {
     /// Nothing counted yet.
     pub const fn new() -> Self {
-        Self { current: AtomicUsize::new(0), peak: AtomicUsize::new(0) }
+        let slots = [const { Slot { held: AtomicIsize::new(0), taken: AtomicUsize::new(0) } }; SLOTS];
+        Self { slots, peak: AtomicUsize::new(0) }
     }
 
     /// Bytes held now; 0 when it is not the process's allocator.
     pub fn current(&self) -> usize {
-        self.current.load(Relaxed)
+        let given = GIVEN.load(Relaxed).min(SLOTS);
+        let held: isize = self.slots[..given].iter().map(|slot| slot.held.load(Relaxed)).sum();
+        usize::try_from(held).unwrap_or(0)
     }
 
     /// Most bytes held at once since the last [`CountingAllocator::reset_peak`].
     pub fn peak(&self) -> usize {
+        self.look();
         self.peak.load(Relaxed)
     }
 
@@ -46,16 +87,21 @@ impl CountingAllocator {
         self.peak.store(self.current(), Relaxed);
     }
 
+    fn look(&self) {
+        self.peak.fetch_max(self.current(), Relaxed);
+    }
+
     fn take(&self, bytes: usize) {
-        let now = self.current.fetch_add(bytes, Relaxed) + bytes;
-        // Most allocations make no new peak, and a load is cheaper than a maximum.
-        if now > self.peak.load(Relaxed) {
-            self.peak.fetch_max(now, Relaxed);
+        let slot = &self.slots[own_slot()];
+        slot.held.fetch_add(bytes as isize, Relaxed);
+        if slot.taken.fetch_add(bytes, Relaxed) + bytes >= LOOK {
+            slot.taken.store(0, Relaxed);
+            self.look();
         }
     }
 
     fn give(&self, bytes: usize) {
-        self.current.fetch_sub(bytes, Relaxed);
+        self.slots[own_slot()].held.fetch_sub(bytes as isize, Relaxed);
     }
 }
 
@@ -116,12 +162,12 @@ mod tests {
         let counter = CountingAllocator::new();
         // SAFETY: layouts have a size, and each block is given back with its own.
         unsafe {
-            let a = counter.alloc(layout(1000));
-            let b = counter.alloc_zeroed(layout(500));
-            assert_eq!((counter.current(), counter.peak()), (1500, 1500));
-            counter.dealloc(a, layout(1000));
-            assert_eq!((counter.current(), counter.peak()), (500, 1500));
-            counter.dealloc(b, layout(500));
+            let a = counter.alloc(layout(100_000));
+            let b = counter.alloc_zeroed(layout(50_000));
+            assert_eq!((counter.current(), counter.peak()), (150_000, 150_000));
+            counter.dealloc(a, layout(100_000));
+            assert_eq!((counter.current(), counter.peak()), (50_000, 150_000));
+            counter.dealloc(b, layout(50_000));
         }
         assert_eq!(counter.current(), 0);
     }
@@ -132,10 +178,10 @@ mod tests {
         // SAFETY: the block is resized and given back with the size it has.
         unsafe {
             let block = counter.alloc(layout(100));
-            let block = counter.realloc(block, layout(100), 300);
-            assert_eq!((counter.current(), counter.peak()), (300, 300));
-            let block = counter.realloc(block, layout(300), 50);
-            assert_eq!((counter.current(), counter.peak()), (50, 300));
+            let block = counter.realloc(block, layout(100), 30_000);
+            assert_eq!((counter.current(), counter.peak()), (30_000, 30_000));
+            let block = counter.realloc(block, layout(30_000), 50);
+            assert_eq!((counter.current(), counter.peak()), (50, 30_000));
             counter.dealloc(block, layout(50));
         }
     }
@@ -145,12 +191,37 @@ mod tests {
         let counter = CountingAllocator::new();
         // SAFETY: each block is given back with its own layout.
         unsafe {
-            let a = counter.alloc(layout(800));
+            let a = counter.alloc(layout(80_000));
             let b = counter.alloc(layout(100));
-            counter.dealloc(a, layout(800));
+            counter.dealloc(a, layout(80_000));
             counter.reset_peak();
             assert_eq!(counter.peak(), 100);
             counter.dealloc(b, layout(100));
         }
+    }
+
+    /// Blocks go from thread to thread, and many threads share a slot.
+    #[test]
+    fn many_threads_count_together() {
+        const THREADS: usize = 2 * SLOTS;
+        let counter = CountingAllocator::new();
+        let all_hold = std::sync::Barrier::new(THREADS);
+        let blocks: Vec<usize> = std::thread::scope(|scope| {
+            let run = || {
+                // SAFETY: as above; the block that is left is given back below.
+                let blocks: Vec<_> = (0..100).map(|_| unsafe { counter.alloc(layout(1000)) }).collect();
+                all_hold.wait();
+                blocks[1..].iter().for_each(|&block| unsafe { counter.dealloc(block, layout(1000)) });
+                blocks[0] as usize
+            };
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(run)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(counter.current(), THREADS * 1000);
+        let missed = THREADS * 100_000 - counter.peak();
+        assert!(missed <= THREADS * LOOK, "{missed}");
+        // SAFETY: as above.
+        blocks.iter().for_each(|&block| unsafe { counter.dealloc(block as *mut u8, layout(1000)) });
+        assert_eq!(counter.current(), 0);
     }
 }
