@@ -13,6 +13,7 @@ const WORKSPACE: &str = include_str!("../../../Cargo.lock");
 /// The workspace's lock does not say which feature a dependency is for. A test resolves a
 /// generated crate with cargo and says what belongs here.
 const UNUSED: &[(&str, &[&str])] = &[
+    ("ahash", &["const-random"]),
     (
         "miette",
         &[
