@@ -1,24 +1,18 @@
-//! Bytes to the readers of weights and of a commit's manifest. The modules are taken out of
-//! coec-train, so that Burn need not be built with the fuzzer's flags.
+//! Bytes to the readers of weights and of a commit's manifest. The manifest's module is taken out of coec-train,
+//! so that Burn need not be built with the fuzzer's flags.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 
-#[path = "../../../crates/coec-store/src/atomic.rs"]
-mod atomic;
-#[path = "../../../crates/coec-store/src/disk/mod.rs"]
-mod disk;
 #[path = "../../../crates/coec-train/src/fingerprint.rs"]
 mod fingerprint;
 #[path = "../../../crates/coec-train/src/run_dir/commit/manifest.rs"]
 mod manifest;
-#[path = "../../../crates/coec-store/src/weights/mod.rs"]
-mod weights;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use coec_store::weights::{self, Values, Weights, WeightsError};
 use libfuzzer_sys::fuzz_target;
-use weights::{Values, Weights, WeightsError};
 
 /// A file for the bytes, of this process alone.
 static FILE: LazyLock<PathBuf> =
