@@ -30,7 +30,7 @@ const STEPS: usize = 20;
 
 fn train(defaults: &Train, context: usize) -> Train {
     let mut train = defaults.clone();
-    (train.steps, train.batch, train.context) = (STEPS, 4, context);
+    (train.steps, train.batch, train.context) = (Some(STEPS as u64), 4, context);
     train.optimizer.lr = 1e-2;
     train.eval.every = STEPS;
     train

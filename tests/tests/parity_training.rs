@@ -60,14 +60,15 @@ fn compare(name: &str) {
         .unwrap_or_else(|error| panic!("{name}: {error}"));
 
     let mut trainer = Trainer { model, optimizer: AdamW::new(train.optimizer), device };
+    let steps = train.length(&spec.model);
     let (mut results, mut rates): (Vec<StepResult>, Vec<f64>) = Default::default();
     for (step, batch) in batches(&golden).iter().enumerate() {
-        let rate = train.optimizer.lr * train.schedule.factor(step, train.steps);
+        let rate = train.optimizer.lr * train.schedule.factor(step, steps);
         let (next, result) = trainer.step(&train, batch, rate);
         (trainer, rates) = (next, [rates, vec![rate]].concat());
         results.push(result);
     }
-    assert_eq!(results.len(), train.steps);
+    assert_eq!(results.len(), steps);
     let of = |number: fn(&StepResult) -> f64| results.iter().map(number).collect::<Vec<_>>();
     let clipped = of(|result| result.grad_norm).iter().filter(|&&norm| norm > train.optimizer.clip).count();
     assert!((5..=15).contains(&clipped), "{name}: {clipped} steps clip; some should, and some not");

@@ -46,6 +46,10 @@ pub const POSITIVE: Bounds = b(1e-6, 1e12);
 pub const COEFFICIENT: Bounds = b(0.0, 1e6);
 /// `steps`.
 pub const STEPS: Bounds = b(1.0, 1e9);
+/// Tokens of a training.
+pub const TOKENS: Bounds = b(1.0, 1e15);
+/// FLOPs of a training.
+pub const FLOPS: Bounds = b(1.0, 1e30);
 /// `batch` and what divides it.
 pub const BATCH: Bounds = b(1.0, 1_048_576.0);
 /// `lr`.

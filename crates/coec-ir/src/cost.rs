@@ -155,6 +155,7 @@ impl Cost {
         Some(match figure {
             Figure::ParamsEmbedding => self.embedding.into(),
             Figure::ParamsNonEmbedding => (self.total.params - self.embedding).into(),
+            Figure::ParamsActiveNonEmbedding => (self.total.active - self.embedding).into(),
             Figure::MemoryWeights => weights.into(),
             Figure::MemoryGradients => gradients.into(),
             Figure::MemoryOptimizer => optimizer.into(),
@@ -181,7 +182,7 @@ impl Cost {
         let tokens = self.setting.batch as u128 * self.setting.context as u128;
         Some(match figure {
             Figure::ParamsTotal | Figure::ParamsNonEmbedding => part.params.into(),
-            Figure::ParamsActive => part.active.into(),
+            Figure::ParamsActive | Figure::ParamsActiveNonEmbedding => part.active.into(),
             Figure::FlopsForward => part.flops.forward.into(),
             Figure::FlopsExecuted => part.flops.executed.into(),
             Figure::FlopsTrain => (3 * part.flops.forward).into(),

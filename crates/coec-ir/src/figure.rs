@@ -14,6 +14,8 @@ pub enum Figure {
     ParamsEmbedding,
     /// Everything else.
     ParamsNonEmbedding,
+    /// Active less embedding.
+    ParamsActiveNonEmbedding,
     /// FLOPs a token that the mathematics needs.
     FlopsForward,
     /// FLOPs a token that the implementation performs.
@@ -67,11 +69,12 @@ pub enum Unit {
 
 impl Figure {
     /// Every figure, in the order of the language reference.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ParamsTotal,
         Self::ParamsActive,
         Self::ParamsEmbedding,
         Self::ParamsNonEmbedding,
+        Self::ParamsActiveNonEmbedding,
         Self::FlopsForward,
         Self::FlopsExecuted,
         Self::FlopsTrain,
@@ -96,6 +99,7 @@ impl Figure {
             Self::ParamsActive => "params.active",
             Self::ParamsEmbedding => "params.embedding",
             Self::ParamsNonEmbedding => "params.non_embedding",
+            Self::ParamsActiveNonEmbedding => "params.active_non_embedding",
             Self::FlopsForward => "flops.forward",
             Self::FlopsExecuted => "flops.executed",
             Self::FlopsTrain => "flops.train",
@@ -122,9 +126,11 @@ impl Figure {
     /// Its unit.
     pub fn unit(self) -> Unit {
         match self {
-            Self::ParamsTotal | Self::ParamsActive | Self::ParamsEmbedding | Self::ParamsNonEmbedding => {
-                Unit::Params
-            }
+            Self::ParamsTotal
+            | Self::ParamsActive
+            | Self::ParamsEmbedding
+            | Self::ParamsNonEmbedding
+            | Self::ParamsActiveNonEmbedding => Unit::Params,
             Self::FlopsForward | Self::FlopsExecuted | Self::FlopsTrain | Self::MeasuredFlops => {
                 Unit::FlopPerToken
             }
@@ -154,6 +160,7 @@ impl Figure {
             Self::ParamsTotal
                 | Self::ParamsActive
                 | Self::ParamsNonEmbedding
+                | Self::ParamsActiveNonEmbedding
                 | Self::FlopsForward
                 | Self::FlopsExecuted
                 | Self::FlopsTrain

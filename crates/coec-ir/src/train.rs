@@ -1,6 +1,10 @@
 //! How a model is trained: data, optimizer, schedule.
 
+use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
+
+use crate::cost::{Cost, Setting};
+use crate::{Figure, Model, Verified};
 
 /// A training run, every value explicit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,8 +23,15 @@ pub struct Train {
     pub on_error: OnError,
     /// How it becomes tokens.
     pub tokenizer: Tokenizer,
-    /// Optimizer steps.
-    pub steps: usize,
+    /// How long: so many optimizer steps. One of this and the next two is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// How long: to the step that reaches so many tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// How long: to the step that reaches so many FLOPs, counted as `flops.train`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flops: Option<f64>,
     /// Sequences per optimizer step.
     pub batch: usize,
     /// Tokens per sequence.
@@ -41,6 +52,35 @@ pub struct Train {
     pub save: Save,
     /// Commits that stay, the newest ones; the best by validation loss stays besides.
     pub keep: usize,
+}
+
+/// The fields that say how long a training is, of which one is given.
+pub const LENGTHS: [&str; 3] = ["steps", "tokens", "flops"];
+
+impl Train {
+    /// Tokens of an optimizer step.
+    pub fn tokens_a_step(&self) -> u64 {
+        self.batch as u64 * self.context as u64
+    }
+
+    /// Optimizer steps of a training of `model`: the fewest that reach what is given of
+    /// [`LENGTHS`], one at least.
+    pub fn length(&self, model: &Verified<Model>) -> usize {
+        let tokens = self.tokens_a_step();
+        let steps = match (self.steps, self.tokens, self.flops) {
+            (Some(steps), ..) => u128::from(steps),
+            (_, Some(total), _) => u128::from(total).div_ceil(u128::from(tokens)),
+            (.., total) => {
+                let setting = Setting { context: self.context, batch: self.batch, precision: self.precision };
+                let token = Cost::of(model, setting).figure(Figure::FlopsTrain).unwrap_or_default();
+                let step = (token * tokens).max(BigUint::from(1u32));
+                // A float of this size is a whole number, or is followed by one.
+                let total = BigUint::from(total.unwrap_or(0.0).ceil() as u128);
+                u128::try_from((total + &step - 1u32) / step).unwrap_or(u128::MAX)
+            }
+        };
+        usize::try_from(steps).unwrap_or(usize::MAX).max(1)
+    }
 }
 
 /// One value, or a list of several: in JSON and in specs one stands alone.

@@ -124,6 +124,11 @@ pub enum ViolationKind {
         /// Sequences.
         batch: usize,
     },
+    /// Training of no length, or of several.
+    OneLength {
+        /// What says how long it is.
+        given: Vec<&'static str>,
+    },
     /// Training without a source of text.
     NoData,
     /// Weights that are not one for each source.
@@ -159,6 +164,7 @@ impl Violation {
             ViolationKind::Top2NeedsTwo => vec!["experts", "router.groups", "router.group_score"],
             ViolationKind::SharedGateNeedsShared => vec!["shared", "shared_gate"],
             ViolationKind::WeightsForSources { .. } => vec!["weights", "data"],
+            ViolationKind::OneLength { .. } => crate::LENGTHS.into(),
             ViolationKind::AccumulateDividesBatch { .. } => vec!["accumulate", "batch"],
             ViolationKind::OutOfRange { .. }
             | ViolationKind::RotaryWidthOdd { .. }
@@ -216,6 +222,7 @@ impl ViolationKind {
             Self::VocabTooSmall { .. } => "coec::verify::vocab_too_small",
             Self::TrainContextExceedsModel { .. } => "coec::verify::train_context_exceeds_model",
             Self::AccumulateDividesBatch { .. } => "coec::verify::accumulate_divides_batch",
+            Self::OneLength { .. } => "coec::verify::one_length",
             Self::NoData => "coec::verify::no_data",
             Self::WeightsForSources { .. } => "coec::verify::weights_for_sources",
             Self::NoWeight => "coec::verify::no_weight",
@@ -260,6 +267,8 @@ impl ViolationKind {
             Self::AccumulateDividesBatch { accumulate, batch } => {
                 format!("a batch of {batch} does not split into {accumulate} equal parts")
             }
+            Self::OneLength { given } if given.is_empty() => "nothing says how long the training is".into(),
+            Self::OneLength { given } => format!("`{}` each say how long the training is", given.join("` and `")),
             Self::NoData => "there is nothing to learn from".into(),
             Self::WeightsForSources { weights, sources } => {
                 format!("{weights} weights for {sources} sources of data")
@@ -290,6 +299,7 @@ impl ViolationKind {
             Self::VocabTooSmall { vocab, .. } => format!("at most {vocab}"),
             Self::TrainContextExceedsModel { model, .. } => format!("at most {model}"),
             Self::AccumulateDividesBatch { batch, .. } => format!("must divide {batch}"),
+            Self::OneLength { .. } => "expected one of them".into(),
             Self::NoData => "expected a source".into(),
             Self::WeightsForSources { sources, .. } => format!("expected {sources}"),
             Self::NoWeight => "expected one above 0".into(),
@@ -339,6 +349,7 @@ impl ViolationKind {
             Self::AccumulateDividesBatch { batch, .. } => {
                 format!("choose accumulate among the divisors of {batch}: {}", divisors(*batch))
             }
+            Self::OneLength { .. } => "keep one of `steps`, `tokens` and `flops`".into(),
             Self::NoData => "name a source, for example `text(\"data/*.txt\")`".into(),
             Self::WeightsForSources { .. } => {
                 "give one weight for each source, or none: then each counts by its size".into()

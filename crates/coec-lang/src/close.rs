@@ -2,16 +2,11 @@
 //! alone, the nearest value with which the model verifies and the rule holds.
 
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::table::{FFN, Tabled};
 use coec_ir::{Attention, Bounds, Ffn, Model, Rule, Verified, bounds};
 
-use crate::ast::{Assignment, Name, Value, ValueKind};
-use crate::diagnostic::Found;
 use crate::reading::readings;
-use crate::resolve::train::TrainDraft;
-use crate::resolve::{Cx, Fuel};
-use crate::source::{SourceId, Span};
 use crate::spec::Spec;
+use crate::turn::{base_ffn, turned_model};
 
 /// Work one check may spend on searching, in kinds of layers counted.
 const MOST_WORK: usize = 6000;
@@ -157,19 +152,7 @@ impl<'s> Search<'s> {
     /// The model with one field changed, as `--set` would change it.
     fn with(&mut self, path: &'static str, value: usize) -> Option<Verified<Model>> {
         self.work = self.work.checked_sub(self.spec.model.layers.kinds().len() + 1)?;
-        // The errors of these models are never shown, so it does not matter where they point.
-        let nowhere = Span::new(SourceId(0), 0, 0);
-        let name = |text: &str| Name { text: text.into(), span: nowhere };
-        let set = Assignment {
-            path: path.split('.').map(name).collect(),
-            value: Value { kind: ValueKind::Number(value.to_string()), span: nowhere },
-        };
-        let mut draft = self.spec.draft.clone();
-        let mut train = TrainDraft::empty(nowhere);
-        let (mut found, mut fuel) = (Found::default(), Fuel::default());
-        let mut cx = Cx { scopes: &self.spec.scopes, found: &mut found, fuel: &mut fuel };
-        cx.set(&set, &mut draft, &mut train);
-        cx.model(&draft).model
+        turned_model(self.spec, &[(path, value)])
     }
 }
 
@@ -183,7 +166,7 @@ fn knobs(spec: &Spec) -> Vec<Knob> {
     }
     let knob = |path, now, bounds, steps: Vec<usize>| Knob { path, now, bounds, steps };
     let mut knobs = Vec::new();
-    match base_ffn(spec) {
+    match base_ffn(spec, &spec.draft) {
         Some(Ffn::Coe(coe)) => {
             knobs.push(knob("ffn.hidden", coe.hidden, bounds::WIDTH, round(coe.hidden)));
             let groups = coe.router.groups.map_or(1, |groups| groups.groups);
@@ -217,12 +200,4 @@ fn knobs(spec: &Spec) -> Vec<Knob> {
 fn round(n: usize) -> Vec<usize> {
     let step = 1 << n.trailing_zeros().min(6);
     if step == 1 { vec![1] } else { vec![step, 1] }
-}
-
-/// The feed-forward block that `--set ffn.x` changes.
-fn base_ffn(spec: &Spec) -> Option<Ffn> {
-    let (mut found, mut fuel) = (Found::default(), Fuel::default());
-    let mut cx = Cx { scopes: &spec.scopes, found: &mut found, fuel: &mut fuel };
-    let call = cx.bind(FFN, Ffn::TABLES, spec.draft.ffn()?)?;
-    cx.ffn(&call)
 }

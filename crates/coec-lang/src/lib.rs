@@ -28,6 +28,8 @@
 //! - Errors are [`Diagnostics`], all of a file together. A [`Diagnostic`] implements
 //!   [`miette::Diagnostic`] with its sources inside, and [`Diagnostic::to_json`].
 //!   [`codes`] lists every code there is.
+//! - [`fit`](fn@fit) finds integers that make a spec cost what another does, and writes the spec that has
+//!   them, with the budget that holds the two to each other.
 //! - [`format`](fn@format) lays a text out, keeping what it says and every comment.
 //! - [`read`](fn@read) is the text of a file, [`nearest`] finds the name that was meant.
 //! - [`coec_ir::table`] has the words: every block, its fields, kinds, bounds and defaults; `resolve` reads
@@ -45,6 +47,7 @@ mod check;
 mod close;
 mod diagnostic;
 mod error;
+mod fit;
 mod format;
 mod loader;
 mod notation;
@@ -58,11 +61,13 @@ mod session;
 mod source;
 mod spec;
 mod suggest;
+mod turn;
 mod unit;
 
 pub use check::{Outcome, Report, Verdict, check};
 pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
 pub use error::codes;
+pub use fit::{Candidate, Fit, FitError, Matched, Other, Relocate, fit};
 pub use format::format;
 pub use loader::{Loader, MapLoader};
 pub use read::{MAX_SOURCE, read};

@@ -102,6 +102,11 @@ impl Unit {
         Some((&binding.value, binding.size))
     }
 
+    /// The values of the lets.
+    pub fn let_values(&self) -> impl Iterator<Item = &Value> {
+        self.lets.iter().map(|binding| &binding.value)
+    }
+
     /// The names of the lets.
     pub fn bindings(&self) -> impl Iterator<Item = &str> {
         self.lets.iter().map(|binding| binding.name.text.as_str())

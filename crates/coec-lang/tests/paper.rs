@@ -25,7 +25,7 @@ fn the_whole_spec_of_the_contract() {
     assert_eq!(figure(&spec, Figure::ParamsTotal), 780_930_048);
     assert_eq!(figure(&spec, Figure::ParamsNonEmbedding), 571_214_848);
     assert_eq!(spec.rules.len(), 7);
-    assert_eq!(spec.train.as_ref().unwrap().steps, 1000);
+    assert_eq!(spec.train.as_ref().unwrap().steps, Some(1000));
     assert!(spec.advice.is_empty());
 }
 
@@ -64,7 +64,7 @@ fn settings_change_what_they_name_and_nothing_else() {
     assert_eq!(coe.k, [8, 8]);
     assert!(coe.router.renorm);
     assert_eq!(spec.model.layers.len(), 2);
-    assert_eq!(spec.train.unwrap().steps, 7);
+    assert_eq!(spec.train.unwrap().steps, Some(7));
     assert_eq!((coe.experts, coe.shared, &coe.balance), (was.experts, was.shared, &was.balance));
     let moe = one(WHOLE, &["ffn=moe(k=2, experts=8)", "train.data=text(\"x\")"]);
     assert_eq!(moe.model.layers.kinds()[0].ffn.as_coe().unwrap().experts, 8);

@@ -210,6 +210,7 @@ fn rows(cost: &Cost, counts: &Counts, measured: Option<&Measured>) -> Vec<Row> {
     let mut rows = vec![
         row(Figure::ParamsTotal, Some(Number::Integer(counts.params)), None),
         row(Figure::ParamsActive, None, None),
+        row(Figure::ParamsActiveNonEmbedding, None, None),
         row(Figure::FlopsForward, None, None),
         row(Figure::FlopsExecuted, Some(Number::ratio(counts.forward, tokens)), None),
         row(Figure::FlopsTrain, None, None),

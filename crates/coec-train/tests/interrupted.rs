@@ -18,7 +18,7 @@ const IR: &str = include_str!("../src/run_dir/commit/tiny.json");
 fn tiny(steps: usize) -> (Verified<Model>, Train) {
     let ir: serde_json::Value = serde_json::from_str(IR).unwrap();
     let mut train: Train = serde_json::from_value(ir["train"].clone()).unwrap();
-    train.steps = steps;
+    train.steps = Some(steps as u64);
     train.eval.every = 2;
     assert_eq!(
         (&train.data, &train.tokenizer),

@@ -18,6 +18,7 @@ mod max_time;
 mod render;
 #[cfg(feature = "train")]
 mod signals;
+mod written;
 
 use std::process::ExitCode;
 

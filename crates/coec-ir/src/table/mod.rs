@@ -102,6 +102,8 @@ pub enum Default {
     OfModel(&'static str),
     /// A whole number.
     Count(usize),
+    /// A whole number, unless one of these fields is given.
+    CountUnless(usize, &'static [&'static str]),
     /// A number.
     Real(f64),
     /// A pair of numbers.
@@ -298,6 +300,10 @@ mod tests {
                     (_, Default::OfModel(other)) => MODEL.position(other).is_some(),
                     (Kind::Count(bounds) | Kind::Counts(bounds, _), Default::Count(n)) => {
                         (bounds.min..=bounds.max).contains(&(n as f64))
+                    }
+                    (Kind::Count(bounds), Default::CountUnless(n, others)) => {
+                        (bounds.min..=bounds.max).contains(&(n as f64))
+                            && others.iter().all(|other| names(table).any(|name| name == *other))
                     }
                     (Kind::OptionalCount(_), Default::Word("none")) => true,
                     (Kind::Real(bounds), Default::Real(x)) => (bounds.min..=bounds.max).contains(&x),

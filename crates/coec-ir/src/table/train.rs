@@ -4,7 +4,7 @@ use super::tabled::{block, tabled};
 use super::value::{Held, Words};
 use super::{Block, Default, Field, Kind, Table, Tabled, Value};
 use crate::{
-    AdamW, Bounds, Check, Data, Eval, Loss, OnError, Precision, Save, Schedule, ScheduleShape, Sources,
+    AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Save, Schedule, ScheduleShape, Sources,
     Tokenizer, Train, ViolationKind, bounds,
 };
 
@@ -21,7 +21,9 @@ tabled! { Train, Table::new("train"), {
     loss: Kind::Word(Loss::words) => Default::Word("all"),
     on_error: Kind::Word(OnError::words) => Default::Word("stop"),
     tokenizer: Kind::Block(Tokenizer::TABLES) => Default::Word("bytes"),
-    steps: Kind::Count(bounds::STEPS) => Default::Count(400),
+    steps: Kind::Count(bounds::STEPS) => Default::CountUnless(400, &LENGTHS),
+    tokens: Kind::Count(bounds::TOKENS) => Default::Nothing,
+    flops: Kind::Real(bounds::FLOPS) => Default::Nothing,
     batch: Kind::Count(bounds::BATCH) => Default::Count(16),
     context: Kind::Count(bounds::CONTEXT) => Default::OfModel("context"),
     accumulate: Kind::Count(bounds::BATCH) => Default::Count(1),
@@ -38,6 +40,12 @@ tabled! { Train, Table::new("train"), {
         let Self { batch, accumulate, .. } = *self;
         if check.holds(&["batch", "accumulate"]) && !batch.is_multiple_of(accumulate) {
             check.push("accumulate", ViolationKind::AccumulateDividesBatch { accumulate, batch });
+        }
+        let given = [self.steps.is_some(), self.tokens.is_some(), self.flops.is_some()];
+        let given: Vec<&'static str> = std::iter::zip(LENGTHS, given).filter_map(|(name, is)| is.then_some(name)).collect();
+        if given.len() != 1 {
+            let at = given.last().copied().unwrap_or("steps");
+            check.push(at, ViolationKind::OneLength { given });
         }
         let (weights, sources) = (self.weights.len(), self.data.0.len());
         if sources == 0 {

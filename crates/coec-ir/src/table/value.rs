@@ -253,6 +253,24 @@ impl Held for Option<String> {
     }
 }
 
+/// Nothing where it is not given.
+macro_rules! given {
+    ($($type:ty),*) => {
+        $(impl Held for Option<$type> {
+            fn value(&self) -> Option<Value> {
+                self.and_then(|value| value.value())
+            }
+            fn of(value: &Value) -> Option<Self> {
+                <$type>::of(value).map(Some)
+            }
+            fn empty() -> Option<Self> {
+                Some(None)
+            }
+        })*
+    };
+}
+given!(u64, f64);
+
 impl Held for Globs {
     fn value(&self) -> Option<Value> {
         Some(match self.0.as_slice() {

@@ -69,7 +69,7 @@ fn overrides<'a, T: PartialEq>(name: &str, values: &[&'a T]) -> Vec<(String, &'a
 }
 
 /// The first of the most common values.
-pub(crate) fn most_common<'a, T: PartialEq>(values: &[&'a T]) -> Option<&'a T> {
+pub fn most_common<'a, T: PartialEq>(values: &[&'a T]) -> Option<&'a T> {
     let mut distinct: Vec<(&T, usize)> = Vec::new();
     for value in values {
         match distinct.iter_mut().find(|(seen, _)| seen == value) {

@@ -120,6 +120,18 @@ pub(crate) fn setting(source: SourceId, text: &str, found: &mut Found) -> Option
     Some(Assignment { path, value })
 }
 
+/// Reads one line of a budget.
+pub(crate) fn line(source: SourceId, text: &str, found: &mut Found) -> Option<crate::ast::Rule> {
+    if let (_, Some(error)) = scan(source, text) {
+        found.push(error);
+        return None;
+    }
+    let mut pairs = parse(Rule::one_line, text, 0)
+        .map_err(|error| found.push(syntax_error(Rule::one_line, source, text, 0, &error)))
+        .ok()?;
+    Builder::new(source, 0, found).rule(pieces(pairs.next()?).next()?)
+}
+
 /// Parses what begins at `start`.
 fn parse(rule: Rule, text: &str, start: usize) -> Result<Pairs<'_, Rule>, Box<pest::error::Error<Rule>>> {
     Grammar::parse(rule, &text[start..]).map_err(Box::new)

@@ -183,6 +183,12 @@ impl Cx<'_> {
                 Known::Count(whole / parts_count)
             }
             Default::Count(n) => Known::Count(n),
+            Default::CountUnless(n, others) => {
+                if others.iter().any(|other| call.given(other).is_some()) {
+                    return Some(None);
+                }
+                Known::Count(n)
+            }
             Default::Real(x) => {
                 let preset = call.preset.iter().find(|(known, _)| *known == field.name);
                 Known::Real(preset.map_or(x, |&(_, x)| x))

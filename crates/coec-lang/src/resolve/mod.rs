@@ -42,18 +42,24 @@ pub(crate) struct Cx<'a> {
 
 /// New values of fields from `--set`, by the positions of the fields in their block.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Edits(Vec<(usize, Value)>);
+pub(crate) struct Edits(Vec<(usize, Option<Value>)>);
 
 impl Edits {
-    /// The new value of a field.
-    pub fn get(&self, position: usize) -> Option<&Value> {
-        self.0.iter().find(|(at, _)| *at == position).map(|(_, value)| value)
+    /// The new value of a field that was changed: `Some(None)` if it is left out now.
+    pub fn get(&self, position: usize) -> Option<Option<&Value>> {
+        self.0.iter().find(|(at, _)| *at == position).map(|(_, value)| value.as_ref())
     }
 
     /// Gives a field a new value, instead of an earlier one.
     pub fn set(&mut self, position: usize, value: Value) {
         self.0.retain(|(at, _)| *at != position);
-        self.0.push((position, value));
+        self.0.push((position, Some(value)));
+    }
+
+    /// Leaves a field out.
+    pub fn leave_out(&mut self, position: usize) {
+        self.0.retain(|(at, _)| *at != position);
+        self.0.push((position, None));
     }
 
     /// Whether no field was changed.
@@ -64,7 +70,7 @@ impl Edits {
     /// Puts the new values in the place of the old ones.
     pub fn apply<'v>(&'v self, args: &mut [Option<&'v Value>]) {
         for (position, value) in &self.0 {
-            args[*position] = Some(value);
+            args[*position] = value.as_ref();
         }
     }
 }

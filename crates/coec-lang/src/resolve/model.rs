@@ -46,11 +46,12 @@ impl Draft {
 
     /// The value of a field, that of the nearest ancestor that gives one.
     pub fn value(&self, position: usize) -> Option<&Value> {
-        self.edits.get(position).or_else(|| {
-            let name = MODEL.fields[position].name;
-            let mut fields = self.chain.iter().rev().flat_map(|model| model.model().fields.iter().rev());
-            fields.find(|field| field.index.is_none() && field.name.text == name).map(|field| &field.value)
-        })
+        if let Some(edited) = self.edits.get(position) {
+            return edited;
+        }
+        let name = MODEL.fields[position].name;
+        let mut fields = self.chain.iter().rev().flat_map(|model| model.model().fields.iter().rev());
+        fields.find(|field| field.index.is_none() && field.name.text == name).map(|field| &field.value)
     }
 
     /// The feed-forward block that layers have unless an override says otherwise.

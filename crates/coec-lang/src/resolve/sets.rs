@@ -1,5 +1,6 @@
 //! `--set ffn.k=8`: a change to a draft, checked like everything else.
 
+use coec_ir::LENGTHS;
 use coec_ir::table::{Default, MODEL, TRAIN, Table};
 
 use super::locate::argument;
@@ -32,10 +33,16 @@ impl Cx<'_> {
             }
             [] => return,
         };
-        let edits = if setting.path[0].text == TRAIN.word { &mut train.edits } else { &mut model.edits };
-        if let Some(value) = edit {
-            edits.set(position, value);
+        let Some(value) = edit else { return };
+        if setting.path[0].text != TRAIN.word {
+            return model.edits.set(position, value);
         }
+        // A training has one length.
+        if LENGTHS.contains(&TRAIN.fields[position].name) {
+            let places = LENGTHS.iter().filter_map(|length| TRAIN.position(length));
+            places.for_each(|place| train.edits.leave_out(place));
+        }
+        train.edits.set(position, value);
     }
 
     fn position(&mut self, table: &'static Table, name: &Name) -> Option<usize> {

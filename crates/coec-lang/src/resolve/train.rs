@@ -60,11 +60,12 @@ impl TrainDraft {
 
     /// The value of a field.
     pub fn value(&self, position: usize) -> Option<&Value> {
-        self.edits.get(position).or_else(|| {
-            let name = TRAIN.fields[position].name;
-            let mut fields = self.fields().iter().rev();
-            fields.find(|field| field.name.text == name).map(|field| &field.value)
-        })
+        if let Some(edited) = self.edits.get(position) {
+            return edited;
+        }
+        let name = TRAIN.fields[position].name;
+        let mut fields = self.fields().iter().rev();
+        fields.find(|field| field.name.text == name).map(|field| &field.value)
     }
 
     /// Where relative paths start: the folder of the text that names them.

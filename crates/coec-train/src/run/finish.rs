@@ -27,7 +27,7 @@ pub(super) fn finish(job: &Job<'_>, counts: &Counts, ended: &Ended, tell: &mut d
     if let Err(error) = dir.write(RunFile::Budget, json.as_bytes()) {
         tell(Event::Warning(error.into()));
     }
-    let interrupted = state.step < job.train.steps || state.unevaluated.is_some();
+    let interrupted = state.step < job.steps() || state.unevaluated.is_some();
     summary(state, clock, interrupted, card)
 }
 

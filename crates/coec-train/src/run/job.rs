@@ -66,6 +66,13 @@ pub enum Start<'a> {
     Resume(RunDir, Option<Box<Commit>>),
 }
 
+impl Job<'_> {
+    /// Optimizer steps of the whole run.
+    pub fn steps(&self) -> usize {
+        self.train.length(self.model)
+    }
+}
+
 /// Reads the peak memory of the process.
 pub trait MemoryMeter {
     /// Forgets the peak.

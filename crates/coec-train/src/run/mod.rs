@@ -20,7 +20,7 @@ use coec_ir::Precision;
 pub use control::{Control, Rescue};
 pub use finish::finished;
 pub use job::{Bases, Event, Job, MemoryMeter, Outcome, Start, Summary};
-pub use prepare::check_spec;
+pub use prepare::{check_spec, is_length};
 
 use crate::{error::TrainError, gemm, generate::Generator, run_dir::commit};
 

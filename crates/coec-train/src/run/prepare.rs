@@ -1,6 +1,6 @@
 //! What a run needs before its first step: counts that agree, room on the disk, data as tokens.
 
-use coec_ir::{Figure, Model, Train, cost::Setting};
+use coec_ir::{Figure, LENGTHS, Model, Train, cost::Setting};
 use coec_nn::capture::{self, Counts};
 
 use super::{Event, Job, Start};
@@ -66,7 +66,7 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
     tell(Event::Data {
         train: batches.tokens(),
         validation: validation.tokens(),
-        epochs: batches.epochs(train.steps),
+        epochs: batches.epochs(job.steps()),
         vocab: tokenizer.vocab_size(),
     });
     let identity = Identity {
@@ -80,7 +80,7 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
         threads: job.threads,
     };
     if let Start::Resume(dir, Some(commit)) = &job.start {
-        for note in goes_on(dir, &commit.state.identity, &identity, commit.state.step)? {
+        for note in goes_on(job, dir, &commit.state.identity, &identity, commit.state.step)? {
             tell(Event::Note(note));
         }
     }
@@ -106,7 +106,13 @@ fn check_room(job: &Job<'_>) -> Result<(), TrainError> {
 }
 
 /// Holds what a run is of against what it was; what may differ, and does, in words.
-fn goes_on(dir: &RunDir, old: &Identity, new: &Identity, step: usize) -> Result<Vec<String>, RunError> {
+fn goes_on(
+    job: &Job<'_>,
+    dir: &RunDir,
+    old: &Identity,
+    new: &Identity,
+    step: usize,
+) -> Result<Vec<String>, RunError> {
     let mut changes = spec_changes(old, &new.model, &new.train);
     let spec = !changes.is_empty();
     let sums = [("the data", &old.data, &new.data), ("the tokenizer", &old.tokenizer, &new.tokenizer)];
@@ -121,20 +127,17 @@ fn goes_on(dir: &RunDir, old: &Identity, new: &Identity, step: usize) -> Result<
         return Err(RunError::Changed { path: dir.path().to_owned(), changes, spec });
     }
     let mut notes = Vec::new();
-    let (was, is) = (&old.train, &new.train);
-    if was.steps != is.steps {
-        let lr = |train: &coec_ir::Train| {
-            train.optimizer.lr * train.schedule.factor(step.min(train.steps.saturating_sub(1)), train.steps)
+    let (was, is) = (old.train.length(job.model), new.train.length(job.model));
+    if was != is {
+        let lr = |train: &coec_ir::Train, steps: usize| {
+            train.optimizer.lr * train.schedule.factor(step.min(steps.saturating_sub(1)), steps)
         };
         notes.push(format!(
-            "train.steps was {} and is {}: the schedule is that of {} steps from step {} on, where the \
+            "train.steps was {was} and is {is}: the schedule is that of {is} steps from step {} on, where the \
              learning rate goes from {:.3e} to {:.3e}",
-            was.steps,
-            is.steps,
-            is.steps,
             step + 1,
-            lr(was),
-            lr(is)
+            lr(&old.train, was),
+            lr(&new.train, is)
         ));
     }
     let places = [
@@ -167,9 +170,9 @@ pub fn check_spec(dir: &RunDir, old: &Identity, model: &Model, train: &Train) ->
 /// What differs in the spec and may not.
 fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
     // How long a run is and what is kept of it; where its tokenizer lies, whose content is compared instead.
-    let free = ["train.steps", "train.save", "train.keep", "train.tokenizer.path"];
+    let free = ["train.save", "train.keep", "train.tokenizer.path"];
     let is_free = |field: &str| {
-        free.iter().any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
+        is_length(field) || free.iter().any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
     };
     let changes = coec_ir::diff::model(&old.model, model)
         .into_iter()
@@ -182,6 +185,11 @@ fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
             format!("{name} was {} and is {}", text(change.old), text(change.new))
         })
         .collect()
+}
+
+/// Whether a field, by its whole name, says how long a training is.
+pub fn is_length(field: &str) -> bool {
+    field.strip_prefix("train.").is_some_and(|field| LENGTHS.contains(&field))
 }
 
 /// `train` with its data where `old` has it: of data, the content is compared.

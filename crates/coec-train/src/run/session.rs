@@ -49,6 +49,8 @@ pub(super) struct Session<'a, 'j> {
     time: Time,
     /// Whether a log could not be written the last time.
     log_fails: bool,
+    /// Steps of the whole run.
+    steps: usize,
     flops_train: f64,
 }
 
@@ -89,6 +91,7 @@ impl<'a, 'j> Session<'a, 'j> {
             before: Clock { gemm_peak, ..clock },
             time: Time::default(),
             log_fails: false,
+            steps: job.steps(),
             flops_train: flops_train(job),
             job,
             data,
@@ -122,7 +125,7 @@ impl<'a, 'j> Session<'a, 'j> {
                     self.commit_last()?;
                     return Err(error.into());
                 }
-            } else if self.state.step < self.job.train.steps {
+            } else if self.state.step < self.steps {
                 match self.data.batches.batch(self.state.step) {
                     Ok(batch) => self = self.step(&batch),
                     // The data is gone; what was learnt from it is not.
@@ -160,7 +163,7 @@ impl<'a, 'j> Session<'a, 'j> {
     /// One step, its evaluation apart.
     fn step(mut self, batch: &Batch) -> Self {
         let train = self.job.train;
-        let lr = train.optimizer.lr * train.schedule.factor(self.state.step, train.steps);
+        let lr = train.optimizer.lr * train.schedule.factor(self.state.step, self.steps);
         self.lend();
         let (start, performed) = (Instant::now(), flops::performed());
         let gradients = self.trainer.gradients(train, batch);
@@ -180,7 +183,7 @@ impl<'a, 'j> Session<'a, 'j> {
         metrics.tokens_per_s = tokens / seconds;
         metrics.mfu = metrics.tokens_per_s * self.flops_train / self.before.gemm_peak;
         let step = self.state.step;
-        if step.is_multiple_of(train.eval.every) || step == train.steps {
+        if step.is_multiple_of(train.eval.every) || step == self.steps {
             self.state.unevaluated = Some(metrics);
         } else {
             self.write(metrics, result.applied);
@@ -248,7 +251,7 @@ impl<'a, 'j> Session<'a, 'j> {
     fn write(&mut self, metrics: Metrics, applied: bool) {
         let pushed = self.metrics.push(&metrics);
         self.note_logs(pushed);
-        (self.tell)(Event::Step { metrics, applied, steps: self.job.train.steps });
+        (self.tell)(Event::Step { metrics, applied, steps: self.steps });
     }
 
     /// Says once that a log cannot be written: its lines wait.

@@ -42,6 +42,8 @@ pub enum Command {
     Cost(CostArgs),
     /// Say what differs between two specs, and whether weights of one load into the other
     Diff(DiffArgs),
+    /// Find integers that make a spec cost what another does
+    Fit(FitArgs),
     /// Train a model and print its budget report card
     Train(TrainArgs),
     /// Measure a run, or an import, on other text: loss and nats a byte
@@ -79,6 +81,7 @@ impl Command {
             Self::Build(a) => a.json.json,
             Self::Cost(a) => a.spec.json.json,
             Self::Diff(a) => a.json.json,
+            Self::Fit(a) => a.json.json,
             Self::Train(a) => a.json(),
             Self::Eval(a) => a.json(),
             Self::Generate(a) => a.json(),
@@ -236,6 +239,40 @@ pub struct DiffArgs {
     /// Override a field of B: `--set ffn.k=8`; may be repeated
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub sets: Vec<String>,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Figures are those of budgets; conditions stand behind ` @ `, as in a budget. The value nearest to the target is
+taken, the smaller of two; if it is not within the tolerance, the nearest on both sides are printed, and the exit
+code is 1. The spec that --out writes is A's own file with the value changed and the budget line added.
+
+Examples:
+  coec fit chain.coe --free ffn.hidden --match flops.forward=moe.coe --out fair.coe
+  coec fit 'CoE-2(4/64)' --free ffn.hidden --match 'flops.forward=MoE(8/64)'
+  coec fit my.coe --free ffn.experts --match params.total=350M
+  coec fit my.coe --free ffn.hidden --free ffn.experts --match flops.forward=b.coe --match params.total=b.coe
+  coec fit my.coe --free dim --match 'memory.train=16GiB @ batch=4, context=512'")]
+pub struct FitArgs {
+    /// The spec to change: a path, `path#model`, `-` for standard input, or the paper's notation
+    #[arg(value_name = "A")]
+    pub spec: String,
+    /// A field that holds one whole number, as --set names it; twice for two under two figures
+    #[arg(long, value_name = "FIELD", required = true)]
+    pub free: Vec<String>,
+    /// A figure, and the spec or the number that it is to match
+    #[arg(long = "match", value_name = "FIGURE=SPEC-or-NUMBER", required = true)]
+    pub matches: Vec<String>,
+    /// How far a figure may be off, as a share of what it is to match
+    #[arg(long, value_name = "P%", default_value = "0.5%")]
+    pub tolerance: String,
+    /// Where to write the spec that was found
+    #[arg(short, long, value_name = "SPEC")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArgs,
     #[command(flatten)]
     pub json: JsonArgs,
 }

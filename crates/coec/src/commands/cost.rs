@@ -55,6 +55,7 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
         }
     }
     render::line(&format!("({})", render::figure::CONVENTION));
+    render::line(&format!("({})", render::figure::ACTIVE));
     Ok(Done::Well)
 }
 

@@ -1,18 +1,17 @@
 //! `coec graph`: the model as a picture.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use coec_lang::load_one;
-use coec_store::output::Output;
 use serde_json::json;
 
 use crate::{
     arguments,
     cli::{GraphArgs, GraphFormat},
     disk::Disk,
-    failure::{Done, Failure, is_closed_pipe},
+    failure::{Done, Failure},
     render::{self, json::print_json},
+    written::written,
 };
 
 pub fn run(args: &GraphArgs) -> Result<Done, Failure> {
@@ -24,7 +23,7 @@ pub fn run(args: &GraphArgs) -> Result<Done, Failure> {
     };
     // Only of a file there is something to tell; the output may be where the picture went.
     let is_file = match &args.out {
-        Some(path) => write(path, &picture).map_err(|error| unwritable(path, &error))?,
+        Some(path) => written(path, &picture, "coec::graph::unwritable")?,
         None => false,
     };
     let name = &spec.model.name;
@@ -54,21 +53,4 @@ fn format_of(out: Option<&Path>) -> GraphFormat {
     } else {
         GraphFormat::Mermaid
     }
-}
-
-/// Writes the picture where `path` leads to; whether that is a file.
-fn write(path: &Path, picture: &str) -> io::Result<bool> {
-    let mut output = Output::create(path)?;
-    let is_file = output.is_file();
-    output.write_all(picture.as_bytes())?;
-    output.commit()?;
-    Ok(is_file)
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    if is_closed_pipe(error) {
-        return Failure::Closed;
-    }
-    let message = format!("cannot write {}: {error}", path.display());
-    Failure::environment("coec::graph::unwritable", message, "check the folder and its permissions")
 }

@@ -11,6 +11,7 @@ mod diff;
 mod eval;
 mod explain;
 mod export;
+mod fit;
 mod fmt;
 #[cfg(feature = "train")]
 mod forward;
@@ -47,6 +48,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         #[cfg(feature = "train")]
         Command::Devices(args) => devices::run(&args),
         Command::New(args) => new::run(&args),
+        Command::Fit(args) => fit::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),

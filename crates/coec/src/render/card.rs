@@ -3,7 +3,7 @@
 use coec_ir::{Figure, Unit};
 use coec_train::report::{LayerExperts, Number, ReportCard, Standing, Unmoved};
 
-use super::{figure::CONVENTION, line, number, table::Table};
+use super::{figure::{ACTIVE, CONVENTION}, line, number, table::Table};
 
 /// Prints the card: figures in every way they were counted, then the declared budgets.
 pub fn print(card: &ReportCard) {
@@ -57,6 +57,7 @@ pub fn print(card: &ReportCard) {
         table.lines().iter().for_each(|text| line(text));
     }
     line(&format!("({CONVENTION})"));
+    line(&format!("({ACTIVE})"));
 }
 
 /// Tensors and experts that a line names.

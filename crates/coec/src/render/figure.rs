@@ -14,6 +14,10 @@ use super::number;
 pub const CONVENTION: &str = "2 FLOPs a multiply-add, matrix products only, per token; \
      k, M, G, T decimal, Ki, Mi, Gi binary";
 
+/// Which of the two figures of active parameters is which, said below tables that have both.
+pub const ACTIVE: &str =
+    "params.active counts the embedding and the head whole, params.active_non_embedding leaves them out";
+
 /// A figure in JSON: an exact integer, or a string where integers may be of any size.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]

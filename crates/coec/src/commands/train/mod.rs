@@ -70,7 +70,7 @@ fn resume(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen)
     let dir = RunDir::resume(&directory(args)?)?;
     let spec = spec::of_run(&dir, args)?;
     let train_block = spec.train_or_default()?;
-    let steps = train_block.steps;
+    let steps = train_block.length(&spec.model);
     let Found { newest, damaged } = dir.newest()?;
     for damage in &damaged {
         screen.show(Event::damage(damage));

@@ -6,6 +6,7 @@ use coec_ir::{Data, Globs, Rule, Sources, Target, Tokenizer, Train};
 use coec_lang::{Report, Spec, Verdict, load_one};
 use coec_train::{
     TrainError,
+    run::is_length,
     run_dir::{RunDir, RunFile, train_of},
     tokenizer,
 };
@@ -18,8 +19,8 @@ use crate::{
     failure::Failure,
 };
 
-/// The fields that a run may change when it goes on.
-const FREE: [&str; 3] = ["train.steps", "train.save", "train.keep"];
+/// The fields that a run may change when it goes on, besides its length.
+const FREE: [&str; 2] = ["train.save", "train.keep"];
 
 /// The field that `--weights` says too.
 const TOKENIZER: &str = "train.tokenizer";
@@ -106,11 +107,15 @@ pub fn of_run(dir: &RunDir, args: &TrainArgs) -> Result<Spec, Failure> {
         let field = set.split('=').next().unwrap_or_default().trim();
         let is_free =
             |free: &str| field == free || field.strip_prefix(free).is_some_and(|rest| rest.starts_with('.'));
-        if !FREE.into_iter().any(is_free) {
+        if !is_length(field) && !FREE.into_iter().any(is_free) {
             return Err(Failure::input(
                 "coec::train::resume",
                 format!("`--set {field}` would make it another run"),
-                format!("a run that goes on may be given other values of {}", FREE.join(", ")),
+                format!(
+                    "a run that goes on may be given another length (train.steps, tokens or flops), and other values \
+                     of {}",
+                    FREE.join(" and ")
+                ),
             ));
         }
     }
