@@ -268,7 +268,9 @@ impl ViolationKind {
                 format!("a batch of {batch} does not split into {accumulate} equal parts")
             }
             Self::OneLength { given } if given.is_empty() => "nothing says how long the training is".into(),
-            Self::OneLength { given } => format!("`{}` each say how long the training is", given.join("` and `")),
+            Self::OneLength { given } => {
+                format!("`{}` each say how long the training is", given.join("` and `"))
+            }
             Self::NoData => "there is nothing to learn from".into(),
             Self::WeightsForSources { weights, sources } => {
                 format!("{weights} weights for {sources} sources of data")

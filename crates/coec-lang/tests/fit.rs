@@ -95,7 +95,11 @@ fn every_field_that_holds_a_whole_number_may_be_free() {
         let (name, target) = matched.split_once('=').unwrap();
         let target = coec_ir::Quantity::parse(target).unwrap().to_integer().unwrap();
         let figure = Figure::from_name(name).unwrap();
-        assert_eq!(found.best.values[0].1, plain(&files, "chain.coe", field, figure, &target, most), "{field}");
+        assert_eq!(
+            found.best.values[0].1,
+            plain(&files, "chain.coe", field, figure, &target, most),
+            "{field}"
+        );
         let rules = [];
         let text = found.text(&spec, &found.best, &rules, None);
         let read = load_one("out.coe", &[], &files.clone().with("out.coe", text.as_str())).unwrap();
@@ -174,7 +178,8 @@ fn a_value_is_written_where_there_is_none_yet() {
 
 #[test]
 fn a_bare_block_becomes_a_model_and_the_papers_notation_is_written_out() {
-    let files = files().with("bare.coe", "// ours\ncoe(iter=2, k=4, experts=64, residual=inner, gate=independent)\n");
+    let files =
+        files().with("bare.coe", "// ours\ncoe(iter=2, k=4, experts=64, residual=inner, gate=independent)\n");
     for (free, matches) in [("ffn.hidden", "flops.forward=MoE(8/64)"), ("dim", "params.total=300M")] {
         for spec in ["bare.coe", "CoE-2(4/64)"] {
             let (spec, found) = fitted(&files, spec, &[free], &[matches]);

@@ -11,6 +11,7 @@
 pub mod data;
 mod error;
 pub mod eval;
+pub mod experiment;
 mod experts;
 pub mod fingerprint;
 pub mod gemm;

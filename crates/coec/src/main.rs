@@ -17,6 +17,8 @@ mod manual;
 mod max_time;
 mod render;
 #[cfg(feature = "train")]
+mod run_spec;
+#[cfg(feature = "train")]
 mod signals;
 mod written;
 

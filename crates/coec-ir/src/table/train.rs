@@ -4,8 +4,8 @@ use super::tabled::{block, tabled};
 use super::value::{Held, Words};
 use super::{Block, Default, Field, Kind, Table, Tabled, Value};
 use crate::{
-    AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Save, Schedule, ScheduleShape, Sources,
-    Tokenizer, Train, ViolationKind, bounds,
+    AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Save, Schedule, ScheduleShape,
+    Sources, Tokenizer, Train, ViolationKind, bounds,
 };
 
 /// `train { ... }`.

@@ -64,7 +64,9 @@ impl FitError {
         match self {
             Self::Spec(_) => "mend what is named",
             Self::Count { .. } => "name one --free field and one --match, or two of each",
-            Self::NoMatch { .. } => "write FIGURE=SPEC or FIGURE=NUMBER: `flops.forward=moe.coe`, `params.active=350M`",
+            Self::NoMatch { .. } => {
+                "write FIGURE=SPEC or FIGURE=NUMBER: `flops.forward=moe.coe`, `params.active=350M`"
+            }
             Self::NotWhole { .. } => {
                 "name a field that holds one whole number: `ffn.hidden`, `ffn.experts`, `ffn.k`, `layers`, `dim`; \
                  docs/language.md lists them"

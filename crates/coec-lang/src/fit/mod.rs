@@ -198,7 +198,11 @@ impl Problem<'_> {
             Some(Matched { holds: rule.holds(&actual, &target), rule, actual, target })
         });
         let matched = matched.collect::<Option<_>>()?;
-        Some(Candidate { values: self.paths().into_iter().zip(values.iter().copied()).collect(), model, matched })
+        Some(Candidate {
+            values: self.paths().into_iter().zip(values.iter().copied()).collect(),
+            model,
+            matched,
+        })
     }
 
     /// Values of a free field on both sides of what a figure is to match. The other free field, if there

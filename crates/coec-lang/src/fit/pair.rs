@@ -62,7 +62,8 @@ impl Walk<'_, '_> {
             let mut values = [0; 2];
             (values[self.outer], values[1 - self.outer]) = (at, point.at);
             let Some(model) = problem.model(&values) else { continue };
-            let figures: Vec<BigUint> = problem.wanted.iter().filter_map(|wanted| wanted.figure(&model)).collect();
+            let figures: Vec<BigUint> =
+                problem.wanted.iter().filter_map(|wanted| wanted.figure(&model)).collect();
             let off = figures.iter().zip(&problem.wanted).map(|(figure, wanted)| off(figure, &wanted.target));
             let worst = off.fold(0.0, f64::max);
             let is_better = self.best.as_ref().is_none_or(|(least, best)| {

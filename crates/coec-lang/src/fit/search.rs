@@ -41,7 +41,9 @@ impl Sides {
     /// The nearer of both, the smaller value if they are equally near.
     pub fn nearest(&self, target: &Quantity) -> Option<&Point> {
         match (&self.below, &self.above) {
-            (Some(below), Some(above)) => Some(if nearer(above, Some(below), target) { above } else { below }),
+            (Some(below), Some(above)) => {
+                Some(if nearer(above, Some(below), target) { above } else { below })
+            }
             (below, above) => below.as_ref().or(above.as_ref()),
         }
     }
@@ -122,7 +124,11 @@ impl Search<'_> {
         let side = compare(&start.figure, self.target);
         let (mut last, mut stride) = (now, 1);
         while last != end {
-            let from = if upwards { last.saturating_add(stride).min(end) } else { last.saturating_sub(stride).max(end) };
+            let from = if upwards {
+                last.saturating_add(stride).min(end)
+            } else {
+                last.saturating_sub(stride).max(end)
+            };
             // Behind the last stride there may be no model any more, and some before its end.
             let before = if upwards { last + 1 } else { last.saturating_sub(1) };
             let found = self.next(from, end, upwards).or_else(|| self.next(from, before, !upwards));

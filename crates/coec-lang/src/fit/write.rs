@@ -22,7 +22,13 @@ impl Fit {
     /// The file stays as it is but for these: a value is written where it stood, or as another field of
     /// its block. A file that is nothing but a block becomes a model, and a model in the paper's notation is
     /// written out. `relocate` names the files that the text names.
-    pub fn text(&self, spec: &Spec, candidate: &Candidate, rules: &[Rule], relocate: Option<Relocate<'_>>) -> String {
+    pub fn text(
+        &self,
+        spec: &Spec,
+        candidate: &Candidate,
+        rules: &[Rule],
+        relocate: Option<Relocate<'_>>,
+    ) -> String {
         let lines: Vec<String> = rules.iter().map(coec_ir::text::rule).collect();
         if spec.path.is_none() {
             return explicit(candidate, &lines);
@@ -76,7 +82,8 @@ impl Edits<'_> {
 
     /// The same, if that is not done yet: two fields may be in one block.
     fn replace_once(&mut self, span: Span, new: String) {
-        let is_done = self.edits.iter().any(|edit| edit.0 == span.start as usize && edit.1 == span.end as usize);
+        let is_done =
+            self.edits.iter().any(|edit| edit.0 == span.start as usize && edit.1 == span.end as usize);
         if !is_done {
             self.replace(span, new);
         }
@@ -112,7 +119,9 @@ impl Edits<'_> {
         let place = match (field, rest) {
             (Some(field), None) => Some(Place::Whole(field.value.span)),
             // A name stands for a value that others may use too.
-            (Some(field), Some(rest)) if spec.scopes.binding(&field.value).is_none() => place(&field.value, rest),
+            (Some(field), Some(rest)) if spec.scopes.binding(&field.value).is_none() => {
+                place(&field.value, rest)
+            }
             (Some(field), Some(_)) => {
                 return self.replace_once(field.value.span, block_text(spec, candidate, first));
             }
@@ -120,7 +129,9 @@ impl Edits<'_> {
         };
         match place {
             Some(Place::Whole(span)) => self.replace(span, value.to_string()),
-            Some(Place::Behind(at, before, name, after)) => self.insert(at, format!("{before}{name}={value}{after}")),
+            Some(Place::Behind(at, before, name, after)) => {
+                self.insert(at, format!("{before}{name}={value}{after}"))
+            }
             None => {
                 let value = match rest {
                     None => value.to_string(),
@@ -146,7 +157,8 @@ impl Edits<'_> {
         match model.fields.last() {
             Some(last) => self.add_behind(last.value.span.end as usize, field),
             None => {
-                let from = model.extends.as_ref().map_or(model.name.span, |extends| extends.span).end as usize;
+                let from =
+                    model.extends.as_ref().map_or(model.name.span, |extends| extends.span).end as usize;
                 let brace = self.text[from..].find('{').map_or(from, |at| from + at + 1);
                 self.insert(brace, format!(" {field}"));
             }
@@ -197,7 +209,11 @@ impl Edits<'_> {
         let block = model.fields[0].value.span;
         let (start, end) = (block.start as usize, block.end as usize);
         let inner = self.apply(start, end);
-        let inner = if self.edits.iter().any(|edit| edit.2.ends_with("ffn = ")) { inner } else { format!("ffn = {inner}") };
+        let inner = if self.edits.iter().any(|edit| edit.2.ends_with("ffn = ")) {
+            inner
+        } else {
+            format!("ffn = {inner}")
+        };
         let rest = self.text[end..].trim_end();
         let (name, before) = (&model.name.text, &self.text[..start]);
         format!("{before}model {name} {{\n{INDENT}{inner}\n}}{rest}\n\n{}", budget(None, lines))
@@ -258,7 +274,8 @@ fn behind(value: &Value, word: &Word, name: &str) -> Place {
 
 /// A sublayer with the values of a candidate, everything written out.
 fn block_text(spec: &Spec, candidate: &Candidate, first: &str) -> String {
-    let values: Vec<(&str, usize)> = candidate.values.iter().map(|(path, value)| (path.as_str(), *value)).collect();
+    let values: Vec<(&str, usize)> =
+        candidate.values.iter().map(|(path, value)| (path.as_str(), *value)).collect();
     let draft = turned(spec, &values);
     let layers: Vec<_> = candidate.model.layers.iter().collect();
     let block = match first {
@@ -268,7 +285,9 @@ fn block_text(spec: &Spec, candidate: &Candidate, first: &str) -> String {
         }
         FFN => {
             let all: Vec<_> = layers.iter().map(|layer| &layer.ffn).collect();
-            base_ffn(spec, &draft).or_else(|| coec_ir::text::most_common(&all).map(|ffn| (*ffn).clone())).map(|ffn| ffn.block())
+            base_ffn(spec, &draft)
+                .or_else(|| coec_ir::text::most_common(&all).map(|ffn| (*ffn).clone()))
+                .map(|ffn| ffn.block())
         }
         _ => None,
     };
@@ -285,7 +304,8 @@ fn each_path(value: &Value, each: &mut dyn FnMut(&str, Span)) {
         ValueKind::Word(word) => {
             let names_files = FILES.contains(&word.name.text.as_str());
             for (place, arg) in word.args.iter().flatten().enumerate() {
-                let is_path = arg.key.as_ref().map_or(place == 0, |key| key.text == "glob" || key.text == "path");
+                let is_path =
+                    arg.key.as_ref().map_or(place == 0, |key| key.text == "glob" || key.text == "path");
                 match names_files && is_path {
                     true => each_text(&arg.value, each),
                     false => each_path(&arg.value, each),

@@ -172,7 +172,10 @@ fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
     // How long a run is and what is kept of it; where its tokenizer lies, whose content is compared instead.
     let free = ["train.save", "train.keep", "train.tokenizer.path"];
     let is_free = |field: &str| {
-        is_length(field) || free.iter().any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
+        is_length(field)
+            || free
+                .iter()
+                .any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
     };
     let changes = coec_ir::diff::model(&old.model, model)
         .into_iter()

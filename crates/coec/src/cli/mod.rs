@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod running;
 
 #[cfg(feature = "train")]
-pub use running::{EvalArgs, ForwardArgs, GenerateArgs, TrainArgs};
+pub use running::{CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, TrainArgs};
 
 /// Chain-of-Experts models and their compute budgets, held to each other.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ pub enum Command {
     Fit(FitArgs),
     /// Train a model and print its budget report card
     Train(TrainArgs),
+    /// Train specs alike, with several seeds, and say what that shows
+    Compare(CompareArgs),
     /// Measure a run, or an import, on other text: loss and nats a byte
     Eval(EvalArgs),
     /// Continue text with a trained run
@@ -83,6 +85,7 @@ impl Command {
             Self::Diff(a) => a.json.json,
             Self::Fit(a) => a.json.json,
             Self::Train(a) => a.json(),
+            Self::Compare(a) => a.json(),
             Self::Eval(a) => a.json(),
             Self::Generate(a) => a.json(),
             Self::Forward(a) => a.json(),
@@ -119,6 +122,8 @@ impl OtherArgs {
 
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as TrainArgs;
+#[cfg(not(feature = "train"))]
+pub use OtherArgs as CompareArgs;
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as EvalArgs;
 #[cfg(not(feature = "train"))]

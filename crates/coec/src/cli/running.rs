@@ -52,6 +52,59 @@ pub struct TrainArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Each spec is trained with each seed: the same data, order and schedule, each run an ordinary run directory below
+DIR. Before that the arms are held to each other: those that do not cost the same are refused, with exit code 1.
+Killed or stopped anywhere, the same command goes on; with more --seeds it adds to what is there.
+
+The end is the validation loss of every arm, the differences seed by seed with Student's 95% interval, at equal
+steps, tokens, FLOPs and wall time, and a sentence: established (the first arm's loss is lower), not established, or
+reversed. DIR/compare.json has it all, and `coec report DIR` draws it.
+
+Examples:
+  coec compare specs/fair/chain.coe specs/fair/moe.coe --seeds 3 --set train.steps=60
+  coec compare a.coe b.coe --tune lr=1e-3,2e-3,4e-3      each arm with its own best learning rate
+  coec compare a.coe b.coe --set train.flops=1e15        equal compute for arms of different cost
+  coec compare a.coe b.coe --fair flops.forward=1% --fair params.total=5% --check")]
+pub struct CompareArgs {
+    /// The arms, two or more: paths, `path#model`, `-` for standard input, or the paper's notation
+    #[arg(required = true, value_name = "SPEC")]
+    pub specs: Vec<String>,
+    /// How many seeds each arm is trained with: the spec's own and those behind it
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    /// A figure that all arms must share, and how far they may be apart; may be repeated [default:
+    /// flops.forward=1%]
+    #[arg(long, value_name = "FIGURE=P%")]
+    pub fair: Vec<String>,
+    /// Compare arms that do not cost the same, labelled everywhere as that
+    #[arg(long)]
+    pub force: bool,
+    /// Say whether the arms cost the same, and train nothing
+    #[arg(long)]
+    pub check: bool,
+    /// Find a number of the optimizer for each arm before the seeds, by validation with a seed of its own
+    #[arg(long, value_name = "FIELD=V,V,...")]
+    pub tune: Option<String>,
+    /// How many runs go on side by side, sharing the threads
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub jobs: u64,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    /// Files in place of the specs' data, as of `coec train`; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub data: Vec<String>,
+    /// The comparison's directory; compares/A-B when left out
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
 Examples:
   coec eval runs/quickstart-1 --data 'tests/*.txt'
   coec eval imported --data gsm8k/test.jsonl --json
@@ -142,6 +195,12 @@ pub struct ForwardArgs {
 }
 
 impl TrainArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
+
+impl CompareArgs {
     pub fn json(&self) -> bool {
         self.json.json
     }

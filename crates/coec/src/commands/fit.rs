@@ -33,7 +33,8 @@ pub fn run(args: &FitArgs) -> Result<Done, Failure> {
         }
         return Ok(Done::BudgetFails);
     }
-    let rules: Vec<Rule> = found.best.matched.iter().map(|matched| held(matched, args.out.as_deref())).collect();
+    let rules: Vec<Rule> =
+        found.best.matched.iter().map(|matched| held(matched, args.out.as_deref())).collect();
     let is_file = match &args.out {
         Some(out) => {
             let from = spec.path.as_deref().filter(|path| *path != Path::new(STDIN)).and_then(Path::parent);
@@ -104,7 +105,8 @@ fn with_input(args: &FitArgs) -> Result<(String, Vec<String>), Failure> {
 
 /// The path of a file, relative to `from`, as it is named from the folder of `out`.
 fn relocated(text: &str, from: &Path, out: &Path) -> String {
-    let absolute = |path: &Path| std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| normal(&path));
+    let absolute =
+        |path: &Path| std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| normal(&path));
     let to = absolute(out.parent().unwrap_or(Path::new("")).join(".").as_path());
     if Path::new(text).is_absolute() || to == absolute(&from.join(".")) {
         return text.to_owned();
@@ -200,9 +202,15 @@ fn show_nearest(found: &Fit, tolerance: &str) {
         let figures = candidate.matched.iter().map(|matched| {
             let figure = matched.rule.figure;
             let value = cell(figure, &digits(&matched.actual));
-            format!("{} {value} ({} of {})", figure.name(), signed(matched.deviation()), number_of(figure, &matched.target))
+            format!(
+                "{} {value} ({} of {})",
+                figure.name(),
+                signed(matched.deviation()),
+                number_of(figure, &matched.target)
+            )
         });
-        let (values, figures) = (values.collect::<Vec<_>>().join(", "), figures.collect::<Vec<_>>().join(", "));
+        let (values, figures) =
+            (values.collect::<Vec<_>>().join(", "), figures.collect::<Vec<_>>().join(", "));
         render::line(&format!("    {values}: {figures}"));
     }
 }
@@ -219,11 +227,8 @@ fn number_of(figure: Figure, value: &Quantity) -> String {
 }
 
 fn document(spec: &Spec, found: &Fit, out: Option<&Path>) -> Value {
-    let others: Vec<Value> = found
-        .others
-        .iter()
-        .map(|other| json!({ "spec": other.text, "model": other.model.name }))
-        .collect();
+    let others: Vec<Value> =
+        found.others.iter().map(|other| json!({ "spec": other.text, "model": other.model.name })).collect();
     let holds = found.best.holds();
     json!({
         "schema": coec_ir::SCHEMA,

@@ -2,6 +2,8 @@
 
 mod build;
 mod check;
+#[cfg(feature = "train")]
+mod compare;
 mod completions;
 mod cost;
 #[cfg(feature = "train")]
@@ -38,6 +40,8 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),
         #[cfg(feature = "train")]
+        Command::Compare(args) => compare::run(&args),
+        #[cfg(feature = "train")]
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "train")]
         Command::Generate(args) => generate::run(&args),
@@ -55,6 +59,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Completions(args) => completions::run(&args),
         #[cfg(not(feature = "train"))]
         Command::Train(_)
+        | Command::Compare(_)
         | Command::Eval(_)
         | Command::Generate(_)
         | Command::Forward(_)

@@ -3,7 +3,11 @@
 use coec_ir::{Figure, Unit};
 use coec_train::report::{LayerExperts, Number, ReportCard, Standing, Unmoved};
 
-use super::{figure::{ACTIVE, CONVENTION}, line, number, table::Table};
+use super::{
+    figure::{ACTIVE, CONVENTION},
+    line, number,
+    table::Table,
+};
 
 /// Prints the card: figures in every way they were counted, then the declared budgets.
 pub fn print(card: &ReportCard) {

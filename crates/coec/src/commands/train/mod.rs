@@ -13,7 +13,7 @@ use coec_train::{
     memory::CountingAllocator,
     report::Measured,
     run::{self, Bases, Control, Event, Job, MemoryMeter, Outcome, Start, Summary},
-    run_dir::{Commit, Found, Place, RunDir},
+    run_dir::{Commit, Found, Place, RunDir, train_of},
     sample::Sampler,
 };
 use serde_json::json;
@@ -30,6 +30,7 @@ use crate::{
         json::{json_of, print_json},
         verdicts,
     },
+    run_spec,
     signals::Stop,
 };
 
@@ -134,7 +135,7 @@ fn train(
     stop: &Stop,
     screen: &mut Screen,
 ) -> Result<Done, Failure> {
-    let train = spec::located(spec, spec.train_or_default()?);
+    let train = run_spec::located(spec, spec.train_or_default()?);
     let report = check(spec, &Disk)?;
     if !args.json.json {
         verdicts::show(spec, &report);
@@ -160,7 +161,7 @@ fn train(
         threads: rayon::current_num_threads(),
         gemm_size: args.backend.gemm_size(),
         judge: &|measured: Option<&Measured>| judged(spec, &report, backend, measured),
-        spec: &spec::explicit(spec, &report, &spec::kept(&train, begin.input.as_deref())),
+        spec: &run_spec::explicit(spec, &report, &train_of(&spec::kept(&train, begin.input.as_deref()))),
         input: begin.input.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
         start: begin.start,
