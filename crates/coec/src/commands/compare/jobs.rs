@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -148,7 +148,7 @@ impl Jobs<'_> {
             }
             running = left;
             if let Some(signal) = interrupt.signal().or(failed.as_ref().map(|_| super::interrupt::STOP)) {
-                running.iter_mut().for_each(|(run, child)| interrupt.pass_on(signal, run_id(run), child));
+                running.iter_mut().for_each(|(run, child)| interrupt.pass_on(signal, &run.dir, child));
             }
             progress.show(running.iter().map(|(run, _)| *run));
         }
@@ -159,10 +159,6 @@ impl Jobs<'_> {
             (None, None) => Ok(Ended::Done),
         }
     }
-}
-
-fn run_id(run: &Run) -> &Path {
-    &run.dir
 }
 
 fn unstartable(run: &Run, error: &io::Error) -> Failure {

@@ -68,7 +68,7 @@ impl Progress {
             bar.finish_and_clear();
         }
         let val = val_loss(&run.dir).map_or(String::new(), |loss| format!("validation loss {loss:.4}"));
-        let budget = if status.success() { "" } else { "; a budget fails" };
+        let budget = if status.code() == Some(1) { "; a budget fails" } else { "" };
         self.line(&format!("{}: {val}{budget} ({} of {})", run.title, self.done, self.of));
     }
 
