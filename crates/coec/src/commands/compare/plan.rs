@@ -101,7 +101,7 @@ impl Plan {
         let about = self.dir.join(ABOUT);
         let text = format!("{:#}\n", self.about());
         match fs::read_to_string(&about) {
-            Ok(found) => self.check(&about, &found == &text),
+            Ok(found) => self.check(&about, found == text),
             Err(_) if has_files(&self.dir) => {
                 Err(self.other(&format!("{} holds other files", self.dir.display())))
             }
