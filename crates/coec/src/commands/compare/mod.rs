@@ -7,6 +7,7 @@ mod jobs;
 mod plan;
 mod progress;
 mod results;
+mod run;
 mod screen;
 mod tune;
 
@@ -16,10 +17,11 @@ use coec_store::atomic;
 use serde_json::{Value, json};
 
 use self::interrupt::Interrupt;
-use self::jobs::{Ended, Jobs, Run};
+use self::jobs::{Ended, Jobs};
 use self::plan::Plan;
 use self::progress::Progress;
 use self::results::{ArmResult, Pair};
+use self::run::Run;
 use self::tune::{Tune, Tuned};
 use crate::{
     cli::CompareArgs,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arms::Arm;
 use super::fairness::{Demand, Excess, excesses};
-use super::jobs::Run;
+use super::run::Run;
 use super::tune::Tune;
 use crate::failure::Failure;
 

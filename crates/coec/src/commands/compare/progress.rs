@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use coec_train::run_dir::{Metrics, RunDir};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::jobs::Run;
+use super::run::Run;
 use crate::render::{self, terminal::Stream};
 
 /// Between two looks at the logs.

@@ -10,7 +10,7 @@ use coec_train::{
 };
 use serde::Serialize;
 
-use super::{Plan, arms::Arm, fairness::Excess, jobs::Run};
+use super::{Plan, arms::Arm, fairness::Excess, run::Run};
 use crate::failure::Failure;
 
 /// An arm with what its runs came to.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Plan, arms::Arm, jobs::Run, progress::val_loss};
+use super::{Plan, arms::Arm, progress::val_loss, run::Run};
 use crate::failure::Failure;
 
 /// What is tried: a field of the optimizer with the values it may have.
