@@ -8,6 +8,7 @@ pub(crate) struct File {
     pub models: Vec<Model>,
     pub budgets: Vec<Budget>,
     pub trains: Vec<Train>,
+    pub sweeps: Vec<Sweep>,
     pub lets: Vec<Let>,
     pub blocks: Vec<BareBlock>,
     /// Whether there are items that could not be read at all, whose names nobody knows.
@@ -41,6 +42,60 @@ pub(crate) struct Train {
     pub fields: Vec<Field>,
     /// Whether some of it could not be read.
     pub broken: bool,
+}
+
+/// `sweep { axes }`.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    /// The word `sweep`.
+    pub at: Span,
+    pub axes: Vec<Axis>,
+    /// Whether some of it could not be read.
+    pub broken: bool,
+}
+
+/// What a sweep goes through.
+#[derive(Debug)]
+pub(crate) enum Axis {
+    /// `ffn.k = [2, 4] with ffn.iter = 8 / ffn.k`.
+    Values { path: Name, value: Value, derived: Vec<Derived> },
+    /// `fit ffn.hidden under flops.forward == 3M`.
+    Fitted { path: Name, rule: Rule },
+}
+
+/// `with ffn.iter = 8 / ffn.k`.
+#[derive(Debug)]
+pub(crate) struct Derived {
+    pub path: Name,
+    pub formula: Formula,
+}
+
+/// A sum of products, each product with its sign in front.
+#[derive(Debug)]
+pub(crate) struct Formula {
+    pub terms: Vec<(Sign, Vec<(Power, Factor)>)>,
+    pub span: Span,
+}
+
+/// Whether a product is added or taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    Plus,
+    Minus,
+}
+
+/// Whether a factor multiplies or divides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Power {
+    Times,
+    Over,
+}
+
+/// `8`, `ffn.k`.
+#[derive(Debug)]
+pub(crate) enum Factor {
+    Number(Number),
+    Field(Name),
 }
 
 /// `let name = value`.

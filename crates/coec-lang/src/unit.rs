@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use coec_ir::table;
 
-use crate::ast::{Budget, File, Model, Name, Train, Value, ValueKind};
+use crate::ast::{Budget, File, Model, Name, Sweep, Train, Value, ValueKind};
 use crate::diagnostic::Found;
 use crate::error::{ParseError, ResolveError};
 use crate::source::SourceId;
@@ -22,6 +22,7 @@ pub(crate) struct Unit {
     by_name: HashMap<String, usize>,
     pub budgets: Vec<Budget>,
     pub trains: Vec<Train>,
+    pub sweeps: Vec<Sweep>,
     lets: Vec<Binding>,
     lets_by_name: HashMap<String, usize>,
     /// Words of the language that a let took for its name.
@@ -45,9 +46,13 @@ struct Binding {
 impl Unit {
     /// Indexes a file, reporting names that clash.
     pub fn new(path: Option<PathBuf>, name: String, source: SourceId, file: File, found: &mut Found) -> Self {
-        let File { mut models, budgets, trains, lets, blocks, broken } = file;
-        let alone =
-            !broken && models.is_empty() && budgets.is_empty() && trains.is_empty() && lets.is_empty();
+        let File { mut models, budgets, trains, sweeps, lets, blocks, broken } = file;
+        let alone = !broken
+            && models.is_empty()
+            && budgets.is_empty()
+            && trains.is_empty()
+            && sweeps.is_empty()
+            && lets.is_empty();
         let several = blocks.len() > 1;
         for block in blocks {
             if alone && !several {
@@ -64,6 +69,7 @@ impl Unit {
             by_name: HashMap::new(),
             budgets,
             trains,
+            sweeps,
             lets: Vec::with_capacity(lets.len()),
             lets_by_name: HashMap::new(),
             shadowed: HashSet::new(),

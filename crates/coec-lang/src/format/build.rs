@@ -31,7 +31,7 @@ impl<'t> Builder<'t> {
         let mut gap = if self.at == 0 { Gap::at_start() } else { Gap::default() };
         self.read_gap(&mut gap, &piece);
         let item = match piece.as_rule() {
-            Rule::model | Rule::budget | Rule::train => Item::Braced(self.block(gap, piece)),
+            Rule::model | Rule::budget | Rule::train | Rule::sweep => Item::Braced(self.block(gap, piece)),
             Rule::binding => Item::Entry(self.entry(gap, piece)),
             _ => {
                 let mut run = Run::default();
@@ -97,7 +97,7 @@ impl<'t> Builder<'t> {
         let mut inside = None;
         for piece in piece.into_inner() {
             match piece.as_rule() {
-                Rule::field | Rule::line => {
+                Rule::field | Rule::line | Rule::axis => {
                     self.read_gap(&mut gap_before, &piece);
                     let gap = std::mem::take(&mut gap_before);
                     entries.push(self.entry(gap, piece));
@@ -123,12 +123,15 @@ impl<'t> Builder<'t> {
         let mut cells = Vec::new();
         let mut run = Run::default();
         let mut mark = None;
-        for piece in piece.into_inner() {
+        let is_axis = piece.as_rule() == Rule::axis;
+        for piece in flat(piece) {
             let between = match piece.as_rule() {
                 Rule::index => None,
                 _ => (!run.parts.is_empty() || !cells.is_empty()).then_some(Part::Space),
             };
-            if let Some(next) = mark_of(piece.as_rule()) {
+            if let Some(next) = mark_of(piece.as_rule())
+                && !(is_axis && mark.is_some())
+            {
                 cells.push(Cell::new(mark, std::mem::take(&mut run)));
                 mark = next;
             }
@@ -265,6 +268,25 @@ impl<'t> Builder<'t> {
         run.parts.push(Part::List(Box::new(list)));
         kind
     }
+}
+
+/// The pieces of an entry. Those of a line of a sweep stand inside others, which say what they mean and not how
+/// they are laid out.
+fn flat(piece: Piece<'_>) -> Vec<Piece<'_>> {
+    let inside = |rule| {
+        matches!(
+            rule,
+            Rule::values | Rule::fitted | Rule::derived | Rule::sum | Rule::product | Rule::line
+        )
+    };
+    let mut flat = Vec::new();
+    for piece in piece.into_inner() {
+        match inside(piece.as_rule()) {
+            true => flat.extend(self::flat(piece)),
+            false => flat.push(piece),
+        }
+    }
+    flat
 }
 
 /// Whether a piece begins a new cell, and at which mark.

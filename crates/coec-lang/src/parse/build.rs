@@ -2,8 +2,8 @@
 
 use super::{Piece, Rule};
 use crate::ast::{
-    Arg, Budget, Field, Index, IndexKind, Let, Model, Name, Number, Target, Text, Train, Value, ValueKind,
-    Word,
+    Arg, Axis, Budget, Derived, Factor, Field, Formula, Index, IndexKind, Let, Model, Name, Number, Power, Sign,
+    Sweep, Target, Text, Train, Value, ValueKind, Word,
 };
 use crate::diagnostic::Found;
 use crate::error::ParseError;
@@ -29,6 +29,9 @@ fn is_mark(rule: Rule) -> bool {
             | Rule::dots
             | Rule::at
             | Rule::plus_minus
+            | Rule::with_word
+            | Rule::fit_word
+            | Rule::under_word
     )
 }
 
@@ -36,7 +39,18 @@ fn is_mark(rule: Rule) -> bool {
 /// white space in front of what did not come; the last thing that did come is the end.
 fn end(pair: &Piece) -> usize {
     match pair.as_rule() {
-        Rule::line | Rule::target | Rule::word | Rule::binding | Rule::conditions | Rule::condition => {
+        Rule::line
+        | Rule::target
+        | Rule::word
+        | Rule::binding
+        | Rule::conditions
+        | Rule::condition
+        | Rule::axis
+        | Rule::fitted
+        | Rule::values
+        | Rule::derived
+        | Rule::sum
+        | Rule::product => {
             pair.clone().into_inner().next_back().map_or(pair.as_span().end(), |last| end(&last))
         }
         _ => pair.as_span().end(),
@@ -130,6 +144,61 @@ impl<'a> Builder<'a> {
             }
         }
         Some(Train { at, name, fields, broken: false })
+    }
+
+    pub fn sweep(&mut self, pair: Piece) -> Sweep {
+        let mut at = self.span(&pair);
+        let mut axes = Vec::new();
+        for piece in pieces(pair) {
+            match piece.as_rule() {
+                Rule::sweep_word => at = self.span(&piece),
+                Rule::axis => axes.extend(self.axis(piece)),
+                _ => {}
+            }
+        }
+        Sweep { at, axes, broken: false }
+    }
+
+    pub fn axis(&mut self, pair: Piece) -> Option<Axis> {
+        let pair = pieces(pair).next()?;
+        let is_fitted = pair.as_rule() == Rule::fitted;
+        let mut inner = pieces(pair);
+        let path = self.name(&inner.next()?);
+        if is_fitted {
+            return Some(Axis::Fitted { path, rule: self.rule(inner.next()?)? });
+        }
+        let value = self.value(inner.next()?)?;
+        let derived = inner.filter_map(|piece| self.derived(piece)).collect();
+        Some(Axis::Values { path, value, derived })
+    }
+
+    fn derived(&mut self, pair: Piece) -> Option<Derived> {
+        let mut inner = pieces(pair);
+        let path = self.name(&inner.next()?);
+        let sum = inner.next()?;
+        let span = self.span(&sum);
+        let (mut terms, mut sign) = (Vec::new(), Sign::Plus);
+        for piece in pieces(sum) {
+            match piece.as_rule() {
+                Rule::plus => sign = Sign::Plus,
+                Rule::minus => sign = Sign::Minus,
+                _ => terms.push((sign, self.product(piece))),
+            }
+        }
+        Some(Derived { path, formula: Formula { terms, span } })
+    }
+
+    fn product(&self, pair: Piece) -> Vec<(Power, Factor)> {
+        let (mut factors, mut power) = (Vec::new(), Power::Times);
+        for piece in pieces(pair) {
+            match piece.as_rule() {
+                Rule::times => power = Power::Times,
+                Rule::over => power = Power::Over,
+                Rule::number => factors.push((power, Factor::Number(self.number(&piece)))),
+                _ => factors.push((power, Factor::Field(self.name(&piece)))),
+            }
+        }
+        factors
     }
 
     pub fn binding(&mut self, pair: Piece) -> Option<Let> {

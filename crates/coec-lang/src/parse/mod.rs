@@ -70,6 +70,7 @@ pub(crate) fn file(source: SourceId, text: &str, found: &mut Found) -> File {
             Rule::model => file.models.extend(builder.model(pair, doc)),
             Rule::budget => file.budgets.extend(builder.budget(pair)),
             Rule::train => file.trains.extend(builder.train(pair)),
+            Rule::sweep => file.sweeps.push(builder.sweep(pair)),
             Rule::binding => file.lets.extend(builder.binding(pair)),
             Rule::EOI => {}
             _ => file.blocks.extend(builder.value(pair).map(|value| BareBlock { doc, value })),

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::build::{Builder, pieces};
 use super::syntax::syntax_error;
 use super::{Piece, Rule, parse};
-use crate::ast::{Budget, Field, File, Model, Train};
+use crate::ast::{Budget, Field, File, Model, Sweep, Train};
 use crate::diagnostic::Found;
 use crate::scan::{behind_blanks, lexemes, word_at};
 use crate::source::SourceId;
@@ -19,7 +19,7 @@ use crate::source::SourceId;
 /// begins one.
 pub(super) fn end_of_item(text: &str, start: usize) -> usize {
     let first = behind_blanks(text, start);
-    let is_item = |at: usize| matches!(word_at(text, at), "model" | "budget" | "train" | "let");
+    let is_item = |at: usize| matches!(word_at(text, at), "model" | "budget" | "train" | "sweep" | "let");
     let next = outside(text, first).find(|&at| at > first && is_item(at) && stands_alone(text, at));
     next.unwrap_or(text.len())
 }
@@ -39,6 +39,7 @@ pub(super) fn item(
         "model" => (Rule::model_head, Rule::one_field),
         "budget" => (Rule::budget_head, Rule::one_line),
         "train" => (Rule::train_head, Rule::one_field),
+        "sweep" => (Rule::sweep_head, Rule::one_axis),
         _ => return None,
     };
     let pair = parse(head, text, start).ok()?.next()?;
@@ -48,7 +49,7 @@ pub(super) fn item(
     let (mut name, mut extends, mut at) = (None, None, None);
     for piece in pieces(pair) {
         match piece.as_rule() {
-            Rule::train_word => at = Some(builder.span(&piece)),
+            Rule::train_word | Rule::sweep_word => at = Some(builder.span(&piece)),
             Rule::ident => name = Some(builder.name(&piece)),
             Rule::string => extends = Some(builder.text(&piece)),
             _ => {}
@@ -58,6 +59,12 @@ pub(super) fn item(
         let mut rules = Vec::new();
         each(source, text, open..close, body, found, |builder, pair| rules.extend(builder.rule(pair)));
         file.budgets.push(Budget { name, rules });
+        return Some(close + 1);
+    }
+    if head == Rule::sweep_head {
+        let mut axes = Vec::new();
+        each(source, text, open..close, body, found, |builder, pair| axes.extend(builder.axis(pair)));
+        file.sweeps.extend(at.map(|at| Sweep { at, axes, broken: true }));
         return Some(close + 1);
     }
     let mut fields: Vec<Field> = Vec::new();
@@ -80,7 +87,7 @@ fn each(
     found: &mut Found,
     mut take: impl FnMut(&mut Builder, Piece),
 ) {
-    let begins = if rule == Rule::one_line { begins_rule } else { begins_field };
+    let begins = if rule == Rule::one_field { begins_field } else { begins_rule };
     let body = &text[..inside.end];
     let mut at = behind_blanks(body, inside.start);
     // Describing an error takes time, and nobody reads more.

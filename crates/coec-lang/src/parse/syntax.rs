@@ -31,6 +31,7 @@ pub(super) fn syntax_error(
         // Read by itself, a field ends where its text does.
         (Rule::EOI, Rule::one_field) => Some("another field or `}`"),
         (Rule::EOI, Rule::one_line) => Some("another rule or `}`"),
+        (Rule::EOI, Rule::one_axis) => Some("another line or `}`"),
         _ => describe(attempted),
     };
     let mut expected: Vec<&str> = attempted.iter().filter_map(describe).collect();
@@ -92,7 +93,7 @@ fn hint(token: &str, expected: &str) -> &'static str {
             "in a model and in `train` fields are `name = value`; in a budget rules are `figure <= number`"
         }
         _ => {
-            "a file holds `model NAME { ... }`, `budget { ... }`, `train { ... }`, `let name = value`, \
+            "a file holds `model NAME { ... }`, `budget { ... }`, `train { ... }`, `sweep { ... }`, `let name = value`, \
              or one block such as `coe(iter=2, k=4, experts=64)`"
         }
     }
@@ -106,6 +107,16 @@ fn describe(rule: &Rule) -> Option<&'static str> {
         Rule::budget | Rule::budget_head | Rule::budget_word => "`budget`",
         Rule::train | Rule::train_head | Rule::train_word => "`train`",
         Rule::binding | Rule::let_word => "`let`",
+        Rule::sweep | Rule::sweep_head | Rule::sweep_word => "`sweep`",
+        Rule::axis | Rule::one_axis | Rule::values => "a field with values",
+        Rule::fitted | Rule::fit_word => "`fit`",
+        Rule::under_word => "`under`",
+        Rule::derived | Rule::with_word => "`with`",
+        Rule::sum | Rule::product | Rule::factor => "a number, a field",
+        Rule::plus => "`+`",
+        Rule::minus => "`-`",
+        Rule::times => "`*`",
+        Rule::over => "`/`",
         Rule::block => "a block",
         Rule::extends_word => "`extends`",
         Rule::warn_word => "`warn`",
