@@ -69,6 +69,12 @@ pub(crate) fn field(spec: &Spec, path: &str) -> Option<(&'static Field, Known)> 
     inside(&block, rest)
 }
 
+/// What a field of the training holds, by its dotted name inside the block.
+pub(crate) fn train_field(spec: &Spec, path: &str) -> Option<Known> {
+    let train = spec.train_or_default().ok()?;
+    inside(&train.block(), path).map(|(_, value)| value)
+}
+
 fn base_attention(spec: &Spec) -> Option<Attention> {
     // What most layers have: an attention block depends on the model around it.
     let all: Vec<&Attention> = spec.model.layers.iter().map(|layer| &layer.attention).collect();

@@ -124,6 +124,12 @@ errors! {
         /// `+- 5`.
         #[error("a tolerance is a percentage, found `{number}`")]
         ToleranceNotPercent { number: String, at: Span } => "coec::resolve::tolerance_not_percent",
+        /// Two sweeps in one file.
+        #[error("the file has several sweeps")]
+        SeveralSweeps { first: Span, at: Span } => "coec::resolve::several_sweeps",
+        /// A sweep of more runs than anyone waits for.
+        #[error("the sweep has more than {limit} runs")]
+        SweepTooLarge { limit: usize, at: Span } => "coec::resolve::sweep_too_large",
         /// Two training blocks for one model.
         #[error("`{model}` has two training blocks")]
         SeveralTrains { model: String, first: Span, at: Span } => "coec::resolve::several_trains",
@@ -197,7 +203,10 @@ impl ResolveError {
             Self::FigureUnitsDiffer { at, left_unit, .. } => (at, format!("expected {left_unit}")),
             Self::MeasuredElsewhere { at, .. } => (at, "not measured in this run".into()),
             Self::ToleranceNotPercent { at, .. } => (at, "expected a percentage".into()),
-            Self::SeveralTrains { at, first, .. } => return twice(at, "and this one", first, "this one"),
+            Self::SeveralTrains { at, first, .. } | Self::SeveralSweeps { at, first } => {
+                return twice(at, "and this one", first, "this one");
+            }
+            Self::SweepTooLarge { at, .. } => (at, "multiplies the runs".into()),
             Self::NotABlock { at, found, .. } => (at, format!("is {found}")),
         };
         vec![(*at, label)]
@@ -275,6 +284,8 @@ impl ResolveError {
             Self::ToleranceNotPercent { number, .. } => {
                 format!("it is relative to the right-hand side; did you mean `+- {number}%`?")
             }
+            Self::SeveralSweeps { .. } => "put the other one in a file of its own that extends the model".into(),
+            Self::SweepTooLarge { .. } => "give an axis fewer values, or split the sweep".into(),
             Self::SeveralTrains { .. } => "a block without a name is for every model of the file; keep one".into(),
             Self::NotABlock { .. } => "set the field itself".into(),
         }

@@ -17,6 +17,7 @@ use num_bigint::BigUint;
 
 use crate::loader::Loader;
 use crate::spec::Spec;
+use crate::sweep::Fitted;
 use crate::turn::{field, turned_model};
 
 pub use error::FitError;
@@ -111,11 +112,34 @@ pub fn fit(
     tolerance: &str,
     loader: &dyn Loader,
 ) -> Result<Fit, FitError> {
-    if free.len() != matches.len() || !(1..=2).contains(&free.len()) || has_twins(free) {
-        return Err(FitError::Count { free: free.to_vec(), matches: matches.len() });
-    }
-    let free: Vec<Free> = free.iter().map(|path| Free::of(spec, path)).collect::<Result<_, _>>()?;
+    counted(free, matches.len())?;
     let wanted = wanted::read(spec, matches, tolerance, loader)?;
+    solved(spec, free, wanted)
+}
+
+/// The same for what a run of a sweep asks for.
+///
+/// # Errors
+///
+/// As of [`fit`].
+pub fn fit_point(spec: &Spec, fits: &[Fitted], loader: &dyn Loader) -> Result<Fit, FitError> {
+    let free: Vec<String> = fits.iter().map(|fit| fit.field.clone()).collect();
+    counted(&free, fits.len())?;
+    let rules: Vec<_> = fits.iter().map(|fit| fit.rule.clone()).collect();
+    let wanted = wanted::of_rules(spec, &rules, loader)?;
+    solved(spec, &free, wanted)
+}
+
+/// Holds fields and figures to what can be solved.
+fn counted(free: &[String], matches: usize) -> Result<(), FitError> {
+    match free.len() == matches && (1..=2).contains(&free.len()) && !has_twins(free) {
+        true => Ok(()),
+        false => Err(FitError::Count { free: free.to_vec(), matches }),
+    }
+}
+
+fn solved(spec: &Spec, free: &[String], wanted: Vec<Wanted>) -> Result<Fit, FitError> {
+    let free: Vec<Free> = free.iter().map(|path| Free::of(spec, path)).collect::<Result<_, _>>()?;
     let problem = Problem { spec, free, wanted };
     let (best, sides) = match problem.free.as_slice() {
         [one] => {

@@ -10,6 +10,7 @@ use super::{FitError, Other};
 use crate::loader::Loader;
 use crate::parse;
 use crate::resolve::Fuel;
+use crate::resolve::budget::RuleAt;
 use crate::session::Session;
 use crate::spec::Spec;
 
@@ -30,10 +31,28 @@ pub(super) fn read(
     tolerance: &str,
     loader: &dyn Loader,
 ) -> Result<Vec<Wanted>, FitError> {
+    with_session(spec, loader, |session| {
+        matches.iter().map(|text| one(spec, text, tolerance, session)).collect()
+    })
+}
+
+/// The same of rules that are read already.
+pub(super) fn of_rules(
+    spec: &Spec,
+    rules: &[Arc<RuleAt>],
+    loader: &dyn Loader,
+) -> Result<Vec<Wanted>, FitError> {
+    with_session(spec, loader, |session| rules.iter().map(|rule| of_rule(spec, rule, session)).collect())
+}
+
+fn with_session(
+    spec: &Spec,
+    loader: &dyn Loader,
+    read: impl FnOnce(&mut Session<'_>) -> Result<Vec<Option<Wanted>>, FitError>,
+) -> Result<Vec<Wanted>, FitError> {
     let mut memory = spec.memory.lock().unwrap_or_else(PoisonError::into_inner);
     let mut session = Session::new(loader, std::mem::take(&mut *memory));
-    let wanted: Result<Vec<Option<Wanted>>, FitError> =
-        matches.iter().map(|text| one(spec, text, tolerance, &mut session)).collect();
+    let wanted = read(&mut session);
     let found = std::mem::take(&mut session.found);
     *memory = session.memory;
     let sources = Arc::new(memory.sources.clone());
@@ -62,6 +81,10 @@ fn one(
     let Some(rule) = parse::line(source, &line, &mut session.found) else { return Ok(None) };
     let mut fuel = Fuel::default();
     let Some(rule) = session.cx(&mut fuel).rule(&rule) else { return Ok(None) };
+    of_rule(spec, &rule, session)
+}
+
+fn of_rule(spec: &Spec, rule: &RuleAt, session: &mut Session<'_>) -> Result<Option<Wanted>, FitError> {
     if rule.figure.is_measured() {
         return Err(FitError::Measured { figure: rule.figure.name() });
     }
@@ -69,13 +92,14 @@ fn one(
     let (target, other) = match &rule.target {
         Target::Number(number) => (number.clone(), None),
         Target::Figure { figure, spec } => {
-            let Some(text) = spec else { return Ok(None) };
+            // A figure of the same model is a number that changes with it.
+            let Some(text) = spec else { return Err(FitError::NoMatch { text: coec_ir::text::rule(rule) }) };
             let Some(model) = session.target(text, rule.named) else { return Ok(None) };
             let value = Cost::of(&model, setting).figure(*figure).unwrap_or_default();
             (Quantity::integer(value), Some((text.clone(), model)))
         }
     };
-    Ok(Some(Wanted { rule: rule.rule, setting, target, other }))
+    Ok(Some(Wanted { rule: rule.rule.clone(), setting, target, other }))
 }
 
 /// The models that figures are matched with, each once.

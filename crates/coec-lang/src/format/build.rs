@@ -274,10 +274,7 @@ impl<'t> Builder<'t> {
 /// they are laid out.
 fn flat(piece: Piece<'_>) -> Vec<Piece<'_>> {
     let inside = |rule| {
-        matches!(
-            rule,
-            Rule::values | Rule::fitted | Rule::derived | Rule::sum | Rule::product | Rule::line
-        )
+        matches!(rule, Rule::values | Rule::fitted | Rule::derived | Rule::sum | Rule::product | Rule::line)
     };
     let mut flat = Vec::new();
     for piece in piece.into_inner() {

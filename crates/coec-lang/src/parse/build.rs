@@ -2,8 +2,8 @@
 
 use super::{Piece, Rule};
 use crate::ast::{
-    Arg, Axis, Budget, Derived, Factor, Field, Formula, Index, IndexKind, Let, Model, Name, Number, Power, Sign,
-    Sweep, Target, Text, Train, Value, ValueKind, Word,
+    Arg, Axis, Budget, Derived, Factor, Field, Formula, Index, IndexKind, Let, Model, Name, Number, Power,
+    Sign, Sweep, Target, Text, Train, Value, ValueKind, Word,
 };
 use crate::diagnostic::Found;
 use crate::error::ParseError;
