@@ -50,8 +50,6 @@ pub(crate) struct Sweep {
     /// The word `sweep`.
     pub at: Span,
     pub axes: Vec<Axis>,
-    /// Whether some of it could not be read.
-    pub broken: bool,
 }
 
 /// What a sweep goes through.

@@ -9,6 +9,8 @@ mod crate_folder;
 #[cfg(feature = "train")]
 mod data;
 mod disk;
+#[cfg(feature = "train")]
+mod experiments;
 mod failure;
 #[cfg(feature = "train")]
 mod judge;

@@ -186,7 +186,7 @@ fn a_run_that_fails_is_named_with_what_it_said() {
         "--set",
         "train.tokenizer=file(\"t.json\")",
     ]);
-    let shown = shell.fails(&args, 3, "coec::compare::run");
+    let shown = shell.fails(&args, 3, "coec::experiment::run");
     assert!(
         shown.contains("a, seed 42 ended with") && shown.contains("coec::tokenizer::unreadable"),
         "{shown}"

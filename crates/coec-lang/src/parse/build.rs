@@ -156,7 +156,7 @@ impl<'a> Builder<'a> {
                 _ => {}
             }
         }
-        Sweep { at, axes, broken: false }
+        Sweep { at, axes }
     }
 
     pub fn axis(&mut self, pair: Piece) -> Option<Axis> {

@@ -64,7 +64,7 @@ pub(super) fn item(
     if head == Rule::sweep_head {
         let mut axes = Vec::new();
         each(source, text, open..close, body, found, |builder, pair| axes.extend(builder.axis(pair)));
-        file.sweeps.extend(at.map(|at| Sweep { at, axes, broken: true }));
+        file.sweeps.extend(at.map(|at| Sweep { at, axes }));
         return Some(close + 1);
     }
     let mut fields: Vec<Field> = Vec::new();

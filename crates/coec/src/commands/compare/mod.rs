@@ -2,12 +2,8 @@
 
 mod arms;
 mod fairness;
-mod interrupt;
-mod jobs;
 mod plan;
-mod progress;
 mod results;
-mod run;
 mod screen;
 mod tune;
 
@@ -16,15 +12,17 @@ use std::path::PathBuf;
 use coec_store::atomic;
 use serde_json::{Value, json};
 
-use self::interrupt::Interrupt;
-use self::jobs::{Ended, Jobs};
 use self::plan::Plan;
-use self::progress::Progress;
 use self::results::{ArmResult, Pair};
-use self::run::Run;
 use self::tune::{Tune, Tuned};
 use crate::{
     cli::CompareArgs,
+    experiments::{
+        interrupt::Interrupt,
+        jobs::{Ended, Jobs},
+        progress::Progress,
+        run::Run,
+    },
     failure::{Done, Failure},
     render::{self, json::print_json},
 };
@@ -65,7 +63,7 @@ pub fn run(args: &CompareArgs) -> Result<Done, Failure> {
     let interrupt = Interrupt::listen()?;
     let side_by_side = args.jobs as usize;
     let threads = (rayon::current_num_threads() / side_by_side).max(1);
-    let jobs = Jobs { backend: args.backend.name(), side_by_side, threads };
+    let jobs = Jobs { backend: args.backend.name(), side_by_side, threads, keeps_going: false };
     let mut progress = Progress::new(quiet);
 
     let mut tuned: Vec<Option<Tuned>> = vec![None; plan.arms.len()];

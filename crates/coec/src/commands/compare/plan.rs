@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use super::arms::Arm;
 use super::fairness::{Demand, Excess, excesses};
-use super::run::Run;
 use super::tune::Tune;
-use crate::failure::Failure;
+use crate::{experiments::run::Run, failure::Failure};
 
 /// A comparison that can be carried out.
 pub struct Plan {

@@ -10,8 +10,8 @@ use coec_train::{
 };
 use serde::Serialize;
 
-use super::{Plan, arms::Arm, fairness::Excess, run::Run};
-use crate::failure::Failure;
+use super::{Plan, arms::Arm, fairness::Excess};
+use crate::{experiments::run::Run, failure::Failure};
 
 /// An arm with what its runs came to.
 #[derive(Debug, Serialize)]

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Plan, arms::Arm, progress::val_loss, run::Run};
-use crate::failure::Failure;
+use super::{Plan, arms::Arm};
+use crate::{
+    experiments::{progress::val_loss, run::Run},
+    failure::Failure,
+};
 
 /// What is tried: a field of the optimizer with the values it may have.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::process::Child;
 use std::thread;
 use std::time::Duration;
@@ -21,12 +22,14 @@ pub struct Jobs<'a> {
     pub side_by_side: usize,
     /// Threads of each.
     pub threads: usize,
+    /// Whether a run that fails leaves the others to go on.
+    pub keeps_going: bool,
 }
 
 /// How a set of runs ended.
 pub enum Ended {
-    /// All are done.
-    Done,
+    /// All are done, but for those that failed, each with why.
+    Done(Vec<(PathBuf, Failure)>),
     /// A signal came; what ran is saved.
     Interrupted(i32),
 }
@@ -36,7 +39,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     ///
-    /// The first run that fails; those beside it are stopped, and saved.
+    /// The first run that fails, unless the others are to go on; those beside it are stopped, and saved.
     pub fn train(
         &self,
         runs: &[Run],
@@ -47,6 +50,7 @@ impl Jobs<'_> {
         progress.begin(runs.len(), runs.len() - waiting.len());
         let mut running: Vec<(&Run, Child)> = Vec::new();
         let mut failed = None;
+        let mut failures = Vec::new();
         loop {
             let signal = interrupt.signal();
             let goes_on = signal.is_none() && failed.is_none();
@@ -66,6 +70,10 @@ impl Jobs<'_> {
                     Ok(None) => left.push((run, child)),
                     Ok(Some(status)) if run.is_done() => progress.done(run, status),
                     Ok(Some(_)) if signal.is_some() || failed.is_some() => {}
+                    Ok(Some(status)) if self.keeps_going => {
+                        progress.failed(run);
+                        failures.push((run.dir.clone(), run.failure(status)));
+                    }
                     Ok(Some(status)) => failed = Some(run.failure(status)),
                     Err(error) => failed = Some(unstartable(run, &error)),
                 }
@@ -80,14 +88,14 @@ impl Jobs<'_> {
         match (failed, interrupt.signal()) {
             (Some(failure), _) => Err(failure),
             (None, Some(signal)) => Ok(Ended::Interrupted(signal)),
-            (None, None) => Ok(Ended::Done),
+            (None, None) => Ok(Ended::Done(failures)),
         }
     }
 }
 
 fn unstartable(run: &Run, error: &io::Error) -> Failure {
     Failure::environment(
-        "coec::compare::start",
+        "coec::experiment::start",
         format!("cannot start {}: {error}", run.title),
         "check the folder, its permissions and the room on the disk",
     )

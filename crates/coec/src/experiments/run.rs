@@ -73,7 +73,7 @@ impl Run {
         let lines: Vec<&str> = said.lines().collect();
         let last = lines[lines.len().saturating_sub(MOST_LINES)..].join("\n  ");
         Failure::environment(
-            "coec::compare::run",
+            "coec::experiment::run",
             format!("{} ended with {status}; the last it said:\n  {last}", self.title),
             format!("{} has all it said; mend it, and run the same command again", self.log().display()),
         )

@@ -72,6 +72,15 @@ impl Progress {
         self.line(&format!("{}: {val}{budget} ({} of {})", run.title, self.done, self.of));
     }
 
+    /// One failed.
+    pub fn failed(&mut self, run: &Run) {
+        self.done += 1;
+        if let Some(bar) = self.active.remove(&run.dir) {
+            bar.finish_and_clear();
+        }
+        self.line(&format!("{}: failed ({} of {})", run.title, self.done, self.of));
+    }
+
     pub fn finish(&mut self) {
         self.active.drain().for_each(|(_, bar)| bar.finish_and_clear());
     }

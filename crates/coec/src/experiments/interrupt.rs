@@ -1,4 +1,4 @@
-//! Signals to a comparison, which its runs must hear: each finishes its step and saves.
+//! Signals to an experiment, which its runs must hear: each finishes its step and saves.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 /// What stops the runs beside one that failed.
 pub const STOP: i32 = SIGTERM;
 
-/// Listens for what ends a comparison.
+/// Listens for what ends an experiment.
 pub struct Interrupt {
     came: Arc<AtomicUsize>,
     /// Runs that were told.
@@ -34,7 +34,7 @@ impl Interrupt {
             let register = || signal_hook::flag::register_usize(signal, came.clone(), signal as usize);
             register().map_err(|error| {
                 Failure::environment(
-                    "coec::compare::signals",
+                    "coec::experiment::signals",
                     format!("cannot listen for signals: {error}"),
                     "try again",
                 )
