@@ -90,8 +90,13 @@ pub fn load(spec: &str, sets: &[String], loader: &dyn Loader) -> Result<Vec<Spec
     let Session { memory, found, .. } = session;
     let (sources, scopes) = (Arc::new(memory.sources.clone()), Arc::new(memory.scopes.clone()));
     let memory = Arc::new(Mutex::new(memory));
-    let specs = specs.into_iter().map(|spec| spec.finish(&sources, &scopes, &memory)).collect();
-    finish(Some(specs), found, &sources)
+    let specs: Vec<Spec> = specs.into_iter().map(|spec| spec.finish(&sources, &scopes, &memory)).collect();
+    let specs = finish(Some(specs), found, &sources)?;
+    // A sweep goes through fields of models that are right by themselves.
+    if let Some(spec) = specs.first() {
+        spec.sweep()?;
+    }
+    Ok(specs)
 }
 
 /// Reads a spec that is to be one model, as [`load`] does.

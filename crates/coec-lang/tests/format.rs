@@ -281,8 +281,10 @@ fn shuffled() -> impl Strategy<Value = String> {
                 if closes && after_value && commas[i] && takes_comma(&tokens, i) {
                     let _ = write!(text, ",{}", gaps[i]);
                 }
+                // With a comment right behind it, a slash begins another one.
+                let apart = if token == "/" { " " } else { "" };
                 // Two tokens may have to be held apart where a comment alone would do, too.
-                let _ = write!(text, "{token}{}", gaps[i + 1]);
+                let _ = write!(text, "{token}{apart}{}", gaps[i + 1]);
             }
             text
         })

@@ -48,8 +48,14 @@ fn fields_follow_from_others_exactly_and_are_found_by_their_last_name() {
         ]
     );
     // Of the spec itself where it is no axis; numbers with a point where they may have one.
-    assert_eq!(runs("sweep { ffn.k = [4] with lr = 1e-3 * 2 / ffn.iter }"), ["ffn.k=4 train.optimizer.lr=0.001"]);
-    assert_eq!(runs("sweep { ffn.k = [4] with ffn.iter = 4 / 0 }"), ["ffn.k=4 ! ffn.iter = 4 / 0: it divides by zero"]);
+    assert_eq!(
+        runs("sweep { ffn.k = [4] with lr = 1e-3 * 2 / ffn.iter }"),
+        ["ffn.k=4 train.optimizer.lr=0.001"]
+    );
+    assert_eq!(
+        runs("sweep { ffn.k = [4] with ffn.iter = 4 / 0 }"),
+        ["ffn.k=4 ! ffn.iter = 4 / 0: it divides by zero"]
+    );
     assert_eq!(runs("sweep { ffn.k = [4] with ffn.iter = ffn.gate }").len(), 1);
 }
 
@@ -64,7 +70,8 @@ fn what_is_solved_for_meets_its_rule_in_every_run() {
     let sweep = "sweep { k = [2, 4, 8] with iter = 8 / k  fit ffn.hidden under flops.forward == 160k +- 1% }";
     let files = files(sweep);
     for point in points(sweep).unwrap() {
-        let sets: Vec<String> = point.values.iter().map(|(field, value)| format!("{field}={value}")).collect();
+        let sets: Vec<String> =
+            point.values.iter().map(|(field, value)| format!("{field}={value}")).collect();
         let spec = load_one("a.coe", &sets, &files).unwrap();
         let found = fit_point(&spec, &point.fits, &files).unwrap();
         assert!(found.best.holds(), "{sets:?}: {:?}", found.best.values);
@@ -83,7 +90,9 @@ fn mistakes_are_placed() {
 
 #[test]
 fn the_layout_keeps_what_a_sweep_says() {
-    let text = format!("{MODEL}sweep {{ ffn.k=[2,4] with ffn.iter=8/ffn.k // all\n seeds=3\n fit ffn.hidden under flops.forward==160k+-1% }}");
+    let text = format!(
+        "{MODEL}sweep {{ ffn.k=[2,4] with ffn.iter=8/ffn.k // all\n seeds=3\n fit ffn.hidden under flops.forward==160k+-1% }}"
+    );
     let laid_out = coec_lang::format("a.coe", &text).unwrap();
     assert!(laid_out.contains("    ffn.k = [2, 4] with ffn.iter = 8 / ffn.k    // all\n    seeds = 3\n    fit ffn.hidden under flops.forward == 160k +- 1%\n}"), "{laid_out}");
     assert_eq!(coec_lang::format("a.coe", &laid_out).unwrap(), laid_out);

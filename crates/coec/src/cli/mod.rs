@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod running;
 
 #[cfg(feature = "train")]
-pub use running::{CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, TrainArgs};
+pub use running::{CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, SweepArgs, TrainArgs};
 
 /// Chain-of-Experts models and their compute budgets, held to each other.
 #[derive(Debug, Parser)]
@@ -48,6 +48,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Train specs alike, with several seeds, and say what that shows
     Compare(CompareArgs),
+    /// Train the runs of a sweep block, one row each
+    Sweep(SweepArgs),
     /// Measure a run, or an import, on other text: loss and nats a byte
     Eval(EvalArgs),
     /// Continue text with a trained run
@@ -86,6 +88,7 @@ impl Command {
             Self::Fit(a) => a.json.json,
             Self::Train(a) => a.json(),
             Self::Compare(a) => a.json(),
+            Self::Sweep(a) => a.json(),
             Self::Eval(a) => a.json(),
             Self::Generate(a) => a.json(),
             Self::Forward(a) => a.json(),
@@ -124,6 +127,8 @@ impl OtherArgs {
 pub use OtherArgs as TrainArgs;
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as CompareArgs;
+#[cfg(not(feature = "train"))]
+pub use OtherArgs as SweepArgs;
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as EvalArgs;
 #[cfg(not(feature = "train"))]

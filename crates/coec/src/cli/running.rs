@@ -105,6 +105,51 @@ pub struct CompareArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+The block goes through values of fields, what follows from them, and fields that are solved for:
+  sweep {
+      ffn.k = [2, 4, 8] with ffn.iter = 8 / ffn.k
+      train.optimizer.lr = [1e-3, 2e-3]
+      seeds = 3
+      fit ffn.hidden under flops.forward == flops.forward(\"moe.coe\") +- 1%
+  }
+Every axis multiplies the runs. A row that is no model, that nothing can be solved for, or that keeps no budget of
+the spec is a row that says so; so is one that fails. Stopped anywhere, the same command goes on.
+
+Examples:
+  coec sweep my.coe --check            the rows with their figures, and nothing trained
+  coec sweep my.coe --out sweeps/k --jobs 2")]
+pub struct SweepArgs {
+    /// A spec with a sweep block: a path, `path#model`, or `-` for standard input
+    pub spec: String,
+    /// Print the rows, and train nothing
+    #[arg(long)]
+    pub check: bool,
+    /// How many runs go on side by side, sharing the threads
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub jobs: u64,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    /// Files in place of the spec's data, as of `coec train`; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub data: Vec<String>,
+    /// The sweep's directory; sweeps/NAME when left out
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+impl SweepArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
 Examples:
   coec eval runs/quickstart-1 --data 'tests/*.txt'
   coec eval imported --data gsm8k/test.jsonl --json

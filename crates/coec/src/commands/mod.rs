@@ -23,6 +23,8 @@ mod graph;
 mod import;
 mod new;
 #[cfg(feature = "train")]
+mod sweep;
+#[cfg(feature = "train")]
 mod train;
 
 use crate::{
@@ -42,6 +44,8 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         #[cfg(feature = "train")]
         Command::Compare(args) => compare::run(&args),
         #[cfg(feature = "train")]
+        Command::Sweep(args) => sweep::run(&args),
+        #[cfg(feature = "train")]
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "train")]
         Command::Generate(args) => generate::run(&args),
@@ -60,6 +64,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         #[cfg(not(feature = "train"))]
         Command::Train(_)
         | Command::Compare(_)
+        | Command::Sweep(_)
         | Command::Eval(_)
         | Command::Generate(_)
         | Command::Forward(_)
