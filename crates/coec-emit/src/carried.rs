@@ -328,7 +328,7 @@ pub(crate) fn nn(uses: &Uses) -> String {
          pub(crate) mod init;\n\
          pub(crate) mod maker;\n\
          mod norm;\n\
-         mod pass;\n\
+         pub(crate) mod pass;\n\
          pub(crate) mod positions;\n\
          pub mod random;\n\
          \n\

@@ -12,6 +12,7 @@ pub struct Pass<'a> {
     cache: Option<&'a mut Cache>,
     aux_loss: Option<Tensor<1>>,
     loads: Vec<Load>,
+    routes: Vec<Route>,
 }
 
 /// Which experts an iteration selected, and how often.
@@ -25,6 +26,19 @@ pub struct Load {
     pub counts: Tensor<1>,
 }
 
+/// What a routing made of each token. It stays on the device until somebody looks.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Layer, from 0.
+    pub layer: usize,
+    /// Iteration, from 0.
+    pub iteration: usize,
+    /// What each expert scored, `[N, E]`.
+    pub scores: Tensor<2>,
+    /// The experts selected, `[N, K]`.
+    pub indices: Tensor<2, Int>,
+}
+
 /// The result of a forward pass.
 #[derive(Debug, Clone)]
 pub struct Forward {
@@ -34,6 +48,18 @@ pub struct Forward {
     pub aux_loss: Option<Tensor<1>>,
     /// How often each expert was selected, per layer and routing.
     pub loads: Vec<Load>,
+    /// What was decided for each token, per layer and routing.
+    pub routes: Vec<Route>,
+}
+
+/// What a layer tells of one routing.
+pub(crate) struct Observed {
+    /// Selections per expert, `[E]`.
+    pub counts: Tensor<1>,
+    /// `[N, E]`.
+    pub scores: Tensor<2>,
+    /// `[N, K]`.
+    pub indices: Tensor<2, Int>,
 }
 
 impl<'a> Pass<'a> {
@@ -43,7 +69,7 @@ impl<'a> Pass<'a> {
         let table = embedding.weight.val();
         let start = cache.as_ref().map_or(0, |cache| cache.seen);
         let positions = Positions::new(start, tokens, &table.device(), table.dtype());
-        Self { positions, tokens, cache, aux_loss: None, loads: Vec::new() }
+        Self { positions, tokens, cache, aux_loss: None, loads: Vec::new(), routes: Vec::new() }
     }
 
     /// What a layer needs of the tokens so far: `a` and `b` joined to those in the cache along dimension 2.
@@ -54,14 +80,16 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Notes the balance losses of a layer, and its selections, one `[E]` per routing.
-    pub(crate) fn observe(&mut self, layer: usize, aux_loss: Option<Tensor<1>>, counts: Vec<Tensor<1>>) {
+    /// Notes the balance losses of a layer, and of each routing its selections.
+    pub(crate) fn observe(&mut self, layer: usize, aux_loss: Option<Tensor<1>>, observed: Vec<Observed>) {
         self.aux_loss = match (self.aux_loss.take(), aux_loss) {
             (Some(sum), Some(loss)) => Some(sum + loss),
             (sum, loss) => sum.or(loss),
         };
-        let counts = counts.into_iter().enumerate();
-        self.loads.extend(counts.map(|(iteration, counts)| Load { layer, iteration, counts }));
+        for (iteration, Observed { counts, scores, indices }) in observed.into_iter().enumerate() {
+            self.loads.push(Load { layer, iteration, counts });
+            self.routes.push(Route { layer, iteration, scores, indices });
+        }
     }
 
     /// The result, and the tokens are seen.
@@ -69,7 +97,7 @@ impl<'a> Pass<'a> {
         if let Some(cache) = self.cache {
             cache.seen += self.tokens;
         }
-        Forward { logits, aux_loss: self.aux_loss, loads: self.loads }
+        Forward { logits, aux_loss: self.aux_loss, loads: self.loads, routes: self.routes }
     }
 }
 

@@ -58,7 +58,7 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
     let vocab = head.dims()[0];
     let logits = Tensor::cat(rows, 0).reshape([batch, length, vocab]);
     debug_assert_eq!(head.dims()[1], d);
-    Forward { logits, aux_loss, loads: Vec::new() }
+    Forward { logits, aux_loss, loads: Vec::new(), routes: Vec::new() }
 }
 
 fn row(matrix: &Tensor<2>, index: usize) -> Row {

@@ -9,7 +9,7 @@ use super::{
     mlp::{Experts, Mlp},
     router::{Router, Routing},
 };
-use crate::{Maker, Pass, RmsNorm, maker::Params};
+use crate::{Maker, Pass, RmsNorm, maker::Params, pass};
 
 /// A pool of experts used in sequence, see [`Coe`].
 #[derive(Module, Debug)]
@@ -35,8 +35,8 @@ pub struct Chain {
 struct Observed {
     /// The weighted balance losses, `[1]`.
     aux_loss: Option<Tensor<1>>,
-    /// Selections per expert, one entry per routing.
-    counts: Vec<Tensor<1>>,
+    /// One entry per routing.
+    routings: Vec<pass::Observed>,
 }
 
 impl Chain {
@@ -112,7 +112,7 @@ impl Chain {
                 None => stream,
             },
         };
-        pass.observe(self.layer, observed.aux_loss, observed.counts);
+        pass.observe(self.layer, observed.aux_loss, observed.routings);
         out.reshape([b, t, d])
     }
 
@@ -134,6 +134,10 @@ impl Observed {
             (Some(sum), Some(loss)) => Some(sum + loss),
             (sum, loss) => sum.or(loss),
         };
-        self.counts.push(counts.sum_dim(0).reshape([config.experts]));
+        self.routings.push(pass::Observed {
+            counts: counts.sum_dim(0).reshape([config.experts]),
+            scores: routing.scores.clone(),
+            indices: routing.indices.clone(),
+        });
     }
 }
