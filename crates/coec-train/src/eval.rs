@@ -74,7 +74,7 @@ impl Text {
     /// Tokens that cannot be read.
     pub fn measure(&self, model: &LanguageModel, mut tell: impl FnMut()) -> Result<Evaluation, TrainError> {
         let batches = self.sequences.iter().inspect(|_| tell());
-        let loss = evaluate(model, batches, 1, &|| true)?.unwrap_or(f64::NAN);
+        let loss = evaluate(model, batches, 1, &|| true, &mut |_| {})?.unwrap_or(f64::NAN);
         let tokens = self.sequences.tokens();
         let nats_per_byte = loss * tokens as f64 / self.bytes.max(1) as f64;
         let Self { documents, bytes, lost, .. } = *self;

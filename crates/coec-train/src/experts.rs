@@ -1,5 +1,6 @@
 //! How often each expert was selected.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -29,10 +30,10 @@ pub struct Selected {
 }
 
 /// A line of `experts.jsonl`: how often each expert was selected since the line before.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExpertLine {
     /// The version of the format.
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// Steps done.
     pub step: usize,
     /// Layer, from 0.
@@ -59,7 +60,7 @@ impl ExpertCounts {
     pub fn take_lines(&mut self, step: usize) -> Vec<ExpertLine> {
         let routings = self.0.iter_mut();
         let lines = routings.map(|(&(layer, iteration), sums)| ExpertLine {
-            schema: coec_ir::SCHEMA,
+            schema: coec_ir::SCHEMA.into(),
             step,
             layer,
             iteration,

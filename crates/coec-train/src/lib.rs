@@ -18,13 +18,16 @@ pub mod gemm;
 pub mod generate;
 mod load;
 pub mod memory;
+pub mod moved;
 pub mod optimizer;
 mod overlap;
 pub mod pass;
 pub mod report;
+pub mod routing;
 pub mod run;
 pub mod run_dir;
 pub mod sample;
+pub mod samples;
 pub mod step;
 pub mod tokenizer;
 

@@ -3,7 +3,7 @@
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_ir::Train;
-use coec_nn::{LanguageModel, Load, cross_entropy, token_losses};
+use coec_nn::{Forward, LanguageModel, Load, Route, cross_entropy, token_losses};
 
 use crate::{
     data::Batch,
@@ -59,15 +59,15 @@ impl Trainer {
         let (mut losses, mut aux_losses, mut loads) = (Vec::new(), Vec::new(), Vec::new());
         for part in batch.parts(parts) {
             let (tokens, targets) = tensors(&part, &self.device);
-            let forward = self.model.forward(tokens);
-            let loss = loss(&part, forward.logits, targets);
+            let Forward { logits, aux_loss, loads: seen, .. } = self.model.forward(tokens);
+            let loss = loss(&part, logits, targets);
             let mut total = loss.clone();
-            if let Some(aux) = forward.aux_loss {
+            if let Some(aux) = aux_loss {
                 aux_losses.push(aux.clone().inner());
                 total = total + aux;
             }
             losses.push(loss.inner());
-            loads.extend(forward.loads);
+            loads.extend(seen);
             let total = if parts > 1 { total / parts as f64 } else { total };
             let grads = GradientsParams::from_grads(total.backward(), &self.model);
             accumulator.accumulate(&self.model, grads);
@@ -123,7 +123,7 @@ fn loss(part: &Batch, logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
 }
 
 /// Mean cross-entropy of what is learnt of `batches`, nats a token, each in `parts` parts; `None` as soon
-/// as `go_on` says no.
+/// as `go_on` says no. `look` is shown what the routers decide on the way.
 ///
 /// Losses are added token by token in double precision, so that the parts are only a matter of memory.
 /// `model` has no tape.
@@ -132,6 +132,7 @@ pub fn evaluate<E>(
     batches: impl Iterator<Item = Result<Batch, E>>,
     parts: usize,
     go_on: &dyn Fn() -> bool,
+    look: &mut dyn FnMut(&[Route]),
 ) -> Result<Option<f64>, E> {
     let device = model.device();
     let (mut sum, mut count) = (0.0, 0u64);
@@ -141,7 +142,9 @@ pub fn evaluate<E>(
                 return Ok(None);
             }
             let (tokens, targets) = tensors(&part, &device);
-            let losses = token_losses(model.forward(tokens).logits, targets).into_data();
+            let Forward { logits, routes, .. } = model.forward(tokens);
+            let losses = token_losses(logits, targets).into_data();
+            look(&routes);
             let is_learnt = |at: usize| part.weights.as_ref().is_none_or(|weights| weights[at] > 0.0);
             for (_, loss) in losses.iter::<f64>().enumerate().filter(|(at, _)| is_learnt(*at)) {
                 sum += loss;

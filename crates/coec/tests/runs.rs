@@ -588,3 +588,53 @@ fn a_run_is_measured_on_other_text() {
     shell.fails(&["eval", "r", "--data", "other.txt", "--context", "17"], 2, "coec::cli::context");
     shell.fails(&["eval", "none", "--data", "other.txt"], 3, "coec::run::no_run");
 }
+
+/// The tensors of `moved.json`: the norms they began with, and how far they are from there.
+fn moved(shell: &Shell, run: &str) -> Vec<(String, f64, f64)> {
+    let document: Value = serde_json::from_str(&shell.read(&format!("{run}/moved.json"))).unwrap();
+    assert_eq!(document["schema"], "coec/1");
+    let tensors = document["tensors"].as_array().unwrap().iter();
+    let of = |tensor: &Value| {
+        let number = |name: &str| tensor[name].as_f64().unwrap();
+        (tensor["name"].as_str().unwrap().to_owned(), number("start"), number("change"))
+    };
+    tensors.map(of).collect()
+}
+
+#[test]
+fn how_far_each_tensor_moved_is_kept_from_where_the_run_began() {
+    let shell = shell();
+    let still = ["--set", "train.optimizer.lr=0.0"];
+    shell.ok(&[&["train", "tiny.coe", "--out", "still"][..], &still].concat());
+    shell.ok(&["train", "tiny.coe", "--out", "fresh"]);
+    let (resting, fresh) = (moved(&shell, "still"), moved(&shell, "fresh"));
+    assert!(resting.iter().all(|(_, _, change)| *change == 0.0), "what learns nothing stays");
+    assert!(fresh.iter().all(|(_, start, change)| *start > 0.0 && *change > 0.0), "{fresh:?}");
+    let norm = |name: &str| fresh.iter().find(|(other, ..)| other == name).unwrap().1;
+    assert_eq!(norm("model.norm.weight"), 4.0, "16 ones");
+
+    // From given weights the start is those, and they are kept.
+    let from = ["--weights", "fresh/model.safetensors"];
+    shell.ok(&[&["train", "tiny.coe", "--out", "on"][..], &from, &still].concat());
+    let kept = fs::read(shell.path().join("on/start.safetensors")).unwrap();
+    let of = |bytes: &[u8]| {
+        let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+        file.tensor("model.norm.weight").unwrap().data().to_vec()
+    };
+    assert_eq!(of(&kept), of(&fs::read(shell.path().join("fresh/model.safetensors")).unwrap()));
+    let on = moved(&shell, "on");
+    assert!(on.iter().all(|(_, _, change)| *change == 0.0));
+    assert!(on.iter().zip(&fresh).any(|(on, fresh)| on.1 != fresh.1), "another start than that of the seed");
+}
+
+#[test]
+fn a_run_that_is_stopped_does_not_say_how_far_it_moved() {
+    let shell = shell();
+    let going = Going::start(
+        &shell,
+        &["train", "tiny.coe", "--out", "r", "--set", "train.steps=100000", "--max-time", "2s"],
+    );
+    assert_eq!(going.end().0, Some(143));
+    // Going through all tensors may take longer than there is time.
+    assert!(!shell.path().join("r/moved.json").exists());
+}

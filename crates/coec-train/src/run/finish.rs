@@ -1,23 +1,36 @@
 //! What came of a run: measured figures, the report card, the summary.
 
-use coec_ir::{Figure, Model, Verified};
-use coec_nn::capture::Counts;
+use coec_ir::{Figure, Model, Param, Verified};
+use coec_nn::{capture::Counts, initial_values};
 
 use super::{
-    Event, Job, Summary,
+    Control, Event, Job, Summary,
     prepare::{flops_train, setting},
     session::Ended,
 };
 use crate::{
     error::TrainError,
+    moved::Moved,
     optimizer::AdamW,
     report::{LayerExperts, Measured, ReportCard, Unmoved, figure},
-    run_dir::{Clock, Commit, RunDir, RunFile, State},
+    run_dir::{Clock, Commit, Origin, RunDir, RunFile, State},
 };
 
-/// Judges a run that ended, and leaves the card in its directory.
-pub(super) fn finish(job: &Job<'_>, counts: &Counts, ended: &Ended, tell: &mut dyn FnMut(Event)) -> Summary {
+/// Judges a run that ended, and leaves the card in its directory; of one that came to its end, also how far
+/// its tensors moved.
+pub(super) fn finish(
+    job: &Job<'_>,
+    counts: &Counts,
+    ended: &Ended,
+    tell: &mut dyn FnMut(Event),
+    control: &Control,
+) -> Summary {
     let Ended { dir, trainer, state, clock, .. } = ended;
+    let interrupted = state.step < job.steps() || state.unevaluated.is_some();
+    // Before the card: what has a card has this too.
+    if !interrupted && let Err(error) = keep_moved(job.train.seed, ended, control) {
+        tell(Event::Warning(error));
+    }
     let measured = measured(job, state, clock);
     let budgets = (job.judge)(measured.as_ref());
     let unmoved = unmoved(state, &trainer.optimizer, trainer.model.bindings());
@@ -27,8 +40,29 @@ pub(super) fn finish(job: &Job<'_>, counts: &Counts, ended: &Ended, tell: &mut d
     if let Err(error) = dir.write(RunFile::Budget, json.as_bytes()) {
         tell(Event::Warning(error.into()));
     }
-    let interrupted = state.step < job.steps() || state.unevaluated.is_some();
     summary(state, clock, interrupted, card)
+}
+
+/// Leaves in the run's directory how far each tensor moved, if what it began with is known and nobody wants
+/// an end first.
+fn keep_moved(seed: u64, ended: &Ended, control: &Control) -> Result<(), TrainError> {
+    let Ended { dir, trainer, state, .. } = ended;
+    let go_on = || !control.is_stopping();
+    let moved = match state.origin {
+        None => return Ok(()),
+        Some(Origin::Seed) => {
+            let start = |param: &Param| Ok::<_, TrainError>(initial_values(param, seed));
+            Moved::of(&trainer.model, state.step, start, &go_on)?
+        }
+        Some(Origin::Weights) => {
+            let weights = dir.start()?;
+            let start = |param: &Param| Ok::<_, TrainError>(weights.f32(&param.name)?);
+            Moved::of(&trainer.model, state.step, start, &go_on)?
+        }
+    };
+    let Some(moved) = moved else { return Ok(()) };
+    let json = serde_json::to_string_pretty(&moved).unwrap_or_default();
+    Ok(dir.write(RunFile::Moved, json.as_bytes())?)
 }
 
 /// The summary of a run whose steps are all done, from its directory alone: the data may be gone.

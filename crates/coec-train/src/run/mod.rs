@@ -45,7 +45,7 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Res
     control.note_saving(saving_takes(job));
     let begun = start::begin(job, &data, &device, tell)?;
     let ended = session::Session::new(job, &mut data, begun, peak, tell, control).run()?;
-    let summary = finish::finish(job, &data.counts, &ended, tell);
+    let summary = finish::finish(job, &data.counts, &ended, tell, control);
     let session::Ended { dir, trainer, unsaved, .. } = ended;
     let generator = Generator::new(trainer.model.valid(), data.tokenizer, job.model.context);
     Ok(Outcome { summary, dir, generator, openings: data.openings, unsaved })

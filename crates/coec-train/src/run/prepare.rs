@@ -90,12 +90,18 @@ pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prep
 
 /// A disk that fills up in the night costs more than asking before.
 fn check_room(job: &Job<'_>) -> Result<(), TrainError> {
-    let (folder, held) = match &job.start {
-        Start::Fresh(place) | Start::Weights(place, _) => (place.ground(), 0),
+    let commit = commit::bytes_of(job.model);
+    let needed = match &job.start {
+        Start::Fresh(_) => commit.saturating_mul(COMMITS),
+        // Given weights are kept: without the two moments, a third of a commit.
+        Start::Weights(..) => commit.saturating_mul(COMMITS).saturating_add(commit / 3),
         // What is committed already gives way to what comes.
-        Start::Resume(dir, commit) => (dir.path(), u64::from(commit.is_some())),
+        Start::Resume(_, held) => commit.saturating_mul(COMMITS - u64::from(held.is_some())),
     };
-    let needed = commit::bytes_of(job.model).saturating_mul(COMMITS - held);
+    let folder = match &job.start {
+        Start::Fresh(place) | Start::Weights(place, _) => place.ground(),
+        Start::Resume(dir, _) => dir.path(),
+    };
     // A disk that does not say how much is free is found out about later.
     match disk::System.free(folder) {
         Ok(Some(free)) if free < needed => {

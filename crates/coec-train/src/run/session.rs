@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use coec_kernels::flops;
+use coec_nn::Route;
 
 use super::{
     Event, Job,
@@ -17,6 +18,7 @@ use crate::{
     data::{Batch, DataError},
     error::TrainError,
     experts::ExpertLine,
+    routing::{Decisions, RoutingLine},
     run_dir::{Clock, Contents, Log, Metrics, RunDir, RunError, Stage, State, state::Evaluation},
     step::{self, StepResult, Trainer},
 };
@@ -41,6 +43,7 @@ pub(super) struct Session<'a, 'j> {
     state: State,
     metrics: Log<Metrics>,
     experts: Log<ExpertLine>,
+    routing: Log<RoutingLine>,
     saver: Saver,
     /// The stage of the newest commit.
     committed: Option<Stage>,
@@ -87,6 +90,7 @@ impl<'a, 'j> Session<'a, 'j> {
         Self {
             metrics: dir.metrics(state.logs.metrics.clone()),
             experts: dir.experts(state.logs.experts.clone()),
+            routing: dir.routing(state.logs.routing.clone()),
             saver: Saver::new(job.train.save),
             before: Clock { gemm_peak, ..clock },
             time: Time::default(),
@@ -110,9 +114,13 @@ impl<'a, 'j> Session<'a, 'j> {
     ///
     /// Divergence, after the last state is saved.
     pub fn run(mut self) -> Result<Ended, TrainError> {
-        let opened = self.metrics.write_waiting().and(self.experts.write_waiting());
+        let opened = self.write_waiting();
         self.note_logs(opened);
-        for (log, missing) in [("metrics", self.metrics.missing()), ("experts", self.experts.missing())] {
+        for (log, missing) in [
+            ("metrics", self.metrics.missing()),
+            ("experts", self.experts.missing()),
+            ("routing", self.routing.missing()),
+        ] {
             if missing > 0 {
                 (self.tell)(Event::Note(format!(
                     "{log}.jsonl lacks {missing} lines that it had when the run was committed; it goes on without"
@@ -152,7 +160,7 @@ impl<'a, 'j> Session<'a, 'j> {
                 return Err(TrainError::Diverged { steps: PATIENCE });
             }
         }
-        let written = self.metrics.write_waiting().and(self.experts.write_waiting());
+        let written = self.write_waiting();
         self.note_logs(written);
         let unsaved = self.commit_last().err();
         self.control.saved();
@@ -182,6 +190,7 @@ impl<'a, 'j> Session<'a, 'j> {
         metrics.grad_norm = result.grad_norm;
         metrics.tokens_per_s = tokens / seconds;
         metrics.mfu = metrics.tokens_per_s * self.flops_train / self.before.gemm_peak;
+        metrics.seconds = self.before.all_seconds + self.time.all_seconds;
         let step = self.state.step;
         if step.is_multiple_of(train.eval.every) || step == self.steps {
             self.state.unevaluated = Some(metrics);
@@ -225,7 +234,9 @@ impl<'a, 'j> Session<'a, 'j> {
         let model = self.trainer.model.valid();
         let parts = self.job.train.accumulate;
         let go_on = || !self.control.is_stopping();
-        let evaluated = step::evaluate(&model, self.data.validation.iter(), parts, &go_on);
+        let mut decisions = Decisions::default();
+        let look = &mut |routes: &[Route]| decisions.add(routes);
+        let evaluated = step::evaluate(&model, self.data.validation.iter(), parts, &go_on, look);
         drop(model);
         self.control.busy();
         let Some(val_loss) = evaluated? else { return Ok(()) };
@@ -243,6 +254,10 @@ impl<'a, 'j> Session<'a, 'j> {
             let pushed = self.experts.push(&line);
             self.note_logs(pushed);
         }
+        for line in decisions.lines(step) {
+            let pushed = self.routing.push(&line);
+            self.note_logs(pushed);
+        }
         let applied = self.state.skipped_in_a_row == 0;
         self.write(metrics, applied);
         Ok(())
@@ -252,6 +267,11 @@ impl<'a, 'j> Session<'a, 'j> {
         let pushed = self.metrics.push(&metrics);
         self.note_logs(pushed);
         (self.tell)(Event::Step { metrics, applied, steps: self.steps });
+    }
+
+    /// Writes the lines of logs that wait.
+    fn write_waiting(&mut self) -> Result<(), RunError> {
+        self.metrics.write_waiting().and(self.experts.write_waiting()).and(self.routing.write_waiting())
     }
 
     /// Says once that a log cannot be written: its lines wait.
@@ -281,6 +301,7 @@ impl<'a, 'j> Session<'a, 'j> {
     fn note_log_state(&mut self) {
         self.state.logs.metrics = self.metrics.state().clone();
         self.state.logs.experts = self.experts.state().clone();
+        self.state.logs.routing = self.routing.state().clone();
     }
 
     fn clock(&self) -> Clock {

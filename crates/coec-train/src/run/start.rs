@@ -10,7 +10,7 @@ use crate::{
     load::load_model,
     optimizer::AdamW,
     run_dir::{
-        Clock, Commit, Contents, Place, RunDir, RunError, RunFile, Stage, State,
+        Clock, Commit, Contents, Origin, Place, RunDir, RunError, RunFile, Stage, State,
         commit::{MODEL, OPTIMIZER},
     },
     step::Trainer,
@@ -37,7 +37,11 @@ pub(super) fn begin(
     let trainer =
         |model| Trainer { model, optimizer: AdamW::new(job.train.optimizer), device: device.clone() };
     let fresh = || LanguageModel::new(job.model, device, Source::Seed(job.train.seed));
-    let state = State::new(data.identity.clone());
+    let origin = match &job.start {
+        Start::Weights(..) => Origin::Weights,
+        Start::Fresh(_) | Start::Resume(..) => Origin::Seed,
+    };
+    let state = State::new(data.identity.clone(), origin);
     let begun = match &job.start {
         Start::Fresh(place) => {
             let trainer = trainer(fresh()?);
@@ -91,6 +95,7 @@ fn begin_committed(
     let dir = place.begin(disk::system(), &mut |dir| {
         dir.commit(contents)?;
         dir.show_commit(state.stage())?;
+        dir.keep_start(state.stage())?;
         write_first(job, data, dir)
     })?;
     let committed = Some(state.stage());

@@ -130,8 +130,8 @@ pub enum RunError {
         /// Why.
         source: io::Error,
     },
-    /// A line of metrics that is not one.
-    #[error("{}:{line}: not a line of metrics: {reason}", path.display())]
+    /// A line of a log, or of a document, that is not one.
+    #[error("{}:{line}: not what a run writes there: {reason}", path.display())]
     BadLine {
         /// The file.
         path: PathBuf,

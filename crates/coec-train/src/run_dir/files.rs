@@ -15,17 +15,25 @@ pub enum RunFile {
     Metrics,
     /// Expert load.
     Experts,
+    /// What the routers decided on held-out text.
+    Routing,
     /// Counts and verdicts.
     Budget,
     /// The weights of the newest commit.
     Model,
     /// Data that came from standard input.
     Input,
+    /// The weights that it began with, where they were given.
+    Start,
+    /// How far each tensor moved.
+    Moved,
+    /// Continuations of held-out text, made at its end.
+    Samples,
 }
 
 impl RunFile {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Spec,
         Self::Tokenizer,
         Self::Companion(COMPANIONS[0]),
@@ -35,9 +43,13 @@ impl RunFile {
         Self::Companion(COMPANIONS[4]),
         Self::Metrics,
         Self::Experts,
+        Self::Routing,
         Self::Budget,
         Self::Model,
         Self::Input,
+        Self::Start,
+        Self::Moved,
+        Self::Samples,
     ];
 
     /// Its name in the directory.
@@ -48,9 +60,13 @@ impl RunFile {
             Self::Companion(name) => name,
             Self::Metrics => "metrics.jsonl",
             Self::Experts => "experts.jsonl",
+            Self::Routing => "routing.jsonl",
             Self::Budget => "budget.json",
             Self::Model => "model.safetensors",
             Self::Input => "input",
+            Self::Start => "start.safetensors",
+            Self::Moved => "moved.json",
+            Self::Samples => "samples.json",
         }
     }
 }

@@ -32,6 +32,9 @@ pub struct Metrics {
     /// Share of the GEMM peak measured at start.
     #[serde(deserialize_with = "or_nan")]
     pub mfu: f64,
+    /// Seconds in all steps so far, evaluation and saving apart. Runs of earlier versions do not say it.
+    #[serde(default = "nan", deserialize_with = "or_nan")]
+    pub seconds: f64,
     /// Mean cross-entropy of the validation batches, on evaluation steps.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_or_nan")]
     pub val_loss: Option<f64>,
@@ -50,6 +53,7 @@ impl Metrics {
             grad_norm: f64::NAN,
             tokens_per_s: f64::NAN,
             mfu: f64::NAN,
+            seconds: f64::NAN,
             val_loss: None,
         }
     }
@@ -57,6 +61,10 @@ impl Metrics {
 
 fn schema() -> Cow<'static, str> {
     Cow::Borrowed(coec_ir::SCHEMA)
+}
+
+fn nan() -> f64 {
+    f64::NAN
 }
 
 fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {

@@ -11,6 +11,7 @@ mod files;
 mod log;
 mod metrics;
 mod place;
+mod records;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 pub use commit::{Commit, Commits, Contents, Found};
 pub use error::{Damage, RunError};
 pub use files::RunFile;
 pub use log::Log;
 pub use metrics::Metrics;
 pub use place::{Fill, Place};
-pub use state::{Clock, Identity, Stage, State, train_of};
+pub use records::Records;
+pub use state::{Clock, Identity, Origin, Stage, State, train_of};
 
 use self::commit::MODEL;
 use self::state::LogState;
@@ -35,6 +39,7 @@ use coec_store::atomic;
 use crate::{
     disk::{self, Disk, Lock},
     experts::ExpertLine,
+    routing::RoutingLine,
     weights::Weights,
 };
 
@@ -158,16 +163,27 @@ impl RunDir {
         Log::new(self.disk.clone(), self.file(RunFile::Experts), state)
     }
 
+    /// The decisions of the routers, to be appended to.
+    pub fn routing(&self, state: LogState) -> Log<RoutingLine> {
+        Log::new(self.disk.clone(), self.file(RunFile::Routing), state)
+    }
+
     /// Writes the lines of logs that could not be written when `state` was committed.
     pub fn write_waiting(&self, state: &State) -> Result<(), RunError> {
         let logs = &state.logs;
         self.metrics(logs.metrics.clone()).write_waiting()?;
-        self.experts(logs.experts.clone()).write_waiting()
+        self.experts(logs.experts.clone()).write_waiting()?;
+        self.routing(logs.routing.clone()).write_waiting()
     }
 
     /// The metrics written so far.
     pub fn read_metrics(&self) -> Result<Vec<Metrics>, RunError> {
-        log::read(&*self.disk, &self.file(RunFile::Metrics))
+        self.read_log(RunFile::Metrics)
+    }
+
+    /// The lines of a log.
+    fn read_log<T: DeserializeOwned>(&self, log: RunFile) -> Result<Vec<T>, RunError> {
+        log::read(&*self.disk, &self.file(log))
     }
 
     /// The commits.
@@ -192,7 +208,7 @@ impl RunDir {
 
     /// Makes the lines of the logs last, which a state counts that is about to be committed.
     pub fn sync_logs(&self) -> Result<(), RunError> {
-        for log in [RunFile::Metrics, RunFile::Experts] {
+        for log in [RunFile::Metrics, RunFile::Experts, RunFile::Routing] {
             let path = self.file(log);
             if path.is_file() {
                 let synced = self.disk.open(&path).and_then(|mut file| file.sync());
@@ -228,6 +244,17 @@ impl RunDir {
     pub fn show(&self, commit: &Path) -> Result<(), RunError> {
         let (from, path) = (commit.join(MODEL), self.file(RunFile::Model));
         self.link(&from, &path).map_err(|source| RunError::Unwritable { path, source })
+    }
+
+    /// Keeps the weights committed at `stage` as those the run began with.
+    pub fn keep_start(&self, stage: Stage) -> Result<(), RunError> {
+        let (from, path) = (self.commits().place(stage).join(MODEL), self.file(RunFile::Start));
+        self.link(&from, &path).map_err(|source| RunError::Unwritable { path, source })
+    }
+
+    /// The weights that the run began with, where they were given.
+    pub fn start(&self) -> Result<Weights, RunError> {
+        Ok(Weights::open_on(&*self.disk, &self.file(RunFile::Start))?)
     }
 
     /// Gives a file a second name in place of what has it.

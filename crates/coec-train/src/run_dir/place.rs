@@ -117,7 +117,8 @@ fn is_free(path: &Path, names: &[OsString]) -> bool {
     let began = || {
         let first = |name: &str| {
             name == atomic::LOCK
-                || [RunFile::Tokenizer.name(), RunFile::Model.name(), COMMITS].contains(&name)
+                || [RunFile::Tokenizer.name(), RunFile::Model.name(), RunFile::Start.name(), COMMITS]
+                    .contains(&name)
         };
         let is_ours = |name: &OsString| match atomic::scratch_of(name) {
             Some(base) => RunFile::ALL.iter().any(|file| file.name() == base),

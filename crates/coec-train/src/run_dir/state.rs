@@ -20,6 +20,9 @@ pub struct State {
     pub schema: String,
     /// What the run is of.
     pub identity: Arc<Identity>,
+    /// What it began with; unknown of a run of an earlier version.
+    #[serde(default)]
+    pub origin: Option<Origin>,
     /// Steps done: the data cursor, since a batch is a function of seed and step.
     pub step: usize,
     /// Tokens learned from.
@@ -53,6 +56,16 @@ pub struct Evaluation {
     pub best: Option<f64>,
 }
 
+/// The weights that a run began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Drawn from the seed.
+    Seed,
+    /// Given, and kept in the directory.
+    Weights,
+}
+
 /// How far the logs are written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Logs {
@@ -60,6 +73,9 @@ pub struct Logs {
     pub metrics: LogState,
     /// `experts.jsonl`.
     pub experts: LogState,
+    /// `routing.jsonl`.
+    #[serde(default)]
+    pub routing: LogState,
 }
 
 /// How far one log is written.
@@ -123,10 +139,11 @@ pub struct Clock {
 
 impl State {
     /// A run before its first step.
-    pub fn new(identity: Identity) -> Self {
+    pub fn new(identity: Identity, origin: Origin) -> Self {
         Self {
             schema: coec_ir::SCHEMA.into(),
             identity: Arc::new(identity),
+            origin: Some(origin),
             step: 0,
             tokens: 0,
             updates: 0,

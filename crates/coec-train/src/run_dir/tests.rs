@@ -10,6 +10,7 @@ fn metrics(step: u64) -> Metrics {
         grad_norm: 1.0,
         tokens_per_s: 5000.0,
         mfu: 0.25,
+        seconds: 0.5,
         ..Metrics::new(step, step * 512)
     }
 }
@@ -134,6 +135,7 @@ fn a_line_has_the_fields_of_the_contract() {
         "grad_norm",
         "tokens_per_s",
         "mfu",
+        "seconds",
         "val_loss",
     ];
     expected.sort_unstable();
@@ -148,6 +150,28 @@ fn metrics_are_read_back() {
     let lines = [metrics(1), Metrics { val_loss: Some(2.0), ..metrics(2) }];
     append(&run, &lines);
     assert_eq!(run.read_metrics().unwrap(), lines);
+}
+
+#[test]
+fn lines_of_an_earlier_version_do_not_say_how_long_it_took() {
+    let (_folder, run) = run();
+    append(&run, &[metrics(1)]);
+    let text = run.read(RunFile::Metrics).unwrap().replace(",\"seconds\":0.5", "");
+    fs::write(run.file(RunFile::Metrics), text).unwrap();
+    assert!(run.read_metrics().unwrap()[0].seconds.is_nan());
+}
+
+#[test]
+fn what_a_run_does_not_have_is_no_record() {
+    let (_folder, run) = run();
+    let records = Records::read(&run).unwrap();
+    assert!(records.metrics.is_none() && records.routing.is_none() && records.moved.is_none());
+    append(&run, &[metrics(1)]);
+    run.write(RunFile::Samples, b"{}").unwrap();
+    let error = Records::read(&run).unwrap_err();
+    assert!(error.to_string().contains("samples.json:1:"), "{error}");
+    fs::remove_file(run.file(RunFile::Samples)).unwrap();
+    assert_eq!(Records::read(&run).unwrap().metrics.unwrap(), [metrics(1)]);
 }
 
 #[test]

@@ -114,7 +114,7 @@ train { steps=4 batch=4 context=16 eval=every(2, batches=2) }
 ";
 
 /// What a run is, timings apart: the bytes of the newest commit's files, the weights shown, the lines
-/// of the logs.
+/// of the logs, how far its tensors moved.
 pub fn run_of(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut commits: Vec<_> = fs::read_dir(run.join("commits")).unwrap().map(|e| e.unwrap().path()).collect();
@@ -125,9 +125,11 @@ pub fn run_of(run: &Path) -> BTreeMap<String, Vec<u8>> {
             files.insert(name, fs::read(commit.join(file)).unwrap());
         }
     }
-    for file in ["model.safetensors", "experts.jsonl", "tokenizer.json", "spec.coe"] {
+    for file in ["model.safetensors", "experts.jsonl", "routing.jsonl", "tokenizer.json", "spec.coe"] {
         files.insert(file.into(), fs::read(run.join(file)).unwrap());
     }
+    // Of a run that came to its end.
+    files.extend(fs::read(run.join("moved.json")).ok().map(|moved| ("moved.json".into(), moved)));
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     for (number, line) in metrics.lines().enumerate() {
         let mut line: Value = serde_json::from_str(line).unwrap();

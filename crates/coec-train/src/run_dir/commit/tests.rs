@@ -9,7 +9,7 @@ use coec_ir::{Model, Train, Verified};
 use coec_nn::{LanguageModel, Source};
 
 use super::*;
-use crate::run_dir::{Clock, Identity, Metrics, Place, RunDir, RunFile, State, state::Evaluation};
+use crate::run_dir::{Clock, Identity, Metrics, Origin, Place, RunDir, RunFile, State, state::Evaluation};
 use crate::{
     data::Batch,
     disk,
@@ -57,7 +57,7 @@ impl Run {
 
     fn first(&self) -> State {
         let sum = Fingerprint::of(b"");
-        State::new(Identity {
+        let identity = Identity {
             version: "1".into(),
             model: (*self.model).clone(),
             train: self.train.clone(),
@@ -66,7 +66,8 @@ impl Run {
             bytes_per_token: 1.0,
             backend: "cpu".into(),
             threads: 1,
-        })
+        };
+        State::new(identity, Origin::Seed)
     }
 
     /// Weights and moments that no other step has: those after a step that moves nothing, from the
@@ -438,4 +439,13 @@ fn a_commit_takes_the_room_it_says_and_little_more() {
     let written: u64 = files.map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
     let said = bytes_of(&run.model);
     assert!(written <= said && said - written < 100_000, "{written} of {said}");
+}
+
+#[test]
+fn a_state_of_an_earlier_version_does_not_say_what_the_run_began_with() {
+    let mut state = serde_json::to_value(Run::new().first()).unwrap();
+    assert_eq!(state["origin"], "seed");
+    state.as_object_mut().unwrap().remove("origin");
+    state["logs"].as_object_mut().unwrap().remove("routing");
+    assert_eq!(serde_json::from_value::<State>(state).unwrap().origin, None);
 }

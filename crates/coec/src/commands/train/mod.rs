@@ -13,8 +13,9 @@ use coec_train::{
     memory::CountingAllocator,
     report::Measured,
     run::{self, Bases, Control, Event, Job, MemoryMeter, Outcome, Start, Summary},
-    run_dir::{Commit, Found, Place, RunDir, train_of},
+    run_dir::{Commit, Found, Place, RunDir, RunError, RunFile, train_of},
     sample::Sampler,
+    samples::{Sample, Samples},
 };
 use serde_json::json;
 
@@ -174,6 +175,11 @@ fn train(
         true => Vec::new(),
         false => samples(&outcome, train.seed, control, screen),
     };
+    if !samples.is_empty()
+        && let Err(error) = keep(&outcome, &samples)
+    {
+        screen.show(Event::Warning(error.into()));
+    }
     show_outcome(args, spec, &report, &outcome, &samples, screen);
     let Outcome { summary, unsaved, .. } = outcome;
     match (unsaved, stop.signal()) {
@@ -232,8 +238,6 @@ fn document(
     samples: &[Sample],
     screen: &Screen,
 ) -> serde_json::Value {
-    let sample =
-        |sample: &Sample| json!({ "prompt": sample.prompt, "text": sample.text, "decoded": sample.decoded });
     json!({
         "schema": coec_ir::SCHEMA,
         "run": path,
@@ -241,7 +245,7 @@ fn document(
         "notes": screen.notes,
         "lost": screen.lost,
         "summary": summary,
-        "samples": samples.iter().map(sample).collect::<Vec<_>>(),
+        "samples": samples,
     })
 }
 
@@ -262,14 +266,6 @@ impl MemoryMeter for Allocator<'_> {
     }
 }
 
-/// A continuation, and what it continues.
-pub struct Sample {
-    prompt: String,
-    text: String,
-    /// Both, as the tokenizer decodes them together.
-    decoded: String,
-}
-
 /// Greedy continuations of held-out documents. The run is over and saved: one that fails is a remark.
 fn samples(outcome: &Outcome, seed: u64, control: &Control, screen: &mut Screen) -> Vec<Sample> {
     let mut samples = Vec::new();
@@ -283,6 +279,14 @@ fn samples(outcome: &Outcome, seed: u64, control: &Control, screen: &mut Screen)
         }
     }
     samples
+}
+
+/// Leaves the samples in the run's directory, for its report.
+fn keep(outcome: &Outcome, samples: &[Sample]) -> Result<(), RunError> {
+    let step = outcome.summary.steps;
+    let document = Samples { schema: coec_ir::SCHEMA.into(), step, samples: samples.to_vec() };
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    outcome.dir.write(RunFile::Samples, text.as_bytes())
 }
 
 fn sample(generator: &Generator, prompt: &str, seed: u64) -> Result<Sample, Failure> {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use coec_ir::Unit;
 use coec_train::{
     run::{Event, Summary},
+    samples::Sample,
     tokenizer::Lost,
 };
 use indicatif::{HumanDuration, ProgressBar};
 
-use super::Sample;
 use crate::{
     failure::Failure,
     render::{self, number, progress, reading::Reading, terminal::Stream},
