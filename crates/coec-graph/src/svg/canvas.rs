@@ -129,16 +129,60 @@ impl Canvas {
     }
 
     /// The picture, with what is read out in place of it.
-    pub fn finish(self, width: i32, height: i32, id: &str, title: &str, description: &str) -> String {
-        let (title, description) = (escape(title), escape(description));
+    pub fn finish(self, size: (i32, i32), id: String, title: String, description: String) -> Picture {
+        Picture { body: self.body, size, id, title, description }
+    }
+}
+
+/// A picture, and what is read out in place of it.
+#[derive(Debug)]
+pub struct Picture {
+    body: String,
+    size: (i32, i32),
+    id: String,
+    title: String,
+    description: String,
+}
+
+impl Picture {
+    /// As a file of its own.
+    pub fn alone(&self) -> String {
+        self.svg(&self.id, " xmlns=\"http://www.w3.org/2000/svg\"", &format!("<style>\n{STYLE}</style>\n"))
+    }
+
+    /// As a part of a page.
+    pub fn inside(&self, id: &str) -> String {
+        self.svg(&escape(id), &format!(" class=\"{INSIDE}\""), "")
+    }
+
+    fn svg(&self, id: &str, attribute: &str, style: &str) -> String {
+        let (width, height) = self.size;
+        let (title, description) = (escape(&self.title), escape(&self.description));
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+            "<svg{attribute} width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
              <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n\
-             <style>\n{STYLE}</style>\n{}</svg>\n",
+             {style}{}</svg>\n",
             self.body
         )
     }
+}
+
+/// The class of pictures inside a page.
+const INSIDE: &str = "coec-model";
+
+/// The style with every rule said of pictures inside a page alone. On paper it stays light.
+pub fn style_inside() -> String {
+    let line = |line: &str| match line.split_once('{') {
+        Some((media, "")) => media.replace("@media ", "@media screen and ") + "{",
+        Some((selectors, rule)) => {
+            let scoped: Vec<String> =
+                selectors.split(',').map(|selector| format!(".{INSIDE} {selector}")).collect();
+            format!("{}{{{rule}", scoped.join(","))
+        }
+        None => line.to_owned(),
+    };
+    STYLE.lines().map(|text| line(text) + "\n").collect()
 }
 
 /// The place that is `distance` from one point on the straight way to another, at most half way.
@@ -228,6 +272,18 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         assert_eq!(escape("a<b> & \"c\"\u{7}"), "a&lt;b&gt; &amp; &quot;c&quot;");
+    }
+
+    #[test]
+    fn a_page_keeps_its_own_style() {
+        let style = style_inside();
+        assert!(style.starts_with(".coec-model text{font-family:"), "{style}");
+        assert!(style.contains("\n.coec-model .body,.coec-model .plate{"), "{style}");
+        assert!(
+            style.contains("@media screen and (prefers-color-scheme:dark){\n.coec-model text{"),
+            "{style}"
+        );
+        assert_eq!(style.matches('{').count(), style.matches('}').count());
     }
 
     #[test]

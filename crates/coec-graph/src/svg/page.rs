@@ -3,7 +3,7 @@
 use coec_ir::{Ffn, Model, Output};
 
 use super::boxes::{BOX, NORM, boxed};
-use super::canvas::{Anchor, Area, Canvas, OPERATOR};
+use super::canvas::{Anchor, Area, Canvas, OPERATOR, Picture};
 use super::chain::{self, Ends};
 use super::label;
 use crate::plan::{Kind, Plan, Share};
@@ -32,7 +32,7 @@ const HEADING: i32 = 56;
 pub const TURN: i32 = 744;
 
 /// The whole picture.
-pub fn page(model: &Model, plan: &Plan) -> String {
+pub fn page(model: &Model, plan: &Plan) -> Picture {
     let mut page = Page { canvas: Canvas::default(), y: 20, total: plan.total, kept: false, loops: false };
     page.heading(model, plan);
     page.table(&words::embedding(model, plan.tied), plan.embedding, None);
@@ -47,7 +47,7 @@ pub fn page(model: &Model, plan: &Plan) -> String {
     body.rect(Area { x: 1, y: 1, width: WIDTH - 2, height: height - 2 }, 12, "ground");
     body.append(page.canvas);
     let title = format!("The model {}", model.name);
-    body.finish(WIDTH, height, &format!("coec-{}", model.name), &title, &description(model, plan))
+    body.finish((WIDTH, height), format!("coec-{}", model.name), title, description(model, plan))
 }
 
 /// The picture in words.
