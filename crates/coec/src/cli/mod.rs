@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod running;
 
 #[cfg(feature = "train")]
-pub use running::{CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, SweepArgs, TrainArgs};
+pub use running::{CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, SweepArgs, TrainArgs};
 
 /// Chain-of-Experts models and their compute budgets, held to each other.
 #[derive(Debug, Parser)]
@@ -26,6 +26,7 @@ Examples:
   coec cost 'CoE-2(4/64)' 'MoE(8/64)'            the paper's models side by side
   coec train my.coe --set train.steps=2000       train with one field changed
   coec generate runs/quickstart-1 --prompt 'Ana has 3 apples.'
+  coec report runs/quickstart-1                  everything about a run on one page
   coec explain verify::k_exceeds_experts         what an error means, and what to do
 
 Exit codes: 0 done; 1 a budget fails, or a layout under `fmt --check`; 2 a spec, weights or arguments are wrong;
@@ -50,6 +51,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Train the runs of a sweep block, one row each
     Sweep(SweepArgs),
+    /// Put runs, or a comparison, on one page: losses, experts, budgets, differences, samples
+    Report(ReportArgs),
     /// Measure a run, or an import, on other text: loss and nats a byte
     Eval(EvalArgs),
     /// Continue text with a trained run
@@ -89,6 +92,7 @@ impl Command {
             Self::Train(a) => a.json(),
             Self::Compare(a) => a.json(),
             Self::Sweep(a) => a.json(),
+            Self::Report(a) => a.json(),
             Self::Eval(a) => a.json(),
             Self::Generate(a) => a.json(),
             Self::Forward(a) => a.json(),
@@ -129,6 +133,8 @@ pub use OtherArgs as TrainArgs;
 pub use OtherArgs as CompareArgs;
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as SweepArgs;
+#[cfg(not(feature = "train"))]
+pub use OtherArgs as ReportArgs;
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as EvalArgs;
 #[cfg(not(feature = "train"))]

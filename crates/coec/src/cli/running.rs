@@ -151,6 +151,27 @@ impl SweepArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  coec report runs/quickstart-1                          writes report.html
+  coec report runs/chain-* runs/moe-* --out pair.html    runs of one spec and several seeds become one line
+  coec report compared --out compared.html               what coec compare left in compared/
+
+The page loads nothing and runs nothing: it can be sent, printed, and read without a network. Runs that go
+on, or were made by an earlier version, are reported as far as they have records; the page says what they
+lack.")]
+pub struct ReportArgs {
+    /// Directories of runs, or of comparisons
+    #[arg(required = true, value_name = "RUN|COMPARE")]
+    pub runs: Vec<PathBuf>,
+    /// Where to write, replacing a file that is there
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
   coec eval runs/quickstart-1 --data 'tests/*.txt'
   coec eval imported --data gsm8k/test.jsonl --json
 
@@ -246,6 +267,12 @@ impl TrainArgs {
 }
 
 impl CompareArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
+
+impl ReportArgs {
     pub fn json(&self) -> bool {
         self.json.json
     }

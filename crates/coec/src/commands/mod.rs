@@ -23,6 +23,8 @@ mod graph;
 mod import;
 mod new;
 #[cfg(feature = "train")]
+mod report;
+#[cfg(feature = "train")]
 mod sweep;
 #[cfg(feature = "train")]
 mod train;
@@ -46,6 +48,8 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         #[cfg(feature = "train")]
         Command::Sweep(args) => sweep::run(&args),
         #[cfg(feature = "train")]
+        Command::Report(args) => report::run(&args),
+        #[cfg(feature = "train")]
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "train")]
         Command::Generate(args) => generate::run(&args),
@@ -65,6 +69,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Train(_)
         | Command::Compare(_)
         | Command::Sweep(_)
+        | Command::Report(_)
         | Command::Eval(_)
         | Command::Generate(_)
         | Command::Forward(_)

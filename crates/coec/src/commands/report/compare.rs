@@ -1,0 +1,131 @@
+//! What `coec compare` leaves: `compare.json`, and beside it the runs that it names.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use coec_report::values::{Arm, Difference, Pair, Spread, Verdict};
+use serde::Deserialize;
+
+use super::found::{Found, note};
+use super::read;
+use crate::failure::Failure;
+
+/// The list of arms and pairs.
+const FILE: &str = "compare.json";
+
+/// Whether a comparison is in the directory.
+pub fn is_one(path: &Path) -> bool {
+    path.join(FILE).is_file()
+}
+
+/// As far as it is read here; what a version of coec does not say is left out.
+#[derive(Deserialize)]
+struct Document {
+    arms: Vec<ArmDocument>,
+    #[serde(default)]
+    pairs: Vec<PairDocument>,
+}
+
+#[derive(Deserialize)]
+struct ArmDocument {
+    name: String,
+    /// Directories of runs, from that of the comparison.
+    #[serde(default)]
+    runs: Vec<PathBuf>,
+    val_loss: Option<SpreadDocument>,
+}
+
+#[derive(Deserialize)]
+struct SpreadDocument {
+    mean: Option<f64>,
+    std: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct PairDocument {
+    a: String,
+    b: String,
+    sentence: Option<String>,
+    difference: Option<DifferenceDocument>,
+    verdict: Option<String>,
+    /// A comparison that does not say so is not taken for fair.
+    #[serde(default)]
+    fair: bool,
+    #[serde(default)]
+    differs: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct DifferenceDocument {
+    mean: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    confidence: Option<f64>,
+}
+
+/// Adds the comparison in `dir`; `prefix` goes in front of the names of its arms.
+pub fn add(dir: &Path, prefix: Option<&str>, to: &mut Found) -> Result<(), Failure> {
+    let file = dir.join(FILE);
+    let text = fs::read_to_string(&file).map_err(|error| {
+        let message = format!("cannot read {}: {error}", file.display());
+        Failure::environment("coec::report::compare", message, "check that it is there, and its permissions")
+    })?;
+    let document: Document = serde_json::from_str(&text).map_err(|error| wrong(&file, &error.to_string()))?;
+    let named = |name: &str| prefix.map_or_else(|| name.to_owned(), |prefix| format!("{prefix}/{name}"));
+    for arm in document.arms {
+        to.arms.push(arm_of(dir, &file, &named(&arm.name), arm, &mut to.notes)?);
+    }
+    to.pairs.extend(document.pairs.into_iter().map(|pair| pair_of(pair, &named)));
+    Ok(())
+}
+
+fn wrong(file: &Path, reason: &str) -> Failure {
+    Failure::environment(
+        "coec::report::compare",
+        format!("{} is no comparison: {reason}", file.display()),
+        "coec compare writes it; make it anew",
+    )
+}
+
+fn arm_of(
+    dir: &Path,
+    file: &Path,
+    name: &str,
+    arm: ArmDocument,
+    notes: &mut Vec<String>,
+) -> Result<Arm, Failure> {
+    let mut found = Arm { name: name.to_owned(), ..Arm::default() };
+    found.val_loss = arm.val_loss.and_then(|loss| Some(Spread { mean: loss.mean?, std: loss.std }));
+    for path in &arm.runs {
+        // The document may come from anybody: it names what lies beside it.
+        let is_inside =
+            path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !is_inside {
+            return Err(wrong(file, &format!("`{}` is not in its directory", path.display())));
+        }
+        let read::Found { run, spec } = read::run(&dir.join(path), path.display().to_string())?;
+        match spec {
+            Ok(spec) => {
+                found.spec.get_or_insert(spec);
+            }
+            Err(reason) => notes.push(note(&run.name, &reason)),
+        }
+        found.runs.push(run);
+    }
+    Ok(found)
+}
+
+fn pair_of(pair: PairDocument, named: &dyn Fn(&str) -> String) -> Pair {
+    let PairDocument { a, b, sentence, difference, verdict, fair, differs } = pair;
+    let difference = difference.and_then(|found| {
+        let DifferenceDocument { mean, low, high, confidence } = found;
+        Some(Difference { mean: mean?, low: low?, high: high?, confidence })
+    });
+    let verdict = verdict.map(|word| match word.as_str() {
+        "established" => Verdict::Established,
+        "not_established" => Verdict::NotEstablished,
+        "reversed" => Verdict::Reversed,
+        _ => Verdict::Other(word),
+    });
+    Pair { a: named(&a), b: named(&b), sentence, difference, verdict, fair, differs }
+}
