@@ -40,6 +40,11 @@ pub fn folded(summary: &str, body: &str, open: bool) -> String {
     format!("<details{open}><summary>{summary}</summary>\n{body}</details>\n")
 }
 
+/// A long list to look something up in; it prints folded.
+pub fn long_list(summary: &str, body: &str) -> String {
+    format!("<details class=\"list\"><summary>{summary}</summary>\n{body}</details>\n")
+}
+
 /// Several things side by side, where there is room.
 pub fn beside(parts: &[String]) -> String {
     format!("<div class=\"beside\">\n{}</div>\n", parts.concat())

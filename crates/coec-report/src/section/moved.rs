@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::runs::{Lack, Shown, each};
 use crate::context::Context;
-use crate::html::{folded, listed, missing};
+use crate::html::{listed, long_list, missing};
 use crate::number::plain;
 use crate::plot::Words;
 use crate::plot::strip::{Row, Strip};
@@ -235,7 +235,7 @@ fn every(context: &Context<'_>, id: usize, moved: &Moved, badge: &str) -> String
         0 => String::new(),
         count => missing(&format!("{count} more tensors are not listed; moved.json has every one.")),
     };
-    folded("Every tensor by name", &(table.html() + &more), false)
+    long_list("Every tensor by name", &(table.html() + &more))
 }
 
 #[cfg(test)]
