@@ -17,6 +17,7 @@ pub struct Fairness {
     arms: usize,
 }
 
+/// A pair, and by how much the first has more.
 #[derive(Debug, Clone)]
 struct Unfair {
     a: String,
@@ -75,18 +76,17 @@ impl Fairness {
         let own = |unfair: &&Unfair| unfair.a == arm || unfair.b == arm;
         let mut unfair = self.unfair.iter().filter(own);
         let Some(first) = unfair.next() else { return String::new() };
-        let other = if first.a == arm { &first.b } else { &first.a };
         let more = match unfair.count() {
             0 => String::new(),
             more => format!(", and {more} more"),
         };
-        badge(&format!("not compute-fair against {other}: {}{more}", first.said()))
+        badge(&format!("not compute-fair: {}, {}{more}", first.names(), first.said()))
     }
 }
 
 impl Unfair {
     fn names(&self) -> String {
-        format!("{} against {}", self.b, self.a)
+        format!("{} against {}", self.a, self.b)
     }
 
     fn said(&self) -> &str {
@@ -107,8 +107,8 @@ fn by_flops(report: &Report) -> Vec<Option<Unfair>> {
         .map(|arm| {
             let change = flops(&arm.spec)? / own - 1.0;
             (change.abs() > TOLERANCE).then(|| Unfair {
-                a: first.name.clone(),
-                b: arm.name.clone(),
+                a: arm.name.clone(),
+                b: first.name.clone(),
                 differs: format!("{} {:+.1}%", Figure::FlopsForward.name(), 100.0 * change),
             })
         })
@@ -157,10 +157,10 @@ mod tests {
         assert_eq!(fairness.note().unwrap(), "not compute-fair: flops.forward +11.0%");
         assert_eq!(fairness.between("b", "a").unwrap(), "not compute-fair: flops.forward +11.0%");
         assert!(fairness.between("a", "c").is_none());
-        let badge = " <span class=\"unfair\">not compute-fair against a: flops.forward +11.0%</span>";
+        let badge = " <span class=\"unfair\">not compute-fair: a against b, flops.forward +11.0%</span>";
         assert_eq!(fairness.badge_of("b"), badge);
         assert!(fairness.badge_of("c").is_empty());
-        assert_eq!(fairness.warning().unwrap(), "not compute-fair: b against a (flops.forward +11.0%)");
+        assert_eq!(fairness.warning().unwrap(), "not compute-fair: a against b (flops.forward +11.0%)");
         let fairness = Fairness::of(&report(&[("a", "b", false), ("a", "c", false), ("b", "c", true)]));
         assert_eq!(fairness.note().unwrap(), "not compute-fair: 2 of 3 pairs");
     }

@@ -55,13 +55,15 @@ pub struct Pair {
     pub b: String,
     /// What is said of them.
     pub sentence: Option<String>,
-    /// Loss of `b` less that of `a`.
+    /// Last validation loss of `a` less that of `b`.
     pub difference: Option<Difference>,
-    /// Whether that is established.
+    /// The same where both have spent as much.
+    pub at_equal: Vec<AtEqual>,
+    /// What the seeds say of the claim that the loss of `a` is lower.
     pub verdict: Option<Verdict>,
     /// Whether both had the same compute.
     pub fair: bool,
-    /// In which figures they differ: `flops.forward +11.0%`.
+    /// In which figures they differ, and by how much `a` has more: `flops.forward +11.0%`.
     pub differs: Vec<String>,
 }
 
@@ -70,12 +72,21 @@ pub struct Pair {
 pub struct Difference {
     /// The best estimate.
     pub mean: f64,
-    /// The interval it is in.
-    pub low: f64,
-    /// Its other end.
-    pub high: f64,
+    /// The interval it is in, of several seeds.
+    pub interval: Option<(f64, f64)>,
     /// The share of such intervals that hold the true value.
     pub confidence: Option<f64>,
+}
+
+/// A difference where both arms have spent as much.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AtEqual {
+    /// What they spent: `tokens`.
+    pub axis: String,
+    /// How much of it.
+    pub spent: f64,
+    /// The difference there.
+    pub difference: Option<Difference>,
 }
 
 /// What seeds say about a difference.

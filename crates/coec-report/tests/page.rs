@@ -234,6 +234,7 @@ fn named(word: &str) -> Report {
         pair.sentence = Some(word.into());
         pair.verdict = Some(Verdict::Other(word.into()));
         pair.differs = vec![word.into()];
+        pair.at_equal.iter_mut().for_each(|at| at.axis = word.into());
     }
     report.version = word.into();
     report

@@ -77,7 +77,8 @@ fn a_comparison_is_reported_with_its_verdicts_and_its_label() {
         })
     };
     let pair = json!({
-        "a": "tiny", "b": "wide", "difference": { "mean": -0.25, "low": -0.5, "high": -0.125, "confidence": 0.95 },
+        "a": "wide", "b": "tiny", "difference": { "mean": -0.25, "low": -0.5, "high": -0.125, "confidence": 0.95 },
+        "at_equal": [{ "axis": "tokens", "spent": 256.0, "difference": { "mean": -0.375, "low": null, "high": null } }],
         "verdict": "established", "fair": false, "differs": ["flops.forward +11.0%"], "sentence": "It is <lower>.",
     });
     compared(
@@ -86,7 +87,14 @@ fn a_comparison_is_reported_with_its_verdicts_and_its_label() {
     );
     shell.ok(&["report", "compared"]);
     let page = shell.read("report.html");
-    for text in ["It is &lt;lower&gt;.", "established", "−0.2500", "<section id=\"comparison\""] {
+    for text in [
+        "It is &lt;lower&gt;.",
+        "established",
+        "−0.2500",
+        "wide less tiny",
+        "−0.3750",
+        "<section id=\"comparison\"",
+    ] {
         assert!(page.contains(text), "{text}");
     }
     let captions = page.matches("<caption").count() + page.matches("<figcaption").count();

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::html::{cut, escape, missing};
-use crate::number::loss;
+use crate::number::{loss, short};
 use crate::plot::Words;
 use crate::plot::intervals::{Interval, Intervals};
 use crate::table::{Cell, Table};
@@ -17,6 +17,7 @@ pub fn html(context: &Context<'_>) -> String {
     let mut out = sentences(context, shown);
     out += &plot(context, shown).unwrap_or_default();
     out += &table(context, shown);
+    out += &at_equal(context, shown);
     if shown.len() < pairs.len() {
         out += &missing(&format!(
             "{} more pairs are not shown; compare.json has them.",
@@ -40,9 +41,10 @@ fn sentences(context: &Context<'_>, pairs: &[Pair]) -> String {
 
 fn plot(context: &Context<'_>, pairs: &[Pair]) -> Option<String> {
     let row = |pair: &Pair| {
-        let Difference { low, mean, high, .. } = pair.difference?;
+        let Difference { mean, interval, .. } = pair.difference?;
+        let (low, high) = interval.unwrap_or((mean, mean));
         [low, mean, high].iter().all(|value| value.is_finite()).then(|| Interval {
-            label: format!("{} less {}", cut(&pair.b, 40), cut(&pair.a, 40)),
+            label: format!("{} less {}", cut(&pair.a, 40), cut(&pair.b, 40)),
             note: context.fairness.between(&pair.a, &pair.b),
             low,
             mean,
@@ -50,8 +52,12 @@ fn plot(context: &Context<'_>, pairs: &[Pair]) -> Option<String> {
         })
     };
     let rows: Vec<Interval> = pairs.iter().filter_map(row).collect();
-    let confidence = pairs.iter().filter_map(|pair| pair.difference?.confidence).next();
-    let interval = confidence.map_or("interval".into(), |share| format!("{:.0}% interval", 100.0 * share));
+    let known = pairs.iter().filter_map(|pair| pair.difference);
+    let confidence = known.filter(|difference| difference.interval.is_some()).find_map(|d| d.confidence);
+    let shown = match confidence {
+        Some(share) => format!("The {:.0}% interval of each difference", 100.0 * share),
+        None => "Each difference".into(),
+    };
     let in_words: Vec<String> = rows
         .iter()
         .map(|row| {
@@ -63,45 +69,66 @@ fn plot(context: &Context<'_>, pairs: &[Pair]) -> Option<String> {
         title: "Differences in validation loss".into(),
         description: in_words.join(" "),
     };
-    let svg = Intervals { words, title: "difference in validation loss, nats a token".into(), rows: &rows }
-        .svg()?;
+    let title = "difference in validation loss, nats a token".into();
+    let svg = Intervals { words, title, rows: &rows }.svg()?;
     Some(format!(
-        "<figure class=\"one\">\n{svg}<figcaption>The {} of each difference in the last validation loss. Left of \
-         zero the first named is lower.{}</figcaption>\n</figure>\n",
-        escape(&interval),
+        "<figure class=\"one\">\n{svg}<figcaption>{shown} in the last validation loss. Left of zero the first named \
+         is lower.{}</figcaption>\n</figure>\n",
         context.fairness.badge()
     ))
 }
 
+/// A difference as three cells: the mean, and the ends of its interval.
+fn cells(difference: Option<Difference>) -> [Cell; 3] {
+    let number = |value: Option<f64>| Cell::number(value.map_or("–".into(), loss));
+    let interval = difference.and_then(|difference| difference.interval);
+    [
+        number(difference.map(|difference| difference.mean)),
+        number(interval.map(|(low, _)| low)),
+        number(interval.map(|(_, high)| high)),
+    ]
+}
+
+fn name(context: &Context<'_>, pair: &Pair) -> Cell {
+    Cell::html(format!("{} less {}", context.name(&pair.a), context.name(&pair.b)))
+}
+
 fn table(context: &Context<'_>, pairs: &[Pair]) -> String {
-    let caption = format!("Each pair{}", context.fairness.badge());
-    let head = vec![
-        Cell::text("pair"),
-        Cell::number("difference"),
-        Cell::number("from"),
-        Cell::number("to"),
-        Cell::text("verdict"),
-        Cell::text("compute"),
-    ];
+    let caption = format!(
+        "Each pair at the end; the verdict is on the claim that the first has the lower loss{}",
+        context.fairness.badge()
+    );
+    let mut head = vec![Cell::text("pair")];
+    head.extend(["difference", "from", "to"].map(Cell::number));
+    head.extend(["verdict", "compute"].map(Cell::text));
     let mut table = Table::new("pairs", caption, head);
     for pair in pairs {
-        let number = |value: fn(Difference) -> f64| {
-            Cell::number(pair.difference.map_or("–".into(), |d| loss(value(d))))
-        };
         let compute = match context.fairness.between(&pair.a, &pair.b) {
             Some(note) => Cell::text(note).bad(),
             None => Cell::text("fair"),
         };
-        table.push(vec![
-            Cell::html(format!("{} less {}", context.name(&pair.b), context.name(&pair.a))),
-            number(|d| d.mean),
-            number(|d| d.low),
-            number(|d| d.high),
-            Cell::text(pair.verdict.as_ref().map_or("–", word)),
-            compute,
-        ]);
+        let mut row = vec![name(context, pair)];
+        row.extend(cells(pair.difference));
+        row.extend([Cell::text(pair.verdict.as_ref().map_or("–", word)), compute]);
+        table.push(row);
     }
     table.html()
+}
+
+/// The differences where both have spent as much.
+fn at_equal(context: &Context<'_>, pairs: &[Pair]) -> String {
+    let caption = format!("The same where both have spent as much{}", context.fairness.badge());
+    let mut head = vec![Cell::text("pair"), Cell::text("at equal")];
+    head.extend(["spent", "difference", "from", "to"].map(Cell::number));
+    let mut table = Table::new("pairs-at-equal", caption, head);
+    let rows = pairs.iter().flat_map(|pair| pair.at_equal.iter().map(move |at| (pair, at)));
+    for (pair, at) in rows.take(context.detail.table) {
+        let mut row =
+            vec![name(context, pair), Cell::html(context.name(&at.axis)), Cell::number(short(at.spent))];
+        row.extend(cells(at.difference));
+        table.push(row);
+    }
+    if table.is_empty() { String::new() } else { table.html() }
 }
 
 fn word(verdict: &Verdict) -> &str {

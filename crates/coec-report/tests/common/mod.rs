@@ -174,11 +174,18 @@ pub fn compared(fair: bool) -> Report {
             .collect(),
         val_loss: Some(Spread { mean: 0.43, std: Some(0.01) }),
     };
+    let difference =
+        |mean: f64| Difference { mean, interval: Some((mean - 0.016, mean + 0.016)), confidence: Some(0.95) };
     let pair = Pair {
-        a: "moe".into(),
-        b: "chain".into(),
+        a: "chain".into(),
+        b: "moe".into(),
         sentence: Some("chain is below moe by 0.031 nats a token; over 2 seeds that is established.".into()),
-        difference: Some(Difference { mean: -0.031, low: -0.047, high: -0.015, confidence: Some(0.95) }),
+        difference: Some(difference(-0.031)),
+        at_equal: vec![AtEqual {
+            axis: "tokens".into(),
+            spent: 409_600.0,
+            difference: Some(difference(-0.031)),
+        }],
         verdict: Some(Verdict::Established),
         fair,
         differs: if fair { Vec::new() } else { vec!["flops.forward +11.0%".into()] },

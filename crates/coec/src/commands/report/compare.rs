@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use coec_report::values::{Arm, Difference, Pair, Spread, Verdict};
+use coec_report::values::{Arm, AtEqual, Difference, Pair, Spread, Verdict};
 use serde::Deserialize;
 
 use super::found::{Found, note};
@@ -47,6 +47,8 @@ struct PairDocument {
     b: String,
     sentence: Option<String>,
     difference: Option<DifferenceDocument>,
+    #[serde(default)]
+    at_equal: Vec<AtEqualDocument>,
     verdict: Option<String>,
     /// A comparison that does not say so is not taken for fair.
     #[serde(default)]
@@ -61,6 +63,13 @@ struct DifferenceDocument {
     low: Option<f64>,
     high: Option<f64>,
     confidence: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct AtEqualDocument {
+    axis: String,
+    spent: f64,
+    difference: Option<DifferenceDocument>,
 }
 
 /// Adds the comparison in `dir`; `prefix` goes in front of the names of its arms.
@@ -116,10 +125,11 @@ fn arm_of(
 }
 
 fn pair_of(pair: PairDocument, named: &dyn Fn(&str) -> String) -> Pair {
-    let PairDocument { a, b, sentence, difference, verdict, fair, differs } = pair;
-    let difference = difference.and_then(|found| {
-        let DifferenceDocument { mean, low, high, confidence } = found;
-        Some(Difference { mean: mean?, low: low?, high: high?, confidence })
+    let PairDocument { a, b, sentence, difference, at_equal, verdict, fair, differs } = pair;
+    let at_equal = at_equal.into_iter().map(|AtEqualDocument { axis, spent, difference }| AtEqual {
+        axis,
+        spent,
+        difference: difference.and_then(difference_of),
     });
     let verdict = verdict.map(|word| match word.as_str() {
         "established" => Verdict::Established,
@@ -127,5 +137,19 @@ fn pair_of(pair: PairDocument, named: &dyn Fn(&str) -> String) -> Pair {
         "reversed" => Verdict::Reversed,
         _ => Verdict::Other(word),
     });
-    Pair { a: named(&a), b: named(&b), sentence, difference, verdict, fair, differs }
+    Pair {
+        a: named(&a),
+        b: named(&b),
+        sentence,
+        difference: difference.and_then(difference_of),
+        at_equal: at_equal.collect(),
+        verdict,
+        fair,
+        differs,
+    }
+}
+
+fn difference_of(found: DifferenceDocument) -> Option<Difference> {
+    let DifferenceDocument { mean, low, high, confidence } = found;
+    Some(Difference { mean: mean?, interval: low.zip(high), confidence })
 }
