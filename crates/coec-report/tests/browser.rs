@@ -7,7 +7,7 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -180,10 +180,4 @@ fn text_over_text_and_errors_are_found() {
         page.replace("<footer>", "<footer><img src=\"http://127.0.0.1:9/x\"><script>alert(1)</script>");
     let (_, errors) = browser.show(&evil, "evil", 1280, false);
     assert!(console(&errors).len() >= 2, "what is not allowed is refused, and heard of: {errors}");
-}
-
-/// Where a browser is, it is a path that can be run.
-#[test]
-fn the_script_that_looks_is_there() {
-    assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/look.js").is_file());
 }

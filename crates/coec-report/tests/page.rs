@@ -297,6 +297,29 @@ fn many_runs_fit_too() {
 }
 
 #[test]
+fn records_of_any_size_fit() {
+    let mut report = common::compared(false);
+    for run in report.arms.iter_mut().flat_map(|arm| &mut arm.runs) {
+        let counts = vec![7; 16_384];
+        let at =
+            |layer: usize, iteration: usize| Load { step: 200, layer, iteration, counts: counts.clone() };
+        run.loads = Some((0..60).flat_map(|layer| [at(layer, 0), at(layer, 50 + layer)]).collect());
+        let name = |number: usize| format!("tensor_{number}.{}", "long".repeat(30));
+        let distance = |number| Distance { name: name(number), start: 1.0, change: 0.5 };
+        run.moved = Some(Moved { step: 200, tensors: (0..20_000).map(distance).collect() });
+        let card = run.card.as_mut().unwrap();
+        card.rows = vec![card.rows[0].clone(); 5000];
+        card.budgets = vec![card.budgets[0].clone(); 5000];
+        card.unmoved = (0..5000).map(name).collect();
+        run.samples = Some(vec![Sample { prompt: "p".repeat(100_000), text: "<".repeat(100_000) }; 500]);
+    }
+    report.pairs = vec![report.pairs[0].clone(); 2000];
+    let html = page(&report);
+    assert!(html.len() <= LARGEST, "{} bytes", html.len());
+    tags(&html);
+}
+
+#[test]
 fn one_report_is_one_page() {
     let counts = |html: &str| {
         let mut counts = BTreeMap::new();

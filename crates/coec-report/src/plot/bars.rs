@@ -36,13 +36,27 @@ const AIR: f64 = 5.0;
 /// The tallest bar, in shares of an equal one, that is drawn in full.
 const TALLEST: f64 = 4.0;
 
+/// Bars of a row at most: more could not be told apart.
+const MOST: usize = 512;
+
+/// Of how many neighbours a bar is the mean, where there are so many values.
+pub fn neighbours(values: usize) -> usize {
+    values.div_ceil(MOST).max(1)
+}
+
+/// The heights of the bars.
+fn binned(values: &[f64]) -> Vec<f64> {
+    let bins = values.chunks(neighbours(values.len()));
+    bins.map(|bin| bin.iter().sum::<f64>() / bin.len() as f64).collect()
+}
+
 impl Bars<'_> {
     /// The plot; nothing where there is no bar.
     pub fn svg(&self) -> Option<String> {
         let count = self.rows.iter().map(|row| row.values.len()).max().filter(|&count| count > 0)?;
         let labels = self.rows.iter().map(|row| width(&row.label)).fold(0.0, f64::max);
         let left = labels.min(230.0) + 12.0;
-        let cell = (WIDTH - 2.0 - left) / count as f64;
+        let cell = (WIDTH - 2.0 - left) / count.div_ceil(neighbours(count)) as f64;
         // A gap between bars as long as there is room for one.
         let bar = if cell > 4.0 { cell - 1.5 } else { cell * 0.8 };
         let values = self.rows.iter().flat_map(|row| &row.values).copied();
@@ -54,7 +68,7 @@ impl Bars<'_> {
             let label = cut(&row.label, left - 10.0);
             body += &text((left - 10.0, base - 6.0), "end", "muted", &label);
             let (mut bars, mut empty) = (Path::new(), Path::new());
-            for (at, &value) in row.values.iter().enumerate() {
+            for (at, value) in binned(&row.values).into_iter().enumerate() {
                 let x = left + cell * at as f64;
                 match value {
                     0.0 => empty.shape((x + bar / 2.0, base - 5.0), "m-3-3l6 6m0-6l-6 6"),
@@ -99,6 +113,13 @@ mod tests {
         assert!(!drawn(&[row(&[1.0, 1.0])]).unwrap().contains("class=\"dead\""));
         assert!(drawn(&[row(&[2.0, 0.0])]).unwrap().contains("class=\"dead\""));
         assert_eq!(drawn(&[]), None);
+    }
+
+    #[test]
+    fn bars_are_means_where_there_are_too_many() {
+        assert_eq!(binned(&[1.0, 3.0]), [1.0, 3.0]);
+        let bars = binned(&(0..1024).map(f64::from).collect::<Vec<_>>());
+        assert_eq!((bars.len(), bars[0], bars[511]), (512, 0.5, 1022.5));
     }
 
     #[test]

@@ -15,16 +15,18 @@ pub fn html(context: &Context<'_>) -> String {
         + &each(context, "The report card", |shown| {
             let card = shown.run.card.as_ref().ok_or(Lack::Record)?;
             let badge = context.fairness.badge_of(&shown.arm.name);
-            Ok(beside(&[figures(card, shown, &badge), declared(context, card, shown, &badge)]))
+            Ok(beside(&[figures(context, card, shown, &badge), declared(context, card, shown, &badge)]))
         })
 }
 
-fn figures(card: &Card, shown: Shown<'_>, badge: &str) -> String {
+fn figures(context: &Context<'_>, card: &Card, shown: Shown<'_>, badge: &str) -> String {
     let caption = format!("Figures for {}{badge}", escape(&card.setting));
     let mut head = vec![Cell::text("figure")];
     head.extend(["closed form", "captured", "measured", "verdict"].map(Cell::number));
     let mut table = Table::new(format!("card-{}", shown.number), caption, head);
-    for CardRow { figure, closed_form, captured, measured, verdict, fails } in &card.rows {
+    for CardRow { figure, closed_form, captured, measured, verdict, fails } in
+        card.rows.iter().take(context.detail.table)
+    {
         let verdict = Cell::number(verdict);
         table.push(vec![
             Cell::text(figure),

@@ -8,7 +8,7 @@ use crate::detail::spread;
 use crate::html::{beside, missing};
 use crate::number::{percent, plain};
 use crate::plot::Words;
-use crate::plot::bars::{Bars, Row};
+use crate::plot::bars::{Bars, Row, neighbours};
 use crate::plot::lines::{Line, Lines, Point};
 use crate::series::Style;
 use crate::table::{Cell, Table};
@@ -91,7 +91,11 @@ fn last_load(context: &Context<'_>, shown: Shown<'_>, loads: &[Load], badge: &st
         Bars { words, title: "load, in shares of an equal one".into(), x: "expert".into(), rows: &rows };
     let Some(svg) = bars.svg() else { return String::new() };
     let left_out = entries.len() - rows.len();
-    let more = if left_out > 0 { format!(" {left_out} more rows are left out.") } else { String::new() };
+    let mut more = if left_out > 0 { format!(" {left_out} more rows are left out.") } else { String::new() };
+    let mean_of = neighbours(rows.iter().map(|row| row.values.len()).max().unwrap_or(0));
+    if mean_of > 1 {
+        more += &format!(" Each bar is the mean of {mean_of} experts.");
+    }
     format!(
         "<figure class=\"one\">\n{svg}<figcaption>How often each expert was selected in training up to step {}, since \
          the evaluation before. The dashed line is an equal share; a cross is an expert that no token \
@@ -105,6 +109,9 @@ fn described(row: &Row) -> String {
     let least = row.values.iter().copied().fold(f64::INFINITY, f64::min);
     format!("{}: from {} to {} of an equal share.", row.label, plain(least), plain(most))
 }
+
+/// Iterations that have a line.
+const MOST_LINES: usize = 12;
 
 /// A value of each routing over the evaluations, as a line for each iteration.
 fn lines(context: &Context<'_>, values: &[(u64, usize, f64)]) -> Vec<Line> {
@@ -130,7 +137,8 @@ fn lines(context: &Context<'_>, values: &[(u64, usize, f64)]) -> Vec<Line> {
             points: chosen.into_iter().map(|at| point(&steps[at])).collect(),
         }
     };
-    iterations.into_iter().map(line).collect()
+    let iterations: Vec<_> = iterations.into_iter().collect();
+    spread(iterations.len(), MOST_LINES).into_iter().map(|at| line(iterations[at].clone())).collect()
 }
 
 fn in_words(lines: &[Line], say: fn(f64) -> String) -> String {

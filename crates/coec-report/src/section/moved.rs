@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::runs::{Lack, Shown, each};
 use crate::context::Context;
+use crate::detail::spread;
 use crate::html::{listed, long_list, missing};
 use crate::number::plain;
 use crate::plot::Words;
@@ -14,6 +15,9 @@ use crate::values::{Distance, Moved};
 pub fn html(context: &Context<'_>) -> String {
     each(context, "How far each tensor moved", |shown| of_run(context, shown))
 }
+
+/// Dots of a row at most: more hide each other.
+const MOST_DOTS: usize = 400;
 
 /// Tensors of one kind, by how far they moved in shares of their first norm.
 struct Kind<'a> {
@@ -28,15 +32,17 @@ fn of_run(context: &Context<'_>, shown: Shown<'_>) -> Result<String, Lack> {
     let kinds = kinds(moved);
     let rows: Vec<Row> = kinds
         .iter()
+        .take(context.detail.rows)
         .map(|kind| Row {
             label: format!("{} ({})", kind.name, kind.tensors.len()),
-            values: kind.tensors.iter().map(|(_, share)| *share).collect(),
+            values: spread(kind.tensors.len(), MOST_DOTS).into_iter().map(|at| kind.tensors[at].1).collect(),
             median: kind.median(),
         })
         .collect();
     let id = shown.number;
     let in_words: Vec<String> = kinds
         .iter()
+        .take(context.detail.rows)
         .map(|kind| {
             format!(
                 "{}: median {}, from {} to {}.",
