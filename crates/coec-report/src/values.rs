@@ -202,8 +202,6 @@ pub struct Card {
     pub budgets: Vec<Budget>,
     /// Tensors that no gradient ever moved, dead experts apart.
     pub unmoved: Vec<String>,
-    /// Experts that no token ever selected: a layer and which.
-    pub dead: Vec<(usize, Vec<usize>)>,
 }
 
 /// A figure, ready to be shown.

@@ -136,7 +136,6 @@ pub fn with_end(mut run: Run, layers: usize, experts: usize) -> Run {
             },
         ],
         unmoved: vec!["model.layers.0.mlp.gate.0.weight".into()],
-        dead: vec![(0, vec![1])],
     });
     let sample = |prompt: &str, text: &str| Sample { prompt: prompt.into(), text: text.into() };
     run.samples = Some(vec![

@@ -151,13 +151,13 @@ impl SweepArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  coec report runs/quickstart-1                          writes report.html
-  coec report runs/chain-* runs/moe-* --out pair.html    runs of one spec and several seeds become one line
-  coec report compared --out compared.html               what coec compare left in compared/
+  coec report runs/quickstart-1                         writes report.html
+  coec report runs/chain-* runs/moe-* --out pair.html   seeds of one spec become one line
+  coec report compared --out compared.html              what coec compare left in compared/
 
-The page loads nothing and runs nothing: it can be sent, printed, and read without a network. Runs that go
-on, or were made by an earlier version, are reported as far as they have records; the page says what they
-lack.")]
+The page loads nothing and runs nothing: it can be sent, printed, and read without a network. Runs
+that go on, or were made by an earlier version, are reported as far as they have records; the page
+says what they lack.")]
 pub struct ReportArgs {
     /// Directories of runs, or of comparisons
     #[arg(required = true, value_name = "RUN|COMPARE")]

@@ -5,7 +5,7 @@ use std::path::Path;
 use coec_lang::load_one;
 use coec_report::values::{Budget, Card, CardRow, Distance, Load, Moved, Routing, Run, Sample, Spec, Step};
 use coec_train::{
-    report::{LayerExperts, ReportCard, Standing},
+    report::{ReportCard, Standing},
     run_dir::{Metrics, Records, RunDir, RunFile},
 };
 
@@ -119,13 +119,11 @@ fn card_of(found: &ReportCard) -> Card {
         let [rule, value, verdict] = card::budget(judged);
         Budget { rule, value, verdict, fails: judged.verdict == Standing::Fails }
     };
-    let dead = |layer: &LayerExperts| (layer.layer, layer.experts.clone());
     Card {
         setting: card::setting(found),
         rows: figures.map(row).collect(),
         budgets: found.budgets.iter().map(budget).collect(),
         unmoved: found.unmoved.tensors.clone(),
-        dead: found.unmoved.experts.iter().map(dead).collect(),
     }
 }
 
