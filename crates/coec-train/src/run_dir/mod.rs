@@ -8,11 +8,13 @@ mod error;
 #[cfg(test)]
 mod faulty;
 mod files;
+mod holder;
 mod log;
 mod metrics;
 mod place;
 mod records;
 pub mod state;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -26,11 +28,13 @@ use serde::de::DeserializeOwned;
 pub use commit::{Commit, Commits, Contents, Found};
 pub use error::{Damage, RunError};
 pub use files::RunFile;
+pub use holder::Holder;
 pub use log::Log;
 pub use metrics::Metrics;
 pub use place::{Fill, Place};
 pub use records::Records;
 pub use state::{Clock, Identity, Origin, Stage, State, train_of};
+pub use tail::{News, Tail};
 
 use self::commit::MODEL;
 use self::state::LogState;
@@ -100,6 +104,13 @@ impl RunDir {
         }
     }
 
+    /// Opens the directory of a run that may not have come far.
+    pub fn begun(path: &Path) -> Result<Self, RunError> {
+        let run = Self::read_only(path)?;
+        run.needs(&[RunFile::Spec])?;
+        Ok(run)
+    }
+
     fn needs(&self, files: &[RunFile]) -> Result<(), RunError> {
         let missing: Vec<_> = files.iter().copied().filter(|&file| !self.file(file).is_file()).collect();
         match missing.is_empty() {
@@ -124,6 +135,11 @@ impl RunDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it goes through.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
     }
 
     /// Where a file of it is.
@@ -184,6 +200,26 @@ impl RunDir {
     /// The lines of a log.
     fn read_log<T: DeserializeOwned>(&self, log: RunFile) -> Result<Vec<T>, RunError> {
         log::read(&*self.disk, &self.file(log))
+    }
+
+    /// The expert loads written so far.
+    pub fn read_experts(&self) -> Result<Vec<ExpertLine>, RunError> {
+        log::read(&*self.disk, &self.file(RunFile::Experts))
+    }
+
+    /// The metrics, to be read while they grow.
+    pub fn follow_metrics(&self) -> Tail<Metrics> {
+        Tail::new(self.disk.clone(), self.file(RunFile::Metrics))
+    }
+
+    /// The expert loads, to be read while they grow.
+    pub fn follow_experts(&self) -> Tail<ExpertLine> {
+        Tail::new(self.disk.clone(), self.file(RunFile::Experts))
+    }
+
+    /// Who works on it.
+    pub fn holder(&self) -> Holder {
+        holder::holder(&self.path.join(atomic::LOCK))
     }
 
     /// The commits.

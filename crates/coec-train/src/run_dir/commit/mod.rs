@@ -7,6 +7,7 @@
 //! commit's name.
 
 mod file;
+mod latest;
 mod manifest;
 mod read;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use latest::Latest;
 pub use manifest::{FileSum, Manifest};
 pub use read::{Commit, Found};
 pub use write::{Contents, bytes_of};
