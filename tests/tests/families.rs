@@ -58,6 +58,7 @@ fn a_twin_of_each_family_trains() {
             input: None,
             version: "",
             start: Start::Fresh(Place::At(folder.path().join("run"))),
+            tensorboard: false,
             memory: &Unmeasured,
         };
         let mut losses = Vec::new();

@@ -55,6 +55,7 @@ fn memory(sets: &[&str]) -> (f64, f64) {
         input: None,
         version: "",
         start: Start::Fresh(Place::At(folder.path().join("run"))),
+        tensorboard: false,
         memory: &Meter(Default::default()),
     };
     let summary = run::run(&job, &mut |_| {}, &Control::default()).unwrap().summary;

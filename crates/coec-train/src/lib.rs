@@ -4,7 +4,7 @@
 //! from (seed, step, purpose) by [`data::Stream`], so that a run can be resumed exactly.
 //!
 //! [`run`] trains; [`generate`](mod@generate) samples from a run, [`eval`] measures one on other text;
-//! [`pass`] is one forward pass with given weights. [`run_dir::commit`] says how a run's state gets to the disk,
+//! [`pass`] is one forward pass with given weights. [`tensorboard`] makes event files of its logs. [`run_dir::commit`] says how a run's state gets to the disk,
 //! and [`disk`] is what all of it goes
 //! through.
 
@@ -29,6 +29,7 @@ pub mod run_dir;
 pub mod sample;
 pub mod samples;
 pub mod step;
+pub mod tensorboard;
 pub mod tokenizer;
 
 pub use coec_store::{disk, weights};

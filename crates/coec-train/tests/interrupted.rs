@@ -61,6 +61,7 @@ fn run(steps: usize, start: Start<'_>, stop_at: usize) -> Result<Outcome, TrainE
         input: None,
         version: "1",
         start,
+        tensorboard: false,
         memory: &StopsAt { control: &control, left: Cell::new(stop_at) },
     };
     run::run(&job, &mut |_| {}, &control)

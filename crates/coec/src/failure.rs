@@ -140,6 +140,16 @@ impl Failure {
     }
 }
 
+/// What the compiler alone cannot do.
+#[cfg(not(feature = "train"))]
+pub fn compiler_alone() -> Failure {
+    Failure::input(
+        "coec::cli::compiler_alone",
+        "this coec is the compiler alone: it runs no model, and knows no runs",
+        "install all of it: cargo install --path crates/coec --locked",
+    )
+}
+
 /// Whether the reader of what was being written is gone.
 pub fn is_closed_pipe(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe

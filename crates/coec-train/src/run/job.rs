@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     data::Progress,
     error::TrainError,
+    experts::ExpertLine,
     generate::Generator,
     report::{Judge, ReportCard},
     run_dir::{Commit, Damage, Metrics, Place, RunDir},
@@ -51,6 +52,8 @@ pub struct Job<'a> {
     pub version: &'a str,
     /// What it starts from.
     pub start: Start<'a>,
+    /// Whether event files for TensorBoard are written. A run that has some goes on with them.
+    pub tensorboard: bool,
     /// Peak memory, of a backend that has no pool of its own.
     pub memory: &'a dyn MemoryMeter,
 }
@@ -112,6 +115,8 @@ pub enum Event {
     },
     /// Something about a resumed run that its owner should know.
     Note(String),
+    /// How often each expert was selected since this last came. The step that it belongs to comes next.
+    Experts(Vec<ExpertLine>),
     /// A step is done.
     Step {
         /// Its line in the metrics.

@@ -5,6 +5,7 @@
 //! what came of it (`finish`).
 
 mod control;
+mod events;
 mod finish;
 mod job;
 mod prepare;

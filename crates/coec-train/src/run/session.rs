@@ -10,6 +10,7 @@ use coec_nn::Route;
 use super::{
     Event, Job,
     control::{Control, Lent},
+    events::Events,
     prepare::{Prepared, flops_train},
     saver::Saver,
     start::Begun,
@@ -44,6 +45,7 @@ pub(super) struct Session<'a, 'j> {
     metrics: Log<Metrics>,
     experts: Log<ExpertLine>,
     routing: Log<RoutingLine>,
+    events: Events,
     saver: Saver,
     /// The stage of the newest commit.
     committed: Option<Stage>,
@@ -91,6 +93,7 @@ impl<'a, 'j> Session<'a, 'j> {
             metrics: dir.metrics(state.logs.metrics.clone()),
             experts: dir.experts(state.logs.experts.clone()),
             routing: dir.routing(state.logs.routing.clone()),
+            events: Events::of(job, &dir),
             saver: Saver::new(job.train.save),
             before: Clock { gemm_peak, ..clock },
             time: Time::default(),
@@ -127,6 +130,8 @@ impl<'a, 'j> Session<'a, 'j> {
                 )));
             }
         }
+        let begun = self.events.begin(&self.dir);
+        self.warn(begun);
         while !self.control.is_stopping() {
             if let Some(metrics) = self.state.unevaluated.take() {
                 if let Err(error) = self.finish_step(metrics) {
@@ -162,6 +167,8 @@ impl<'a, 'j> Session<'a, 'j> {
         }
         let written = self.write_waiting();
         self.note_logs(written);
+        let completed = self.events.complete(&self.dir);
+        self.warn(completed);
         let unsaved = self.commit_last().err();
         self.control.saved();
         let clock = self.clock();
@@ -250,14 +257,18 @@ impl<'a, 'j> Session<'a, 'j> {
         let step = self.state.step;
         self.state.evaluation = Some(Evaluation { step, val_loss: finite, best });
         metrics.val_loss = Some(val_loss);
-        for line in self.state.experts.take_lines(step) {
-            let pushed = self.experts.push(&line);
+        let lines = self.state.experts.take_lines(step);
+        for line in &lines {
+            let pushed = self.experts.push(line);
             self.note_logs(pushed);
         }
         for line in decisions.lines(step) {
             let pushed = self.routing.push(&line);
             self.note_logs(pushed);
         }
+        let added = self.events.experts(&lines);
+        self.warn(added);
+        (self.tell)(Event::Experts(lines));
         let applied = self.state.skipped_in_a_row == 0;
         self.write(metrics, applied);
         Ok(())
@@ -266,12 +277,21 @@ impl<'a, 'j> Session<'a, 'j> {
     fn write(&mut self, metrics: Metrics, applied: bool) {
         let pushed = self.metrics.push(&metrics);
         self.note_logs(pushed);
+        let added = self.events.step(&metrics);
+        self.warn(added);
         (self.tell)(Event::Step { metrics, applied, steps: self.steps });
     }
 
     /// Writes the lines of logs that wait.
     fn write_waiting(&mut self) -> Result<(), RunError> {
         self.metrics.write_waiting().and(self.experts.write_waiting()).and(self.routing.write_waiting())
+    }
+
+    /// Says what failed and need not end the run.
+    fn warn(&mut self, done: Result<(), RunError>) {
+        if let Err(error) = done {
+            (self.tell)(Event::Warning(error.into()));
+        }
     }
 
     /// Says once that a log cannot be written: its lines wait.

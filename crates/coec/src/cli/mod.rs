@@ -317,6 +317,8 @@ pub struct ImportArgs {
 pub enum ExportFormat {
     /// A Hugging Face folder: config.json, safetensors, tokenizer.json
     Hf,
+    /// An event file for TensorBoard, made of the run's logs
+    Tensorboard,
 }
 
 #[derive(Debug, Args)]
@@ -324,7 +326,9 @@ pub enum ExportFormat {
 What was imported goes back under the names it came from, bit for bit. Another run is written in the first
 family that can express its model, or in --family; what stops a family is said.
 
-Example: coec export runs/quickstart-1 --format hf --out quickstart-hf")]
+Examples:
+  coec export runs/quickstart-1 --format hf --out quickstart-hf
+  coec export runs/quickstart-1 --format tensorboard --out events/quickstart")]
 pub struct ExportArgs {
     /// A run's directory, or an import's
     pub run: PathBuf,

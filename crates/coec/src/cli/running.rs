@@ -44,6 +44,10 @@ pub struct TrainArgs {
     /// days in front as `D-`
     #[arg(long, value_name = "TIME", value_parser = MaxTime::parse)]
     pub max_time: Option<MaxTime>,
+    /// Write event files for TensorBoard, in the folder `tensorboard` of the run. A run that has some goes on
+    /// with them
+    #[arg(long)]
+    pub tensorboard: bool,
     #[command(flatten)]
     pub set: SetArgs,
     #[command(flatten)]

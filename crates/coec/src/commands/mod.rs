@@ -73,10 +73,6 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         | Command::Eval(_)
         | Command::Generate(_)
         | Command::Forward(_)
-        | Command::Devices(_) => Err(Failure::input(
-            "coec::cli::compiler_alone",
-            "this coec is the compiler alone: it runs no model",
-            "install all of it: cargo install --path crates/coec --locked",
-        )),
+        | Command::Devices(_) => Err(crate::failure::compiler_alone()),
     }
 }

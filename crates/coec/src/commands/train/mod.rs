@@ -164,6 +164,7 @@ fn train(
         judge: &|measured: Option<&Measured>| judged(spec, &report, backend, measured),
         spec: &run_spec::explicit(spec, &report, &train_of(&spec::kept(&train, begin.input.as_deref()))),
         input: begin.input.as_deref(),
+        tensorboard: args.tensorboard,
         version: env!("CARGO_PKG_VERSION"),
         start: begin.start,
         memory: &memory,

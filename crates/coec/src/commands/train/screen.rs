@@ -63,6 +63,7 @@ impl Screen {
                 self.remark(format!("warning: {}", failure.one_line()));
             }
             _ if self.quiet => {}
+            Event::Experts(_) => {}
             Event::Counted(counts) => render::line(&format!(
                 "counted: {} parameters; closed form and captured graph ({} operations) agree, forward and backward",
                 number::exact(&counts.params.to_string()),
