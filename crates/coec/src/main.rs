@@ -17,11 +17,15 @@ mod judge;
 mod manual;
 #[cfg(feature = "train")]
 mod max_time;
+#[cfg(feature = "train")]
+mod picture;
 mod render;
 #[cfg(feature = "train")]
 mod run_spec;
 #[cfg(feature = "train")]
 mod signals;
+#[cfg(feature = "train")]
+mod story;
 mod written;
 
 use std::process::ExitCode;

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod running;
 
 #[cfg(feature = "train")]
-pub use running::{CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, SweepArgs, TrainArgs};
+pub use running::{
+    CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, SweepArgs, TrainArgs, WatchArgs,
+};
 
 /// Chain-of-Experts models and their compute budgets, held to each other.
 #[derive(Debug, Parser)]
@@ -25,6 +27,7 @@ Examples:
   coec build specs/paper/coe2_4_64.coe           verify, count, write a Rust crate
   coec cost 'CoE-2(4/64)' 'MoE(8/64)'            the paper's models side by side
   coec train my.coe --set train.steps=2000       train with one field changed
+  coec watch runs/quickstart-1                   look at a run while it trains
   coec generate runs/quickstart-1 --prompt 'Ana has 3 apples.'
   coec report runs/quickstart-1                  everything about a run on one page
   coec explain verify::k_exceeds_experts         what an error means, and what to do
@@ -53,6 +56,8 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Put runs, or a comparison, on one page: losses, experts, budgets, differences, samples
     Report(ReportArgs),
+    /// Look at a run while it trains, or afterwards: losses, speed, experts, budgets, time left
+    Watch(WatchArgs),
     /// Measure a run, or an import, on other text: loss and nats a byte
     Eval(EvalArgs),
     /// Continue text with a trained run
@@ -93,6 +98,7 @@ impl Command {
             Self::Compare(a) => a.json(),
             Self::Sweep(a) => a.json(),
             Self::Report(a) => a.json(),
+            Self::Watch(a) => a.json(),
             Self::Eval(a) => a.json(),
             Self::Generate(a) => a.json(),
             Self::Forward(a) => a.json(),
@@ -135,6 +141,8 @@ pub use OtherArgs as CompareArgs;
 pub use OtherArgs as SweepArgs;
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as ReportArgs;
+#[cfg(not(feature = "train"))]
+pub use OtherArgs as WatchArgs;
 #[cfg(not(feature = "train"))]
 pub use OtherArgs as EvalArgs;
 #[cfg(not(feature = "train"))]

@@ -15,6 +15,9 @@ Examples:
   coec train my.coe --max-time 3h55m --set 'train.save=minutes(5)'    in a job of four hours
   coec train --resume runs/quickstart-1
   coec train --resume runs/quickstart-1 --set train.steps=1000       a finished run, made longer
+  coec train --tensorboard && tensorboard --logdir runs              curves in a browser
+
+In a terminal a picture of the run moves below its lines; --plain, a pipe, or TERM=dumb gives lines alone.
 
 A run is committed while it goes on, by default every ten minutes; killed anywhere, it goes on from
 its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish the step,
@@ -44,6 +47,9 @@ pub struct TrainArgs {
     /// days in front as `D-`
     #[arg(long, value_name = "TIME", value_parser = MaxTime::parse)]
     pub max_time: Option<MaxTime>,
+    /// Lines in place of the picture that a terminal shows
+    #[arg(long)]
+    pub plain: bool,
     /// Write event files for TensorBoard, in the folder `tensorboard` of the run. A run that has some goes on
     /// with them
     #[arg(long)]
@@ -176,6 +182,30 @@ pub struct ReportArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  coec watch runs/quickstart-1                 in another terminal, while it trains
+  coec watch runs/quickstart-1 | tail -f       lines as they come, until the run ends
+  coec watch runs/quickstart-1 --once          the picture as it is now, also in a pipe
+  coec watch runs/quickstart-1 --json          the same for programs
+
+Losses, speed against the peak, the load of each expert, the budgets, and how long it will take, read from the
+run's files while another process writes them; nothing is written or locked. q or Ctrl-C ends it, the arrows
+scroll through the experts.")]
+pub struct WatchArgs {
+    /// A run's directory
+    pub run: PathBuf,
+    /// Show it as it is now, once
+    #[arg(long)]
+    pub once: bool,
+    /// Wait for a run that has not begun
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
   coec eval runs/quickstart-1 --data 'tests/*.txt'
   coec eval imported --data gsm8k/test.jsonl --json
 
@@ -277,6 +307,12 @@ impl CompareArgs {
 }
 
 impl ReportArgs {
+    pub fn json(&self) -> bool {
+        self.json.json
+    }
+}
+
+impl WatchArgs {
     pub fn json(&self) -> bool {
         self.json.json
     }

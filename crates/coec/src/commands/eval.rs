@@ -44,7 +44,7 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
     }
     let tokenizer = Tokenizer::load(&run.file(RunFile::Tokenizer)).map_err(coec_train::TrainError::from)?;
     let batch = (AT_ONCE / context).max(1);
-    let mut reading = Reading::new(args.json.json);
+    let mut reading = Reading::new(args.json.json, false);
     let tell = &mut |progress| reading.show(progress);
     let text = Text::load(&train, &spec.bases.data, &tokenizer, context, batch, tell);
     reading.finish();

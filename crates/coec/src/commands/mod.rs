@@ -28,6 +28,8 @@ mod report;
 mod sweep;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod watch;
 
 use crate::{
     cli::Command,
@@ -50,6 +52,8 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         #[cfg(feature = "train")]
         Command::Report(args) => report::run(&args),
         #[cfg(feature = "train")]
+        Command::Watch(args) => watch::run(&args),
+        #[cfg(feature = "train")]
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "train")]
         Command::Generate(args) => generate::run(&args),
@@ -70,6 +74,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         | Command::Compare(_)
         | Command::Sweep(_)
         | Command::Report(_)
+        | Command::Watch(_)
         | Command::Eval(_)
         | Command::Generate(_)
         | Command::Forward(_)

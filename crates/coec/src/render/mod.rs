@@ -1,17 +1,27 @@
 //! What people see. The only place that prints errors.
 
 #[cfg(feature = "train")]
+pub mod below;
+#[cfg(feature = "train")]
 pub mod card;
 pub mod figure;
+#[cfg(feature = "train")]
+pub mod full_screen;
 pub mod json;
+#[cfg(feature = "train")]
+mod keys;
 pub mod number;
 pub mod progress;
 pub mod prose;
 #[cfg(feature = "train")]
 pub mod reading;
+#[cfg(feature = "train")]
+pub mod steps;
 pub mod streams;
 pub mod table;
 pub mod terminal;
+#[cfg(feature = "train")]
+pub mod time;
 pub mod verdicts;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

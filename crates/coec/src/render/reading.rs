@@ -14,6 +14,7 @@ use super::{number, progress::bar};
 pub struct Reading {
     bar: Option<(Discriminant<Progress>, ProgressBar)>,
     quiet: bool,
+    plain: bool,
     told: Instant,
 }
 
@@ -21,8 +22,9 @@ pub struct Reading {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Reading {
-    pub fn new(quiet: bool) -> Self {
-        Self { bar: None, quiet, told: Instant::now() }
+    /// For programs, or for people, with a bar or `plain`.
+    pub fn new(quiet: bool, plain: bool) -> Self {
+        Self { bar: None, quiet, plain, told: Instant::now() }
     }
 
     pub fn show(&mut self, progress: Progress) {
@@ -41,7 +43,8 @@ impl Reading {
                 Some(_) => format!("{{bar:24}} {doing} {{bytes}}/{{total_bytes}}, {{eta}} left"),
                 None => format!("{{spinner}} {doing} {{bytes}}"),
             };
-            self.bar = bar(of.unwrap_or(done) as usize, &layout).map(|bar| (kind, bar));
+            let bar = if self.plain { None } else { bar(of.unwrap_or(done) as usize, &layout) };
+            self.bar = bar.map(|bar| (kind, bar));
         }
         if let Some((_, bar)) = &self.bar {
             bar.set_position(done);

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 
+use terminal_size::{Height, Width};
+
 /// Columns of a line where nothing says otherwise, and the most there ever are: longer lines are hard
 /// to read.
 pub const WIDEST: usize = 100;
@@ -36,15 +38,26 @@ impl Stream {
         self.is_terminal() && !is_dumb()
     }
 
+    /// Columns and rows that can be drawn in.
+    #[cfg(feature = "train")]
+    pub fn size(self) -> (usize, usize) {
+        let size = self.window().map(|(width, height)| (usize::from(width.0), usize::from(height.0)));
+        // A terminal on a serial line may not know.
+        size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or((80, 24))
+    }
+
+    fn window(self) -> Option<(Width, Height)> {
+        match self {
+            Self::Output => terminal_size::terminal_size_of(io::stdout()),
+            Self::Errors => terminal_size::terminal_size_of(io::stderr()),
+        }
+    }
+
     /// Columns that text there is filled to: what `COLUMNS` says, else what the terminal has.
     pub fn width(self) -> usize {
         let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
-        let size = || match self {
-            Self::Output => terminal_size::terminal_size_of(io::stdout()),
-            Self::Errors => terminal_size::terminal_size_of(io::stderr()),
-        };
         let columns = told.filter(|&columns: &usize| columns > 0);
-        let columns = columns.or_else(|| size().map(|(width, _)| usize::from(width.0)));
+        let columns = columns.or_else(|| self.window().map(|(width, _)| usize::from(width.0)));
         columns.map_or(WIDEST, |columns| columns.clamp(NARROWEST, WIDEST))
     }
 }

@@ -1,5 +1,6 @@
 //! `coec train`: a run, watched.
 
+mod live;
 mod screen;
 mod spec;
 
@@ -25,7 +26,7 @@ use crate::{
     cli::TrainArgs,
     disk::Disk,
     failure::{Done, Failure},
-    judge::{self, judged},
+    judge::{self, judged, judged_so_far},
     render::{
         self,
         json::{json_of, print_json},
@@ -45,7 +46,7 @@ pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
                 "try again",
             )
         })?;
-    let mut screen = Screen::new(args.json.json);
+    let mut screen = Screen::new(args.json.json, args.plain, control.clone());
     match args.resume {
         true => resume(args, &control, &stop, &mut screen),
         false => begin(args, &control, &stop, &mut screen),
@@ -169,8 +170,13 @@ fn train(
         start: begin.start,
         memory: &memory,
     };
-    let outcome = run::run(&job, &mut |event| screen.show(event), control);
-    screen.finish();
+    screen.expect(train.steps);
+    let mut tell = |event| {
+        screen.show(event);
+        screen.judge(|value| judged_so_far(spec, &report, backend, value));
+    };
+    let outcome = run::run(&job, &mut tell, control);
+    screen.finish(outcome.as_ref().ok().map(|outcome| &outcome.summary));
     let outcome = outcome?;
     let samples = match outcome.summary.interrupted {
         true => Vec::new(),

@@ -1,34 +1,49 @@
 //! What people see of a run while it goes on, and at its end.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use coec_ir::Unit;
+use coec_ir::{Figure, Unit};
 use coec_train::{
-    run::{Event, Summary},
+    report::Judged,
+    run::{Control, Event, Summary},
+    run_dir::{News, RunDir, commit::Latest},
     samples::Sample,
     tokenizer::Lost,
 };
-use indicatif::{HumanDuration, ProgressBar};
+use indicatif::HumanDuration;
 
+use super::live::Live;
 use crate::{
     failure::Failure,
-    render::{self, number, progress, reading::Reading, terminal::Stream},
+    render::{self, number, reading::Reading, steps::Steps, terminal::Stream},
+    story::{Saved, Standing, Story},
 };
 
 /// Between two lines about saving.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Live progress where the error stream is a terminal, and lines of the steps where nobody sees it beside
+/// Between two judgements of what is measured while the run goes on.
+const JUDGED: Duration = Duration::from_secs(1);
+
+/// A picture that moves where the error stream is a terminal, and lines of the steps where nobody sees it beside
 /// them: in a pipe, a file, or a terminal without it. Nothing but errors with `--json`.
 pub struct Screen {
-    bar: Option<ProgressBar>,
+    live: Option<Live>,
+    /// Whether there is to be one.
+    is_live: bool,
     /// Data on its way to tokens.
     reading: Reading,
     quiet: bool,
-    val_loss: Option<f64>,
+    steps: Steps,
+    control: Arc<Control>,
+    /// FLOP/s of the best matrix product.
+    peak: Option<f64>,
     /// When a line last told of a commit.
     told: Option<Instant>,
+    /// When the budgets were last judged.
+    judged: Option<Instant>,
     /// What was said that is no figure: notes and warnings.
     pub notes: Vec<String>,
     /// How much of the text the tokens do not say, once that is known.
@@ -36,16 +51,26 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub fn new(quiet: bool) -> Self {
+    /// For programs, or for people, with a picture or `plain`.
+    pub fn new(quiet: bool, plain: bool, control: Arc<Control>) -> Self {
         Self {
-            bar: None,
-            reading: Reading::new(quiet),
+            live: None,
+            is_live: !quiet && !plain && cfg!(unix) && Stream::Errors.has_cursor(),
+            reading: Reading::new(quiet, plain),
             quiet,
-            val_loss: None,
+            steps: Steps::default(),
+            control,
+            peak: None,
             told: None,
+            judged: None,
             notes: Vec::new(),
             lost: None,
         }
+    }
+
+    /// The run will have so many steps.
+    pub fn expect(&mut self, steps: usize) {
+        self.steps.steps = steps;
     }
 
     pub fn show(&mut self, event: Event) {
@@ -63,7 +88,6 @@ impl Screen {
                 self.remark(format!("warning: {}", failure.one_line()));
             }
             _ if self.quiet => {}
-            Event::Experts(_) => {}
             Event::Counted(counts) => render::line(&format!(
                 "counted: {} parameters; closed form and captured graph ({} operations) agree, forward and backward",
                 number::exact(&counts.params.to_string()),
@@ -76,41 +100,40 @@ impl Screen {
                 number::exact(&validation.to_string())
             )),
             Event::Peak(peak) => {
+                self.peak = Some(peak);
                 let peak = number::short(peak, Unit::FlopPerToken);
                 render::line(&format!("GEMM peak: {peak}FLOP/s, the measure of utilisation"));
             }
-            Event::Begins { path, step: 0 } => render::line(&format!("run: {}", path.display())),
             Event::Begins { path, step } => {
-                render::line(&format!("run: {}, going on from step {step}", path.display()));
+                let going_on = if step > 0 { format!(", going on from step {step}") } else { String::new() };
+                render::line(&format!("run: {}{going_on}", path.display()));
+                if self.is_live {
+                    let mut begun = Story::begun(path.display().to_string(), self.steps.steps as u64);
+                    begun.peak = self.peak;
+                    self.live = Some(Live::begin(so_far(begun, &path, step), self.control.clone()));
+                }
+            }
+            Event::Experts(lines) => {
+                self.tell(|story, _| lines.into_iter().for_each(|line| story.experts(line)));
             }
             Event::Step { metrics, applied, steps } => {
-                self.val_loss = metrics.val_loss.or(self.val_loss);
-                let val = self.val_loss.map_or(String::new(), |loss| format!(", val {loss:.3}"));
-                let text = format!(
-                    "loss {:.3}{val}, {:.0} tokens/s, {:.0}% of peak",
-                    metrics.loss,
-                    metrics.tokens_per_s,
-                    100.0 * metrics.mfu
-                );
-                let every = (steps / 20).max(1) as u64;
+                self.steps.steps = steps;
                 if !applied {
-                    self.line(&format!("step {}: not finite; left out, weights unchanged", metrics.step));
+                    render::line(&format!("step {}: not finite; left out, weights unchanged", metrics.step));
                 }
-                if self.bar.is_none() {
-                    self.bar = progress::bar(steps, "{bar:24} step {pos}/{len}, {eta} left, {msg}");
+                let line = self.steps.line(&metrics);
+                let is_seen = self.live.is_some() && Stream::Output.is_terminal();
+                if let Some(line) = line.filter(|_| !is_seen) {
+                    render::line(&line);
                 }
-                if let Some(bar) = &self.bar {
-                    bar.set_position(metrics.step);
-                    bar.set_message(text.clone());
-                }
-                let is_seen = self.bar.is_some() && Stream::Output.is_terminal();
-                let is_round = metrics.step == 1 || metrics.step.is_multiple_of(every);
-                if !is_seen && (is_round || metrics.val_loss.is_some()) {
-                    self.line(&format!("step {:>5}/{steps}: {text}", metrics.step));
-                }
+                self.tell(|story, now| story.step(metrics, Some(now)));
             }
             Event::Saved { step, bytes, seconds, stretched } => {
-                if self.told.is_some_and(|told| told.elapsed() < QUIET) && stretched.is_none() {
+                self.tell(|story, at| story.saved = Some(Saved { step, at }));
+                // The picture says it in its own place.
+                let is_seen = self.live.is_some() && Stream::Output.is_terminal();
+                let is_soon = self.told.is_some_and(|told| told.elapsed() < QUIET) || is_seen;
+                if is_soon && stretched.is_none() {
                     return;
                 }
                 self.told = Some(Instant::now());
@@ -119,32 +142,64 @@ impl Screen {
                     format!("; the next in {next}, fifty times as long")
                 });
                 let bytes = number::short(bytes as f64, Unit::Bytes);
-                self.line(&format!("saved at step {step}: {bytes} in {seconds:.2} s{next}"));
+                render::line(&format!("saved at step {step}: {bytes} in {seconds:.2} s{next}"));
             }
+        }
+    }
+
+    /// Shows the budgets as `judge` finds them, given what is measured so far: now and then, where they are seen.
+    pub fn judge(&mut self, judge: impl FnOnce(&dyn Fn(Figure) -> Option<f64>) -> Vec<Judged>) {
+        if self.live.is_none() || self.judged.is_some_and(|judged| judged.elapsed() < JUDGED) {
+            return;
+        }
+        self.judged = Some(Instant::now());
+        self.tell(|story, _| story.budgets = judge(&|figure| story.measured(figure)));
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut Story, f64)) {
+        if let Some(live) = &self.live {
+            live.tell(tell);
         }
     }
 
     /// Something worth keeping beside the figures.
     pub fn remark(&mut self, text: String) {
         if !self.quiet {
-            self.line(&text);
+            render::line(&text);
         }
         self.notes.push(text);
     }
 
-    /// A line that does not tear the bar.
-    fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| render::line(text)),
-            None => render::line(text),
+    /// The run is over; the picture stays as it is then, with the budgets of the card.
+    pub fn finish(&mut self, summary: Option<&Summary>) {
+        if let Some(summary) = summary {
+            let standing = if summary.interrupted { Standing::Stopped } else { Standing::Done };
+            let budgets = summary.card.budgets.clone();
+            self.tell(|story, _| (story.standing, story.budgets) = (standing, budgets));
         }
+        self.live = None;
     }
+}
 
-    pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.abandon();
-        }
+/// The steps of a run that goes on, as its logs have them. Lines that cannot be read are not seen.
+fn so_far(mut story: Story, path: &Path, done: usize) -> Story {
+    if done > 0
+        && let Ok(run) = RunDir::read_only(path)
+    {
+        // What lies behind the commit is cut off, and written again.
+        let _ = run.follow_metrics().read(&mut |news| match news {
+            News::Line(line) if line.step <= done as u64 => story.step(line, None),
+            News::Line(_) | News::Anew => {}
+        });
+        let _ = run.follow_experts().read(&mut |news| match news {
+            News::Line(line) if line.step <= done => story.experts(line),
+            News::Line(_) | News::Anew => {}
+        });
+        let ago = |at: SystemTime| at.elapsed().map_or(0.0, |ago| ago.as_secs_f64());
+        let saved = |latest: Latest| Saved { step: latest.step, at: -ago(latest.at) };
+        story.saved = run.commits().latest(None).map(saved);
     }
+    story
 }
 
 /// The end of a run.
