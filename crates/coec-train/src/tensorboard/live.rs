@@ -1,6 +1,6 @@
 //! The event file of a run that goes on.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,8 +16,8 @@ pub const FOLDER: &str = "tensorboard";
 
 /// An event file that grows with the logs of a run.
 ///
-/// It begins with all that the logs have, under a name behind those of earlier ones, which go: so no step is
-/// there twice, wherever the run was killed and gone on with, and a TensorBoard that has read the earlier file
+/// It begins with all that the logs have, under a name behind those of earlier ones, which are emptied: so no step
+/// is there twice, wherever the run was killed and gone on with, and a TensorBoard that has read the earlier file
 /// forgets what it read.
 #[derive(Debug)]
 pub struct Live {
@@ -56,7 +56,7 @@ impl Live {
             .and_then(|()| disk.rename(&scratch, &path))
             .map_err(unwritable)?;
         for (_, path) in &earlier {
-            disk.remove_file(path).map_err(unwritable)?;
+            take_back(disk, path).map_err(unwritable)?;
         }
         Ok(Self { path, file })
     }
@@ -76,6 +76,16 @@ impl Live {
         let records: Vec<u8> = events.iter().flat_map(Event::record).collect();
         let written = self.file.write_all(&records);
         written.map_err(|source| RunError::Unwritable { path: self.path.clone(), source })
+    }
+}
+
+/// Empties a file that another takes the place of. A TensorBoard that reads it would not get past one that is gone;
+/// by the time it is empty already, it has.
+fn take_back(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let mut file = disk.open_or_create(path)?;
+    match file.seek(SeekFrom::End(0))? {
+        0 => disk.remove_file(path),
+        _ => file.set_len(0),
     }
 }
 
