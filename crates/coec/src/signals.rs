@@ -198,7 +198,10 @@ impl Asked {
                 &Failure::environment("coec::train::interrupted", text, "--resume goes on"),
                 true,
             ),
-            false => render::line(text),
+            false => {
+                render::streams::end_below();
+                render::line(text);
+            }
         }
     }
 }

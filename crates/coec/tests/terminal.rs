@@ -6,7 +6,7 @@ mod common;
 use std::fs::File;
 use std::process::Command;
 
-use common::terminal::{Streams, seen};
+use common::terminal::{Streams, Terminal, seen};
 use common::{Shell, TINY};
 
 /// The mark that every colour and movement begins with.
@@ -116,4 +116,81 @@ fn progress_is_drawn_where_it_can_move_and_lines_go_where_it_is_not() {
     let output = plain(&shell, &["train", "tiny.coe", "--out", "neither"]).output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     assert!(String::from_utf8(output.stdout).unwrap().contains(line));
+}
+
+/// A run that takes a while, and says something while it does.
+fn long(shell: &Shell, extra: &[&str]) -> Command {
+    let args =
+        ["train", "tiny.coe", "--out", "run", "--set", "train.steps=100000", "--set", "train.save=every(50)"];
+    plain(shell, &[&args[..], extra].concat())
+}
+
+#[test]
+fn a_picture_moves_below_what_is_said_and_stays_at_the_end() {
+    let shell = shell();
+    let terminal = Terminal::start(&mut long(&shell, &[]), 100, 40);
+    terminal.wait_for("step ", 0);
+    terminal.wait_for("saved at step ", 0);
+    for (columns, rows) in [(40, 12), (200, 60), (100, 40)] {
+        let before = terminal.seen().len();
+        terminal.resize(columns, rows);
+        terminal.wait_for(" left", before);
+    }
+    terminal.signal("INT");
+    let (status, seen, is_as_before) = terminal.end();
+    assert_eq!(status.code(), Some(130), "{seen}");
+    assert!(is_as_before);
+    // All that was said is there, above the picture and below it; it was never on another screen.
+    for said in
+        ["counted: ", "data: ", "GEMM peak: ", "run: run", "budget report card", "go on with: coec train"]
+    {
+        assert!(seen.contains(said), "no `{said}` in:\n{seen}");
+    }
+    assert!(!seen.contains("\u{1b}[?1049h"), "{seen}");
+    let (_, last) = seen.rsplit_once("stopped\u{1b}[0m").expect("the last picture says so");
+    assert!(last.contains("budget report card"), "{last}");
+    assert!(!last[last.find("budget report card").unwrap()..].contains("\u{1b}["), "{last}");
+    assert!(seen.contains("\u{1b}[36m"), "it has colours");
+}
+
+#[test]
+fn notes_are_printed_above_the_picture() {
+    let shell = shell();
+    shell.ok(&["train", "tiny.coe", "--out", "run"]);
+    let longer = ["train", "--resume", "run", "--set", "train.steps=8"];
+    let shown = seen(plain(&shell, &longer).env("NO_COLOR", "1"), Streams::Both, 200);
+    assert!(shown.contains("train.steps was 4 and is 8"), "{shown}");
+    assert!(shown.contains("step 8/8, done"), "{shown}");
+    // Movements, and no colours.
+    assert!(
+        shown.contains("\u{1b}[J") && !shown.contains("\u{1b}[36m") && !shown.contains("\u{1b}[2m"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn plain_is_lines_in_a_terminal_too() {
+    let shell = shell();
+    let shown =
+        seen(&mut plain(&shell, &["train", "tiny.coe", "--out", "run", "--plain"]), Streams::Both, 120);
+    assert!(shown.contains("step     4/4: loss") && shown.contains("saved at step 2"), "{shown}");
+    assert!(!shown.contains(ESCAPE), "{shown}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once_below_the_picture() {
+    let shell = shell();
+    // Steps that take longer than a test looks away.
+    let slow = ["--set", "train.batch=32768", "--set", "train.steps=100"];
+    let mut command = plain(&shell, &[&["train", "tiny.coe", "--out", "run"][..], &slow].concat());
+    let terminal = Terminal::start(&mut command, 100, 40);
+    terminal.wait_for("step 1/100", 0);
+    terminal.signal("INT");
+    terminal.wait_for("ending: this step is finished, and saved", 0);
+    terminal.signal("INT");
+    let (status, seen, is_as_before) = terminal.end();
+    assert_eq!(status.code(), Some(130), "{seen}");
+    assert!(is_as_before);
+    // The cursor is below the picture.
+    assert!(seen.ends_with("\u{1b}[?2026l"), "{seen}");
 }

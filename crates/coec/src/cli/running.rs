@@ -183,7 +183,7 @@ pub struct ReportArgs {
 #[command(after_help = "\
 Examples:
   coec watch runs/quickstart-1                 in another terminal, while it trains
-  coec watch runs/quickstart-1 | tail -f       lines as they come, until the run ends
+  coec watch runs/quickstart-1 | tee log       lines as they come, until the run ends
   coec watch runs/quickstart-1 --once          the picture as it is now, also in a pipe
   coec watch runs/quickstart-1 --json          the same for programs
 
@@ -196,7 +196,7 @@ pub struct WatchArgs {
     /// Show it as it is now, once
     #[arg(long)]
     pub once: bool,
-    /// Wait for a run that has not begun
+    /// Wait for a run that has not begun, and in a pipe for one that stopped to go on
     #[arg(long)]
     pub wait: bool,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 
 #[cfg(feature = "train")]
-pub use picture::{draw, draw_below, keep_below};
+pub use picture::{draw, draw_below, end_below, freeze_below, keep_below};
 
 use super::terminal::Stream;
 
@@ -97,13 +97,17 @@ fn above(stream: Stream, print: impl FnOnce()) {
 #[cfg(feature = "train")]
 mod picture {
     use std::io::{self, Write};
-    use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::super::below::{Below, Row};
     use super::{Stream, is_closed, keep, write_error};
 
     /// What moves below the output, while something does.
     static BELOW: Mutex<Option<Below>> = Mutex::new(None);
+
+    /// Whether nothing moves any more, whoever still draws.
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
 
     /// Writes to the output what makes a terminal draw, at once.
     pub fn draw(text: &str) {
@@ -115,18 +119,26 @@ mod picture {
 
     /// Draws `rows` on the error stream, a terminal, below everything printed so far, in place of those before.
     pub fn draw_below(rows: Vec<Row>) {
-        let drawn = below().get_or_insert_default().draw(rows, columns());
-        write_error(&drawn);
+        let mut below = below();
+        if !IS_OVER.load(Relaxed) {
+            write_error(&below.get_or_insert_default().draw(rows, columns()));
+        }
+    }
+
+    /// The same as [`keep_below`], for somebody whose words are the last of the process.
+    pub fn end_below() {
+        freeze_below();
+        keep_below();
+    }
+
+    /// Nothing moves any more. In a panic, whoever is drawing may never come to an end.
+    pub fn freeze_below() {
+        IS_OVER.store(true, Relaxed);
     }
 
     /// What was drawn below the output stays as it is, and what is printed comes below it.
     pub fn keep_below() {
-        match BELOW.try_lock() {
-            Ok(mut below) => *below = None,
-            Err(TryLockError::Poisoned(below)) => *below.into_inner() = None,
-            // Whoever holds it is the one who asks, in a panic.
-            Err(TryLockError::WouldBlock) => {}
-        }
+        *below() = None;
     }
 
     /// Prints above what moves, if both are seen in one place.

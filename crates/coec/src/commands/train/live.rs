@@ -47,7 +47,7 @@ impl Live {
         HOOK.call_once(|| {
             let next = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                streams::keep_below();
+                streams::freeze_below();
                 next(panic);
             }));
         });

@@ -12,8 +12,8 @@ use crate::{
     story::Standing,
 };
 
-/// Prints lines until the run ends.
-pub fn show(mut follower: Follower) -> Result<Done, Failure> {
+/// Prints lines until the run ends; with `is_patient` until all its steps are done, whoever goes on with it.
+pub fn show(mut follower: Follower, is_patient: bool) -> Result<Done, Failure> {
     render::line(&format!("run: {}", follower.story.name));
     let mut steps = Steps::default();
     // What a run writes again after it went on from a commit is said again, what stayed is not.
@@ -36,7 +36,8 @@ pub fn show(mut follower: Follower) -> Result<Done, Failure> {
         }
         // Somebody may be about to go on with it: it has ended when it is found so twice.
         let standing = follower.story.standing;
-        if standing != Standing::Going && before == Some(standing) {
+        let is_over = standing == Standing::Done || (standing != Standing::Going && !is_patient);
+        if is_over && before == Some(standing) {
             end(&follower);
             return Ok(Done::Well);
         }

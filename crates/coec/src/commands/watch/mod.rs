@@ -38,7 +38,7 @@ pub fn run(args: &WatchArgs) -> Result<Done, Failure> {
     }
     match cfg!(unix) && Stream::Output.has_cursor() {
         true => screen::show(follower),
-        false => lines::show(opened(args)?),
+        false => lines::show(opened(args)?, args.wait),
     }
 }
 
