@@ -1,8 +1,6 @@
 //! Loss over the steps: a curve of dots for what was trained on, marks for what was held out, so that both are
 //! told apart without colours.
 
-use std::collections::HashSet;
-
 use super::{
     axis::{Axis, name, round_above},
     canvas::Canvas,
@@ -71,24 +69,26 @@ pub fn curves(
         let (name, edge) = tick.map_or(("", '│'), |(_, name)| (name.as_str(), '┤'));
         let start = Line::of(Ink::Dim, format!("{name:>gutter$} {edge}"));
         (0..columns).fold(start, |line, column| match canvas.char(column, row) {
-            _ if marks.contains(&(column, row)) => line.with(Ink::Held, MARK),
-            Some(dots) => line.with(Ink::Train, dots),
-            None => line.with(Ink::Plain, ' '),
+            _ if marks[column] == Some(row) => line.mark(Ink::Held, MARK),
+            Some(dots) => line.mark(Ink::Train, dots),
+            None => line.mark(Ink::Plain, ' '),
         })
     };
     (0..rows).map(row).collect()
 }
 
-/// Where evaluations are marked: of those in one column, the last. Where there are many, not all are.
-fn marks(held: &Curve, columns: usize, end: f64, row: impl Fn(f64) -> usize) -> HashSet<(usize, usize)> {
+/// The row in which an evaluation is marked, by column: of those in one column, their mean. Where there are many,
+/// not all are.
+fn marks(held: &Curve, columns: usize, end: f64, row: impl Fn(f64) -> usize) -> Vec<Option<usize>> {
     let values = held.columns(columns, end);
-    let known: Vec<(usize, f64)> =
-        values.into_iter().enumerate().filter_map(|(column, value)| Some((column, value?))).collect();
+    let known: Vec<usize> = (0..columns).filter(|&column| values[column].is_some()).collect();
     // One in three columns at most, the last of all among them.
     let apart = (3 * known.len()).div_ceil(columns.max(1)).max(1);
-    let last = known.len().saturating_sub(1);
-    let kept = known.iter().enumerate().filter(|(place, _)| (last - place).is_multiple_of(apart));
-    kept.map(|(_, &(column, value))| (column, row(value))).collect()
+    let mut marks = vec![None; columns];
+    for &column in known.iter().rev().step_by(apart) {
+        marks[column] = values[column].map(&row);
+    }
+    marks
 }
 
 /// The axis of the steps, its names in it.

@@ -63,6 +63,15 @@ impl Line {
         self
     }
 
+    /// One more character behind it.
+    pub fn mark(mut self, ink: Ink, char: char) -> Self {
+        match self.0.last_mut().filter(|(last, _)| *last == ink) {
+            Some((_, last)) => last.push(char),
+            None => self.0.push((ink, char.into())),
+        }
+        self
+    }
+
     /// Another line behind it.
     pub fn and(self, other: Self) -> Self {
         other.0.into_iter().fold(self, |line, (ink, text)| line.with(ink, text))

@@ -13,6 +13,9 @@ use crate::render::number;
 const VALUE: usize = 10;
 const VERDICT: usize = 6;
 
+/// Columns that rules have before meters have any.
+const RULE: usize = 28;
+
 /// Fewest and most columns of a meter.
 const LEAST: usize = 8;
 const MOST: usize = 24;
@@ -40,9 +43,12 @@ pub fn most_urgent(budgets: &[Judged], rows: usize) -> Vec<Judged> {
 pub fn meters(budgets: &[Judged], is_over: bool, width: usize) -> Vec<Line> {
     let longest = budgets.iter().map(|judged| judged.rule.chars().count()).max().unwrap_or(0);
     let fixed = 2 + VALUE + 2 + VERDICT;
-    // Rules first, then meters; where there is no room for both, rules alone.
-    let room = width.saturating_sub(fixed + longest + 2);
-    let meter = if room >= LEAST { room.min(MOST) } else { 0 };
+    // A meter takes what rules leave, and a little of long ones; where there is little room, rules are alone.
+    let room = width.saturating_sub(fixed + 2);
+    let meter = match room.saturating_sub(longest.min(RULE)) {
+        0..LEAST => 0,
+        _ => room.saturating_sub(longest).clamp(LEAST, MOST),
+    };
     let gap = if meter > 0 { 2 } else { 0 };
     let rule = longest.min(width.saturating_sub(fixed + meter + gap));
     let row = |judged: &Judged| {

@@ -27,9 +27,13 @@ const TO_LINE_END: &str = "\u{1b}[K";
 const TO_END: &str = "\u{1b}[J";
 
 impl Below {
-    /// Draws `rows` in place of those that stand there, in a terminal that has so many columns now.
+    /// Draws `rows` in place of those that stand there, in a terminal that has so many columns now. Nothing, where
+    /// they are the same.
     pub fn draw(&mut self, rows: Vec<Row>, columns: usize) -> String {
         let is_same_place = rows.len() == self.rows.len() && columns == self.columns;
+        if is_same_place && rows == self.rows {
+            return String::new();
+        }
         let mut out = String::from(BEGIN);
         if is_same_place {
             out.push_str(&up(self.rows.len()));
@@ -102,7 +106,7 @@ mod tests {
         below.draw(rows(&["a", "b"]), 80);
         assert_eq!(drawn(below.erase(80)), "\r^[2A^[J");
         assert_eq!(drawn(below.again(80)), "\r^[Ja\n\rb\n\r");
-        assert_eq!(drawn(below.draw(rows(&["a", "b"]), 80)), "\r^[2A\n\r\n\r");
+        assert_eq!(below.draw(rows(&["a", "b"]), 80), "");
     }
 
     #[test]

@@ -60,9 +60,11 @@ impl FullScreen {
                 out.push_str(&format!("\u{1b}[{};1H{}\u{1b}[K", place + 1, row.text));
             }
         }
-        out.push_str(END);
+        if out != BEGIN {
+            out.push_str(END);
+            draw(&out);
+        }
         self.rows = rows;
-        draw(&out);
     }
 
     /// Keys that are typed within some time.
