@@ -94,19 +94,21 @@ fn marks(held: &Curve, columns: usize, end: f64, row: impl Fn(f64) -> usize) -> 
 /// The axis of the steps, its names in it.
 pub fn steps_axis(end: f64, columns: usize, gutter: usize) -> Line {
     let mut line: Vec<char> = vec!['─'; columns];
+    let last = format!(" {} steps", name(end));
+    let has_last = last.len() + 2 <= columns;
+    let room = if has_last { columns - last.len() } else { columns };
     let axis = Axis::between(0.0, end);
     for (step, name) in axis.ticks((columns / 14).clamp(1, 8)) {
         let name = format!(" {name} ");
         let place = (axis.place(step) * columns as f64).round() as usize;
         let start = place.saturating_sub(name.len() / 2);
         // A name that does not fit is left out; the first begins at the edge.
-        if start + name.len() <= columns {
+        if start + name.len() < room {
             line[start..start + name.len()].copy_from_slice(&name.chars().collect::<Vec<_>>());
         }
     }
-    let last = format!(" {} steps", name(end));
-    if last.len() + 2 <= columns {
-        line.truncate(columns - last.len());
+    if has_last {
+        line.truncate(room);
         line.extend(last.chars());
     }
     Line::of(Ink::Dim, format!("{:gutter$} └{}", "", line.into_iter().collect::<String>()))
@@ -125,5 +127,15 @@ mod tests {
         assert_eq!(shown(400, 400), 400.0);
         // A run of unknown length.
         assert_eq!(shown(130, 0), 200.0);
+    }
+
+    #[test]
+    fn names_on_the_axis_do_not_touch() {
+        for columns in 0..120 {
+            let line = steps_axis(2500.0, columns, 0).plain();
+            let names: Vec<&str> = line.split([' ', '─', '└']).filter(|name| !name.is_empty()).collect();
+            let known = ["0", "200", "400", "500", "1000", "1500", "2000", "2500", "steps"];
+            assert!(names.iter().all(|name| known.contains(name)), "{line}");
+        }
     }
 }

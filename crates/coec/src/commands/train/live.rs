@@ -1,6 +1,7 @@
 //! The picture of a run below its lines, drawn by a thread of its own: a terminal that takes its time costs the
 //! run none, and seconds run down while a step takes long.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -64,9 +65,12 @@ impl Live {
     pub fn tell(&self, tell: impl FnOnce(&mut Story, f64)) {
         let mut now = self.shared.now();
         tell(&mut now.story, self.clock.elapsed().as_secs_f64());
-        now.has_changed = true;
+        let is_known = std::mem::replace(&mut now.has_changed, true);
         drop(now);
-        self.shared.woken.notify_one();
+        // Between two drawings it is woken once: steps may be shorter than a change of threads takes.
+        if !is_known {
+            self.shared.woken.notify_one();
+        }
     }
 }
 
@@ -88,6 +92,9 @@ impl Shared {
     }
 
     fn draw(&self, clock: Instant, control: &Control) {
+        let goes_on: Arc<AtomicBool> = Arc::default();
+        #[cfg(unix)]
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGCONT, goes_on.clone());
         let mut now = self.now();
         loop {
             let is_over = now.is_over;
@@ -95,6 +102,10 @@ impl Shared {
             let rows = rows(&now.story, clock.elapsed().as_secs_f64(), control.is_stopping());
             drop(now);
             let drawn = Instant::now();
+            if goes_on.swap(false, Relaxed) {
+                // After Ctrl-Z the terminal was somebody else's.
+                streams::keep_below();
+            }
             streams::draw_below(rows);
             if is_over {
                 return;
