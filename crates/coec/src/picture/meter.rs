@@ -20,27 +20,57 @@ const RULE: usize = 28;
 const LEAST: usize = 8;
 const MOST: usize = 24;
 
+/// Fewest columns of a meter with its rule and verdict, and those between two that stand side by side.
+const CELL: usize = 36;
+const BETWEEN: usize = 3;
+
 /// How many of them do not hold.
 pub fn broken(budgets: &[Judged]) -> usize {
-    budgets.iter().filter(|judged| matches!(judged.verdict, Standing::Fails | Standing::Warns)).count()
+    budgets.iter().filter(|judged| is_broken(judged)).count()
 }
 
-/// As many as there are rows for: where that is not all, what does not hold comes first.
-pub fn most_urgent(budgets: &[Judged], rows: usize) -> Vec<Judged> {
-    let mut budgets = budgets.to_vec();
-    if budgets.len() > rows {
-        budgets.sort_by_key(|judged| match judged.verdict {
-            Standing::Fails => 0,
-            Standing::Warns => 1,
-            Standing::Holds | Standing::NotMeasured => 2,
-        });
-        budgets.truncate(rows);
+/// Meters in at most so many rows: one below the other with their values, or several beside each other without; if
+/// that is too many too, those that do not hold.
+pub fn within(budgets: &[Judged], is_over: bool, width: usize, rows: usize) -> Vec<Line> {
+    let beside = (width + BETWEEN) / (CELL + BETWEEN);
+    if budgets.len() <= rows {
+        meters(budgets, is_over, width)
+    } else if beside >= 2 && budgets.len().div_ceil(beside) <= rows {
+        side_by_side(budgets, is_over, width, beside)
+    } else {
+        let mut broken: Vec<Judged> = budgets.iter().filter(|judged| is_broken(judged)).cloned().collect();
+        broken.sort_by_key(|judged| judged.verdict != Standing::Fails);
+        broken.truncate(rows);
+        meters(&broken, is_over, width)
     }
-    budgets
+}
+
+fn is_broken(judged: &Judged) -> bool {
+    matches!(judged.verdict, Standing::Fails | Standing::Warns)
+}
+
+/// Short meters, so many in a row.
+fn side_by_side(budgets: &[Judged], is_over: bool, width: usize, beside: usize) -> Vec<Line> {
+    let cell = (width + BETWEEN) / beside - BETWEEN;
+    let rule = cell - (1 + LEAST + 1 + VERDICT);
+    let short = |judged: &Judged| {
+        let (word, ink) = verdict(judged, is_over);
+        let name = Line::from(judged.rule.as_str()).padded(rule).with(Ink::Plain, " ");
+        name.and(gauge(judged, ink, LEAST)).with(Ink::Plain, " ").with(ink, format!("{word:<VERDICT$}"))
+    };
+    let high = budgets.len().div_ceil(beside);
+    let row = |row: usize| {
+        let cells = (0..beside).filter_map(|column| budgets.get(column * high + row));
+        cells.enumerate().fold(Line::default(), |line, (column, judged)| {
+            let gap = if column == 0 { 0 } else { BETWEEN };
+            line.with(Ink::Plain, " ".repeat(gap)).and(short(judged))
+        })
+    };
+    (0..high).map(row).collect()
 }
 
 /// A row for each rule.
-pub fn meters(budgets: &[Judged], is_over: bool, width: usize) -> Vec<Line> {
+fn meters(budgets: &[Judged], is_over: bool, width: usize) -> Vec<Line> {
     let longest = budgets.iter().map(|judged| judged.rule.chars().count()).max().unwrap_or(0);
     let fixed = 2 + VALUE + 2 + VERDICT;
     // A meter takes what rules leave, and a little of long ones; where there is little room, rules are alone.
@@ -151,6 +181,18 @@ mod tests {
         insta::assert_snapshot!(shown.join("\n"));
         let narrow: Vec<String> = meters(&budgets(), true, 40).iter().map(Line::plain).collect();
         insta::assert_snapshot!(narrow.join("\n"));
+    }
+
+    #[test]
+    fn where_there_are_few_rows_meters_stand_side_by_side_and_then_those_that_do_not_hold() {
+        let shown = |rows: usize| {
+            let lines = within(&budgets(), false, 80, rows);
+            assert!(lines.len() <= rows && lines.iter().all(|line| line.width() <= 80));
+            lines.iter().map(Line::plain).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(shown(3));
+        insta::assert_snapshot!(shown(2));
+        assert_eq!(shown(0), "");
     }
 
     #[test]

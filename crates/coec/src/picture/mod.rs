@@ -66,7 +66,7 @@ fn laid_out(story: &Story, now: f64, view: View<'_>) -> Vec<Line> {
         };
     };
     // Air above and below, where there is enough of it.
-    let is_airy = body >= 18;
+    let is_airy = body >= 24;
     let body = body - if is_airy { 2 } else { 0 };
     let air = || is_airy.then(Line::default);
     let middle = match columns >= WIDE && body >= 12 {

@@ -209,8 +209,8 @@ pub fn figures(story: &Story, view: View<'_>) -> Vec<Line> {
     let for_map = left - broken;
     let map = if has_experts && for_map >= 2 { map_rows.min(for_map - 1) } else { 0 };
     left -= if map > 0 { map + 1 } else { 0 };
-    let meters = if has_budgets { story.budgets.len().min(left) } else { 0 };
-    left -= meters;
+    let meters = meter::within(&story.budgets, is_over, columns, if has_budgets { left } else { 0 });
+    left -= meters.len();
     let blocks = [has_experts, has_budgets, has_facts].iter().filter(|&&has| has).count();
     let is_airy = left + 1 >= blocks;
 
@@ -232,14 +232,8 @@ pub fn figures(story: &Story, view: View<'_>) -> Vec<Line> {
         part(block);
     }
     if has_budgets {
-        let shown = match story.budgets.len() {
-            all if meters > 0 && meters < all => format!("{DOT}{meters} of {all} shown"),
-            _ => String::new(),
-        };
-        let title = dim("budgets ").and(meter::summary(&story.budgets, is_over)).with(Ink::Dim, shown);
-        let mut block = vec![title.cut(columns)];
-        block.extend(meter::meters(&meter::most_urgent(&story.budgets, meters), is_over, columns));
-        part(block);
+        let title = dim("budgets ").and(meter::summary(&story.budgets, is_over)).cut(columns);
+        part([title].into_iter().chain(meters).collect());
     }
     if has_facts {
         part(vec![facts(story, columns)]);
@@ -249,7 +243,7 @@ pub fn figures(story: &Story, view: View<'_>) -> Vec<Line> {
 
 fn experts_title(story: &Story, layout: heat::Layout, shown: Option<(usize, usize)>, columns: usize) -> Line {
     let (most, idle) = heat::worst(&story.loads);
-    let busiest = Line::of(if most > 3.0 { Ink::Warm } else { Ink::Plain }, format!("busiest {most:.1}×"));
+    let busiest = Line::of(if most > 2.5 { Ink::Warm } else { Ink::Plain }, format!("busiest {most:.1}×"));
     let line = dim("experts ").and(busiest);
     let line = match idle {
         0 => line,

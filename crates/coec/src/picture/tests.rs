@@ -84,7 +84,7 @@ fn in_a_small_terminal() {
 
 #[test]
 fn in_an_ordinary_terminal() {
-    insta::assert_snapshot!(text(&story(212), 80, 23));
+    insta::assert_snapshot!(text(&story(212), 80, 24));
 }
 
 #[test]

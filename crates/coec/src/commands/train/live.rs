@@ -19,7 +19,7 @@ const QUICK: Duration = Duration::from_millis(100);
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Rows that are left to what is printed, in a terminal that has so many rows or more.
-const LEFT: usize = 4;
+const LEFT: usize = 2;
 const MANY: usize = 20;
 
 /// A picture that moves. Dropped, it stays as it is.
