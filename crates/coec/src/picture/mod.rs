@@ -94,12 +94,12 @@ fn beside(story: &Story, view: View<'_>, rows: usize) -> Vec<Line> {
 /// Curves, and figures below them.
 fn below(story: &Story, view: View<'_>, rows: usize) -> Vec<Line> {
     let wanted = parts::wanted(story, view.columns, rows);
-    let least = LEAST_CURVES.max(rows / 2).min(rows);
+    let least = LEAST_CURVES.max(rows * 45 / 100).min(rows);
     let figures = figures(story, View { rows: wanted.min(rows - least), ..view });
     let mut lines = curves(story, view.columns, (rows - figures.len()).min(MOST_CURVES));
     if lines.len() + figures.len() < rows && !figures.is_empty() {
         lines.push(Line::default());
-    } else if rows >= 16 && !figures.is_empty() {
+    } else if rows >= 22 && !figures.is_empty() {
         // A row of the curves is given for one between them and the figures.
         lines = curves(story, view.columns, lines.len() - 1);
         lines.push(Line::default());
