@@ -17,7 +17,8 @@ Examples:
   coec train --resume runs/quickstart-1 --set train.steps=1000       a finished run, made longer
   coec train --tensorboard && tensorboard --logdir runs              curves in a browser
 
-In a terminal a picture of the run moves below its lines; --plain, a pipe, or TERM=dumb gives lines alone.
+In a terminal a picture of the run moves below its lines; --plain, a pipe, or TERM=dumb gives
+lines alone.
 
 A run is committed while it goes on, by default every ten minutes; killed anywhere, it goes on from
 its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish the step,
@@ -187,9 +188,9 @@ Examples:
   coec watch runs/quickstart-1 --once          the picture as it is now, also in a pipe
   coec watch runs/quickstart-1 --json          the same for programs
 
-Losses, speed against the peak, the load of each expert, the budgets, and how long it will take, read from the
-run's files while another process writes them; nothing is written or locked. q or Ctrl-C ends it, the arrows
-scroll through the experts.")]
+Losses, speed against the peak, the load of each expert, the budgets, and how long it will take,
+read from the run's files while another process writes them; nothing is written or locked. q or
+Ctrl-C ends it, the arrows scroll through the experts.")]
 pub struct WatchArgs {
     /// A run's directory
     pub run: PathBuf,
