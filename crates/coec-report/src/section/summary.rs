@@ -37,7 +37,7 @@ impl<'a> Came<'a> {
             last: steps().next_back(),
             val_loss: evaluated().next_back().unwrap_or(f64::NAN),
             best: evaluated().fold(f64::NAN, f64::min),
-            asked: arm.spec.as_ref().map(|spec| spec.train.steps as u64),
+            asked: arm.spec.as_ref().map(|spec| spec.train.length(&spec.model) as u64),
         }
     }
 

@@ -170,7 +170,7 @@ fn train(
         start: begin.start,
         memory: &memory,
     };
-    screen.expect(train.steps);
+    screen.expect(job.steps());
     let mut tell = |event| {
         screen.show(event);
         screen.judge(|value| judged_so_far(spec, &report, backend, value));

@@ -49,6 +49,8 @@ struct Declared {
     spec: Spec,
     report: Report,
     flops_train: f64,
+    /// Of the whole run.
+    steps: u64,
 }
 
 impl Follower {
@@ -152,18 +154,18 @@ impl Follower {
             let batch = train.batch / train.accumulate;
             let setting = Setting { context: train.context, batch, precision: train.precision };
             let flops_train = figure(&spec.model, setting, Figure::FlopsTrain);
-            Some(Declared { at, report, flops_train, spec })
+            let steps = train.length(&spec.model) as u64;
+            Some(Declared { at, report, flops_train, steps, spec })
         };
         if let Some(declared) = declared() {
-            self.story.steps = declared.spec.train.as_ref().map_or(0, |train| train.steps as u64);
+            self.story.steps = declared.steps;
             self.declared = Some(declared);
         }
     }
 
     /// How the run stands, by who holds it, what is done, and when something last was.
     fn standing(&self) -> Standing {
-        let steps = self.declared.as_ref().and_then(|declared| declared.spec.train.as_ref()).map(|t| t.steps);
-        let is_complete = steps == Some(self.story.done() as usize);
+        let is_complete = self.declared.as_ref().is_some_and(|declared| declared.steps == self.story.done());
         let over = || if self.card.is_some() { Standing::Stopped } else { Standing::Left };
         match self.run.holder() {
             Holder::Somebody if is_complete && self.card.is_some() => Standing::Done,
