@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use common::{Shell, TINY};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Two arms of equal cost: the same chain, and one whose experts learn from a tenth of the rate.
 fn shell() -> Shell {
@@ -67,6 +67,25 @@ fn a_comparison_ends_in_a_table_and_a_sentence() {
 }
 
 #[test]
+fn runs_are_evaluated_often_enough_to_be_compared_where_as_much_was_spent() {
+    let shell = shell();
+    let args = ["compare", "a.coe", "b.coe", "--seeds", "1", "--set", "train.steps=4"];
+    let shown = shell.ok(&[&args[..], &["--out", "c"]].concat());
+    assert!(shown.contains("evaluated every 1 step,"), "{shown}");
+    let axes = |dir: &str| {
+        let found = document(&shell, &format!("{dir}/compare.json"));
+        let at = found["pairs"][0]["at_equal"].as_array().unwrap().clone();
+        at.iter().map(|at| at["axis"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(axes("c"), ["steps", "tokens", "FLOPs"]);
+    let timings = document(&shell, "c/timings.json");
+    assert!(timings["pairs"][0]["at_equal"]["spent"].as_f64().unwrap() > 0.0, "{timings}");
+    // Who says how often is left alone.
+    let shown = shell.ok(&[&args[..], &["--out", "d", "--set", "train.eval=every(100, batches=1)"]].concat());
+    assert!(!shown.contains("evaluated every"), "{shown}");
+}
+
+#[test]
 fn arms_that_do_not_cost_the_same_are_refused_or_labelled() {
     let shell = shell();
     let wide = ["compare", "a.coe", "wide.coe", "--out", "c", "--seeds", "1"];
@@ -83,7 +102,8 @@ fn arms_that_do_not_cost_the_same_are_refused_or_labelled() {
     assert!(!shell.path().join("c").exists());
     let shown = shell.ok(&[&wide[..], &["--force"], &SHORT[..]].concat());
     let pair = &document(&shell, "c/compare.json")["pairs"][0];
-    let label = pair["differs"][0].as_str().unwrap();
+    let label = pair["differs_by"][0].as_str().unwrap();
+    assert_eq!(pair["differs"], json!(["flops.forward"]));
     assert!(pair["fair"] == false && label.starts_with("flops.forward -"), "{pair}");
     assert!(shown.contains(&format!("a less wide, not compute-fair: {label}")), "{shown}");
     assert!(pair["sentence"].as_str().unwrap().starts_with(&format!("not compute-fair ({label}): ")));

@@ -79,7 +79,7 @@ fn a_comparison_is_reported_with_its_verdicts_and_its_label() {
     let pair = json!({
         "a": "wide", "b": "tiny", "difference": { "mean": -0.25, "low": -0.5, "high": -0.125, "confidence": 0.95 },
         "at_equal": [{ "axis": "tokens", "spent": 256.0, "difference": { "mean": -0.375, "low": null, "high": null } }],
-        "verdict": "established", "fair": false, "differs": ["flops.forward +11.0%"], "sentence": "It is <lower>.",
+        "verdict": "established", "fair": false, "differs": ["flops.forward"], "differs_by": ["flops.forward +11.0%"], "sentence": "It is <lower>.",
     });
     compared(
         &shell,

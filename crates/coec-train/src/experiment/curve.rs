@@ -1,6 +1,6 @@
 //! The validation loss of a run against what it cost.
 
-use crate::run_dir::Metrics;
+use crate::run_dir::{Metrics, metrics::seconds};
 
 /// What a run spends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,19 +37,11 @@ pub struct Curve(Vec<([f64; 4], f64)>);
 impl Curve {
     /// Of a run whose steps cost `flops` FLOPs a token.
     pub fn of(metrics: &[Metrics], flops: f64) -> Self {
-        let (mut points, mut seconds, mut before) = (Vec::new(), 0.0, 0);
-        for line in metrics {
-            let tokens = line.tokens.saturating_sub(before) as f64;
-            before = line.tokens;
-            if line.tokens_per_s > 0.0 {
-                seconds += tokens / line.tokens_per_s;
-            }
-            if let Some(loss) = line.val_loss.filter(|loss| loss.is_finite()) {
-                let spent = [line.step as f64, line.tokens as f64, line.tokens as f64 * flops, seconds];
-                points.push((spent, loss));
-            }
-        }
-        Self(points)
+        let point = |(line, seconds): (&Metrics, f64)| {
+            let loss = line.val_loss.filter(|loss| loss.is_finite())?;
+            Some(([line.step as f64, line.tokens as f64, line.tokens as f64 * flops, seconds], loss))
+        };
+        Self(metrics.iter().zip(seconds(metrics)).filter_map(point).collect())
     }
 
     /// What was spent until the last evaluation.
@@ -57,13 +49,15 @@ impl Curve {
         self.0.last().map(|(spent, _)| spent[axis as usize])
     }
 
-    /// The loss when so much was spent: on the straight line between the evaluations around it. Nothing is
-    /// said before the first and behind the last.
+    /// The loss when so much was spent: that of an evaluation less than a step from there, as there is no run
+    /// in between, else on the straight line between those around it. Nothing is said before the first and
+    /// behind the last.
     pub fn at(&self, axis: Axis, spent: f64) -> Option<f64> {
         let of = |point: &([f64; 4], f64)| point.0[axis as usize];
+        let step = |point: &([f64; 4], f64)| of(point) / point.0[Axis::Steps as usize];
         let behind = self.0.partition_point(|point| of(point) < spent);
         let after = self.0.get(behind)?;
-        if of(after) == spent {
+        if of(after) - spent < step(after) {
             return Some(after.1);
         }
         let before = self.0.get(behind.checked_sub(1)?)?;

@@ -59,6 +59,23 @@ impl Metrics {
     }
 }
 
+/// Seconds in steps up to each line of a log. Lines of earlier versions say only how many tokens a second were
+/// made, from which it is counted.
+pub fn seconds(lines: &[Metrics]) -> impl Iterator<Item = f64> + '_ {
+    lines.iter().scan((0.0, 0), |(seconds, tokens), line| {
+        let taken = line.tokens.saturating_sub(*tokens) as f64 / line.tokens_per_s;
+        *tokens = line.tokens;
+        *seconds = if line.seconds.is_finite() {
+            line.seconds
+        } else if taken.is_finite() {
+            *seconds + taken
+        } else {
+            *seconds
+        };
+        Some(*seconds)
+    })
+}
+
 fn schema() -> Cow<'static, str> {
     Cow::Borrowed(coec_ir::SCHEMA)
 }
@@ -73,4 +90,17 @@ fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
 
 fn some_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     or_nan(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_counted_where_it_is_not_said() {
+        let line =
+            |step: u64, seconds| Metrics { tokens_per_s: 50.0, seconds, ..Metrics::new(step, 100 * step) };
+        let lines = [line(1, f64::NAN), line(2, f64::NAN), line(3, 7.5), line(4, f64::NAN)];
+        assert_eq!(seconds(&lines).collect::<Vec<_>>(), [2.0, 4.0, 7.5, 9.5]);
+    }
 }

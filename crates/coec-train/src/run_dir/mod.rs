@@ -10,7 +10,7 @@ mod faulty;
 mod files;
 mod holder;
 mod log;
-mod metrics;
+pub mod metrics;
 mod place;
 mod records;
 pub mod state;

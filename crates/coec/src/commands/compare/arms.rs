@@ -22,6 +22,8 @@ pub struct Arm {
     pub spec: Spec,
     /// How it is trained, its data where it can be found from anywhere.
     pub train: Train,
+    /// Steps between evaluations, as its spec says.
+    declared_every: usize,
     /// The spec that its runs are of, written out.
     pub text: String,
 }
@@ -37,11 +39,20 @@ impl Arm {
         Cost::of(&self.spec.model, self.setting())
     }
 
+    /// Whether its runs are evaluated more often than its spec says.
+    pub fn is_evaluated_more_often(&self) -> bool {
+        self.train.eval.every < self.declared_every
+    }
+
     /// Optimizer steps of each of its runs.
     pub fn steps(&self) -> usize {
         self.train.length(&self.spec.model)
     }
 }
+
+/// How often each run is evaluated at least where `--set` does not say it: what losses are where as much was
+/// spent is read between evaluations.
+const EVALUATIONS: usize = 4;
 
 /// The arms that the arguments name, each within its own budgets; `None` where one is not, which is said.
 pub fn arms(args: &CompareArgs) -> Result<Option<Vec<Arm>>, Failure> {
@@ -49,8 +60,7 @@ pub fn arms(args: &CompareArgs) -> Result<Option<Vec<Arm>>, Failure> {
     if !args.data.is_empty() {
         sets.push(data_setting(&sources(&args.data, None)?));
     }
-    let mut arms: Vec<Arm> = Vec::new();
-    let mut holds = true;
+    let (mut loaded, mut holds) = (Vec::new(), true);
     for path in arguments::specs(&args.specs)? {
         for spec in load(&path, &sets, &Disk)? {
             let train = located(&spec, spec.train_or_default()?);
@@ -59,10 +69,19 @@ pub fn arms(args: &CompareArgs) -> Result<Option<Vec<Arm>>, Failure> {
                 verdicts::show(&spec, &report);
                 holds = false;
             }
-            let text = explicit(&spec, &report, &train);
-            let name = free_name(&arms, &spec.model.name);
-            arms.push(Arm { name, spec, train, text });
+            loaded.push((spec, train, report));
         }
+    }
+    let is_given = sets.iter().any(|set| set.starts_with("train.eval"));
+    let shortest = loaded.iter().map(|(spec, train, _)| train.length(&spec.model)).min().unwrap_or(0);
+    let most = if is_given { usize::MAX } else { (shortest / EVALUATIONS).max(1) };
+    let mut arms: Vec<Arm> = Vec::new();
+    for (spec, mut train, report) in loaded {
+        let declared_every = train.eval.every;
+        train.eval.every = declared_every.min(most);
+        let text = explicit(&spec, &report, &train);
+        let name = free_name(&arms, &spec.model.name);
+        arms.push(Arm { name, spec, train, declared_every, text });
     }
     if arms.len() < 2 {
         return Err(Failure::input(

@@ -58,6 +58,11 @@ impl Excess {
         first / second - 1.0
     }
 
+    /// `flops.forward`.
+    pub fn name(&self) -> &'static str {
+        self.figure.name()
+    }
+
     /// `flops.forward +11.0%`.
     pub fn words(&self) -> String {
         format!("{} {:+.1}%", self.figure.name(), 100.0 * self.share())

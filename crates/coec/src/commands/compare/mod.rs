@@ -135,7 +135,8 @@ fn checked(plan: &Plan) -> Value {
             "a": first.name,
             "b": second.name,
             "fair": false,
-            "differs": found.iter().map(fairness::Excess::words).collect::<Vec<_>>(),
+            "differs": found.iter().map(fairness::Excess::name).collect::<Vec<_>>(),
+            "differs_by": found.iter().map(fairness::Excess::words).collect::<Vec<_>>(),
         })
     };
     json!({

@@ -42,8 +42,10 @@ pub struct Pair {
     pub verdict: Verdict,
     /// Whether both cost the same.
     pub fair: bool,
-    /// The figures in which they do not: `flops.forward +11.0%`.
-    pub differs: Vec<String>,
+    /// The figures in which they do not.
+    pub differs: Vec<&'static str>,
+    /// And by how much: `flops.forward +11.0%`.
+    pub differs_by: Vec<String>,
     pub sentence: String,
     /// The same where both have spent as much.
     pub at_equal: Vec<AtEqual>,
@@ -107,9 +109,9 @@ pub fn pairs(plan: &Plan, arms: &[ArmResult]) -> Vec<Pair> {
 
 fn pair(a: &ArmResult, b: &ArmResult, excesses: &[Excess]) -> Pair {
     let difference = Difference::of(&a.val_loss.values, &b.val_loss.values);
-    let differs: Vec<String> = excesses.iter().map(Excess::words).collect();
+    let differs_by: Vec<String> = excesses.iter().map(Excess::words).collect();
     let verdict = difference.verdict();
-    let sentence = sentence(&a.name, &b.name, &difference, a.val_loss.values.len(), &differs);
+    let sentence = sentence(&a.name, &b.name, &difference, a.val_loss.values.len(), &differs_by);
     let mut at_equal: Vec<AtEqual> = Axis::ALL.into_iter().filter_map(|axis| at(a, b, axis)).collect();
     let time = at_equal.iter().position(|at| at.axis == Axis::Seconds.word());
     let at_equal_time = time.map(|time| at_equal.remove(time));
@@ -117,8 +119,9 @@ fn pair(a: &ArmResult, b: &ArmResult, excesses: &[Excess]) -> Pair {
         a: a.name.clone(),
         b: b.name.clone(),
         verdict,
-        fair: differs.is_empty(),
-        differs,
+        fair: excesses.is_empty(),
+        differs: excesses.iter().map(Excess::name).collect(),
+        differs_by,
         sentence,
         difference,
         at_equal,

@@ -1,6 +1,6 @@
 //! A comparison for people.
 
-use coec_ir::Unit;
+use coec_ir::{Unit, counted};
 use coec_train::experiment::Difference;
 
 use super::Plan;
@@ -44,6 +44,12 @@ pub fn begins(plan: &Plan, runs: usize, side_by_side: usize, threads: usize) {
         names.join(" against "),
         plan.dir.display()
     ));
+    if let Some(arm) = plan.arms.iter().find(|arm| arm.is_evaluated_more_often()) {
+        line(&format!(
+            "evaluated every {}, so that losses can be told where as much was spent (train.eval)",
+            counted(arm.train.eval.every, "step")
+        ));
+    }
 }
 
 /// The results.
@@ -79,7 +85,7 @@ pub fn results(arms: &[ArmResult], pairs: &[Pair], seeds: &[u64]) {
 
 fn of_pair(pair: &Pair) {
     line("");
-    let label = match pair.differs.as_slice() {
+    let label = match pair.differs_by.as_slice() {
         [] => String::new(),
         differs => format!(", not compute-fair: {}", differs.join(", ")),
     };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use coec_report::values::{Arm, AtEqual, Difference, Pair, Spread, Verdict};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::found::{Found, note};
 use super::read;
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 /// The list of arms and pairs.
 const FILE: &str = "compare.json";
+
+/// What of pairs depends on the clock.
+const TIMINGS: &str = "timings.json";
 
 /// Whether a comparison is in the directory.
 pub fn is_one(path: &Path) -> bool {
@@ -53,8 +56,11 @@ struct PairDocument {
     /// A comparison that does not say so is not taken for fair.
     #[serde(default)]
     fair: bool,
+    /// The figures, and with how much.
     #[serde(default)]
     differs: Vec<String>,
+    #[serde(default)]
+    differs_by: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +69,19 @@ struct DifferenceDocument {
     low: Option<f64>,
     high: Option<f64>,
     confidence: Option<f64>,
+}
+
+/// The differences at equal wall time.
+#[derive(Deserialize)]
+struct Timings {
+    pairs: Vec<TimedPair>,
+}
+
+#[derive(Deserialize)]
+struct TimedPair {
+    a: String,
+    b: String,
+    at_equal: Option<AtEqualDocument>,
 }
 
 #[derive(Deserialize)]
@@ -75,17 +94,30 @@ struct AtEqualDocument {
 /// Adds the comparison in `dir`; `prefix` goes in front of the names of its arms.
 pub fn add(dir: &Path, prefix: Option<&str>, to: &mut Found) -> Result<(), Failure> {
     let file = dir.join(FILE);
-    let text = fs::read_to_string(&file).map_err(|error| {
-        let message = format!("cannot read {}: {error}", file.display());
-        Failure::environment("coec::report::compare", message, "check that it is there, and its permissions")
-    })?;
-    let document: Document = serde_json::from_str(&text).map_err(|error| wrong(&file, &error.to_string()))?;
+    let mut document: Document = read_document(&file)?;
+    let timings = dir.join(TIMINGS);
+    if timings.is_file() {
+        for timed in read_document::<Timings>(&timings)?.pairs {
+            if let Some(pair) = document.pairs.iter_mut().find(|pair| pair.a == timed.a && pair.b == timed.b)
+            {
+                pair.at_equal.extend(timed.at_equal);
+            }
+        }
+    }
     let named = |name: &str| prefix.map_or_else(|| name.to_owned(), |prefix| format!("{prefix}/{name}"));
     for arm in document.arms {
         to.arms.push(arm_of(dir, &file, &named(&arm.name), arm, &mut to.notes)?);
     }
     to.pairs.extend(document.pairs.into_iter().map(|pair| pair_of(pair, &named)));
     Ok(())
+}
+
+fn read_document<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        let message = format!("cannot read {}: {error}", file.display());
+        Failure::environment("coec::report::compare", message, "check that it is there, and its permissions")
+    })?;
+    serde_json::from_str(&text).map_err(|error| wrong(file, &error.to_string()))
 }
 
 fn wrong(file: &Path, reason: &str) -> Failure {
@@ -125,7 +157,7 @@ fn arm_of(
 }
 
 fn pair_of(pair: PairDocument, named: &dyn Fn(&str) -> String) -> Pair {
-    let PairDocument { a, b, sentence, difference, at_equal, verdict, fair, differs } = pair;
+    let PairDocument { a, b, sentence, difference, at_equal, verdict, fair, differs, differs_by } = pair;
     let at_equal = at_equal.into_iter().map(|AtEqualDocument { axis, spent, difference }| AtEqual {
         axis,
         spent,
@@ -145,7 +177,7 @@ fn pair_of(pair: PairDocument, named: &dyn Fn(&str) -> String) -> Pair {
         at_equal: at_equal.collect(),
         verdict,
         fair,
-        differs,
+        differs: if differs_by.is_empty() { differs } else { differs_by },
     }
 }
 

@@ -6,7 +6,7 @@ use coec_lang::load_one;
 use coec_report::values::{Budget, Card, CardRow, Distance, Load, Moved, Routing, Run, Sample, Spec, Step};
 use coec_train::{
     report::{ReportCard, Standing},
-    run_dir::{Metrics, Records, RunDir, RunFile},
+    run_dir::{Metrics, Records, RunDir, RunFile, metrics},
 };
 
 use crate::{arguments::path_of, disk::Disk, failure::Failure, render::card};
@@ -93,20 +93,15 @@ fn spec(dir: &RunDir) -> Result<Spec, String> {
     Ok(Spec { model: spec.model, train, text })
 }
 
-/// The steps. Runs of earlier versions do not say how long they took, but how many tokens a second they made.
 fn steps(metrics: &[Metrics]) -> Vec<Step> {
-    let (mut seconds, mut tokens) = (0.0, 0);
-    metrics
-        .iter()
-        .map(|line| {
-            seconds += line.tokens.saturating_sub(tokens) as f64 / line.tokens_per_s;
-            tokens = line.tokens;
-            if line.seconds.is_finite() {
-                seconds = line.seconds;
-            }
-            Step { step: line.step, tokens: line.tokens, seconds, loss: line.loss, val_loss: line.val_loss }
-        })
-        .collect()
+    let step = |(line, seconds): (&Metrics, f64)| Step {
+        step: line.step,
+        tokens: line.tokens,
+        seconds,
+        loss: line.loss,
+        val_loss: line.val_loss,
+    };
+    metrics.iter().zip(metrics::seconds(metrics)).map(step).collect()
 }
 
 fn card_of(found: &ReportCard) -> Card {
@@ -124,18 +119,5 @@ fn card_of(found: &ReportCard) -> Card {
         rows: figures.map(row).collect(),
         budgets: found.budgets.iter().map(budget).collect(),
         unmoved: found.unmoved.tensors.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_is_counted_where_it_is_not_said() {
-        let line =
-            |step: u64, seconds| Metrics { tokens_per_s: 50.0, seconds, ..Metrics::new(step, 100 * step) };
-        let found = steps(&[line(1, f64::NAN), line(2, f64::NAN), line(3, 7.5), line(4, f64::NAN)]);
-        assert_eq!(found.iter().map(|step| step.seconds).collect::<Vec<_>>(), [2.0, 4.0, 7.5, 9.5]);
     }
 }
