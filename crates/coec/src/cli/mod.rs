@@ -32,9 +32,9 @@ Examples:
   coec report runs/quickstart-1                  everything about a run on one page
   coec explain verify::k_exceeds_experts         what an error means, and what to do
 
-Exit codes: 0 done; 1 a budget fails, or a layout under `fmt --check`; 2 a spec, weights or arguments are wrong;
-3 the environment is (files, data, devices, disk, output that cannot be written); 130 and 143 interrupted;
-141 the output was closed before all of it was written.";
+Exit codes: 0 done; 1 a budget fails, or a layout under `fmt --check`; 2 a spec, weights or
+arguments are wrong; 3 the environment is (files, data, devices, disk, output that cannot be
+written); 130 and 143 interrupted; 141 the output was closed before all of it was written.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -188,7 +188,7 @@ Writes a Rust crate that stands alone: src/model.rs is the model, tests/budget.r
 budget, examples/generate generates text. With --link it depends on coec-nn instead:
   coec build my.coe --link path=../coec           a checkout
   coec build my.coe --link git=URL#REV            a repository, at a revision
-  coec build my.coe --link version                the registry, this coec's version; version=X another
+  coec build my.coe --link version                the registry, this version; version=X another
 
 Example: coec build specs/coe2_4_64.coe --out build/coe2")]
 pub struct BuildArgs {
@@ -250,9 +250,9 @@ Examples:
   coec diff 'MoE(8/64)' 'CoE-2(4/64)'
   coec diff my.coe --set ffn.experts=48     what a change would do
 
-Fields have the names that --set takes; `ffn[1..3].k` are those of layers 1 and 2. Names of tensors
-have alternatives in braces; of `{0..3}` both ends are meant. Exits with 0 whether or not anything
-differs; with --json, `equal` says whether the specs mean the same.")]
+Fields have the names that --set takes; `ffn[1..3].k` are those of layers 1 and 2. Names of
+tensors have alternatives in braces; of `{0..3}` both ends are meant. Exits with 0 whether or not
+anything differs; with --json, `equal` says whether the specs mean the same.")]
 pub struct DiffArgs {
     /// The first spec: a path, `path#model`, `-` for standard input, or the paper's notation
     #[arg(value_name = "A")]
@@ -269,15 +269,16 @@ pub struct DiffArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Figures are those of budgets; conditions stand behind ` @ `, as in a budget. The value nearest to the target is
-taken, the smaller of two; if it is not within the tolerance, the nearest on both sides are printed, and the exit
-code is 1. The spec that --out writes is A's own file with the value changed and the budget line added.
+Figures are those of budgets; conditions stand behind ` @ `, as in a budget. The value nearest to
+the target is taken, the smaller of two; if it is not within the tolerance, the nearest on both
+sides are printed, and the exit code is 1. The spec that --out writes is A's own file with the
+value changed and the budget line added.
 
 Examples:
   coec fit chain.coe --free ffn.hidden --match flops.forward=moe.coe --out fair.coe
   coec fit 'CoE-2(4/64)' --free ffn.hidden --match 'flops.forward=MoE(8/64)'
   coec fit my.coe --free ffn.experts --match params.total=350M
-  coec fit my.coe --free ffn.hidden --free ffn.experts --match flops.forward=b.coe --match params.total=b.coe
+  coec fit a.coe --free dim --free layers --match flops.forward=b.coe --match params.total=b.coe
   coec fit my.coe --free dim --match 'memory.train=16GiB @ batch=4, context=512'")]
 pub struct FitArgs {
     /// The spec to change: a path, `path#model`, `-` for standard input, or the paper's notation
@@ -303,8 +304,9 @@ pub struct FitArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Families: mixtral, olmoe, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, coe_deepseekv2. A setting of
-config.json is honoured, or known to change nothing, or refused by name. Shards are streamed.
+Families: mixtral, olmoe, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, coe_deepseekv2. A
+setting of config.json is honoured, or known to change nothing, or refused by name. Shards are
+streamed.
 
 Examples:
   coec import models/OLMoE-1B-7B-0924 --out olmoe
@@ -331,8 +333,8 @@ pub enum ExportFormat {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What was imported goes back under the names it came from, bit for bit. Another run is written in the first
-family that can express its model, or in --family; what stops a family is said.
+What was imported goes back under the names it came from, bit for bit. Another run is written in
+the first family that can express its model, or in --family; what stops a family is said.
 
 Examples:
   coec export runs/quickstart-1 --format hf --out quickstart-hf
@@ -369,11 +371,11 @@ pub struct NewArgs {
 #[command(after_help = "\
 Examples:
   coec fmt specs/*.coe              rewrites those that are laid out differently
-  coec fmt --check specs/*.coe      changes nothing, says which would change, and exits with 1 for them
+  coec fmt --check specs/*.coe      changes nothing, says which would, and exits with 1 for them
   coec fmt - < my.coe               from standard input to the output
 
-Lines keep their ends: a file whose first line ends in CRLF has CRLF at the end of every line. A spec that
-cannot be read or parsed is left as it is, and exits with 2.")]
+Lines keep their ends: a file whose first line ends in CRLF has CRLF at the end of every line. A
+spec that cannot be read or parsed is left as it is, and exits with 2.")]
 pub struct FmtArgs {
     /// Files, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
@@ -426,8 +428,8 @@ Examples:
   coec graph 'CoE-2(4/64)'                                Mermaid, to the output
   coec graph my.coe --set ffn.gate=frozen --format svg > frozen.svg
 
-One box per block, with its share of the parameters and of the forward FLOPs at the model's context.
-Layers of one kind are drawn once.")]
+One box per block, with its share of the parameters and of the forward FLOPs at the model's
+context. Layers of one kind are drawn once.")]
 pub struct GraphArgs {
     /// A path, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
@@ -441,4 +443,21 @@ pub struct GraphArgs {
     pub set: SetArgs,
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// Lines that are longer are broken where help is wrapped, and leave half lines behind.
+    #[test]
+    fn what_stands_behind_help_fits_a_hundred_columns() {
+        for command in Cli::command().get_subcommands().chain([&Cli::command()]) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let long: Vec<&str> = help.lines().filter(|line| line.chars().count() > 100).collect();
+            assert!(long.is_empty(), "{}: {long:#?}", command.get_name());
+        }
+    }
 }

@@ -20,9 +20,9 @@ Examples:
 In a terminal a picture of the run moves below its lines; --plain, a pipe, or TERM=dumb gives
 lines alone.
 
-A run is committed while it goes on, by default every ten minutes; killed anywhere, it goes on from
-its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish the step,
-save, and exit with 128 + signal; a second one ends at once.")]
+A run is committed while it goes on, by default every ten minutes; killed anywhere, it goes on
+from its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish
+the step, save, and exit with 128 + signal; a second one ends at once.")]
 pub struct TrainArgs {
     /// A path, `path#model`, `-` for standard input, or the paper's notation; the built-in quickstart when
     /// left out. With --resume, a run's directory
@@ -63,13 +63,15 @@ pub struct TrainArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each spec is trained with each seed: the same data, order and schedule, each run an ordinary run directory below
-DIR. Before that the arms are held to each other: those that do not cost the same are refused, with exit code 1.
-Killed or stopped anywhere, the same command goes on; with more --seeds it adds to what is there.
+Each spec is trained with each seed: the same data, order and schedule, each run an ordinary run
+directory below DIR. Before that the arms are held to each other: those that do not cost the same
+are refused, with exit code 1. Killed or stopped anywhere, the same command goes on; with more
+--seeds it adds to what is there.
 
-The end is the validation loss of every arm, the differences seed by seed with Student's 95% interval, at equal
-steps, tokens, FLOPs and wall time, and a sentence: established (the first arm's loss is lower), not established, or
-reversed. DIR/compare.json has it all, and `coec report DIR` draws it.
+The end is the validation loss of every arm, the differences seed by seed with Student's 95%
+interval, at equal steps, tokens, FLOPs and wall time, and a sentence: established (the first
+arm's loss is lower), not established, or reversed. DIR/compare.json has it all, and `coec report
+DIR` draws it.
 
 Examples:
   coec compare specs/fair/chain.coe specs/fair/moe.coe --seeds 3 --set train.steps=60
@@ -123,8 +125,9 @@ The block goes through values of fields, what follows from them, and fields that
       seeds = 3
       fit ffn.hidden under flops.forward == flops.forward(\"moe.coe\") +- 1%
   }
-Every axis multiplies the runs. A row that is no model, that nothing can be solved for, or that keeps no budget of
-the spec is a row that says so; so is one that fails. Stopped anywhere, the same command goes on.
+Every axis multiplies the runs. A row that is no model, that nothing can be solved for, or that
+keeps no budget of the spec is a row that says so; so is one that fails. Stopped anywhere, the
+same command goes on.
 
 Examples:
   coec sweep my.coe --check            the rows with their figures, and nothing trained
@@ -210,9 +213,9 @@ Examples:
   coec eval runs/quickstart-1 --data 'tests/*.txt'
   coec eval imported --data gsm8k/test.jsonl --json
 
-All of the text is measured, nothing is held out. It is cut into sequences of the training's context,
-one behind the other, and each token but the first is predicted once, from those before it in its
-sequence. Documents have a separator between them; a file of plain text is one document.")]
+All of the text is measured, nothing is held out. It is cut into sequences of the training's
+context, one behind the other, and each token but the first is predicted once, from those before
+it in its sequence. Documents have a separator between them; a file of plain text is one document.")]
 pub struct EvalArgs {
     /// A run's directory, or an import's
     pub run: PathBuf,
@@ -236,8 +239,8 @@ Examples:
   coec generate runs/quickstart-1 --prompt 'Tom has 5 pens.' --temperature 0
   coec generate imported --prompt '-5 + 3 =' --stop ';' --json
 
-Prompt and continuation are printed as the tokenizer decodes them together. The text ends where the model
-ends it: with a token that the tokenizer's settings, or the model's, name as an end.")]
+Prompt and continuation are printed as the tokenizer decodes them together. The text ends where
+the model ends it: with a token that the tokenizer's settings, or the model's, name as an end.")]
 pub struct GenerateArgs {
     /// A run's directory, or an import's
     pub run: PathBuf,
@@ -269,8 +272,8 @@ pub struct GenerateArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-T holds `tokens` [B, L] and optionally `targets` [B, L]; O receives `logits`, with targets `loss` and
-`aux_loss`, and with --grads `grad.NAME` of loss + aux_loss for every trained parameter.")]
+T holds `tokens` [B, L] and optionally `targets` [B, L]; O receives `logits`, with targets `loss`
+and `aux_loss`, and with --grads `grad.NAME` of loss + aux_loss for every trained parameter.")]
 pub struct ForwardArgs {
     /// A path, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
