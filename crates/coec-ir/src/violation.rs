@@ -197,6 +197,7 @@ impl ViolationKind {
         "coec::verify::vocab_too_small",
         "coec::verify::train_context_exceeds_model",
         "coec::verify::accumulate_divides_batch",
+        "coec::verify::one_length",
         "coec::verify::no_data",
         "coec::verify::weights_for_sources",
         "coec::verify::no_weight",

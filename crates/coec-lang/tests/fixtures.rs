@@ -241,6 +241,7 @@ fn what_fails() {
                 writeln!(wrong, "{}\n  expected {:?}\n  found    {places:?}", fixture.name, fixture.expected);
         }
         for diagnostic in &said {
+            assert!(codes().contains(&diagnostic.code()), "{} is in no list of codes", diagnostic.code());
             assert!(!diagnostic.help().is_empty() && !diagnostic.message().is_empty());
             assert!(diagnostic.labels().iter().all(|label| !label.text.is_empty()));
         }
