@@ -63,6 +63,11 @@ impl Train {
         self.batch as u64 * self.context as u64
     }
 
+    /// What its figures are computed for: the sequences that are computed at once, a part of its batch.
+    pub fn setting(&self) -> Setting {
+        Setting { context: self.context, batch: self.batch / self.accumulate, precision: self.precision }
+    }
+
     /// Optimizer steps of a training of `model`: the fewest that reach what is given of
     /// [`LENGTHS`], one at least.
     pub fn length(&self, model: &Verified<Model>) -> usize {
@@ -71,8 +76,7 @@ impl Train {
             (Some(steps), ..) => u128::from(steps),
             (_, Some(total), _) => u128::from(total).div_ceil(u128::from(tokens)),
             (.., total) => {
-                let setting = Setting { context: self.context, batch: self.batch, precision: self.precision };
-                let token = Cost::of(model, setting).figure(Figure::FlopsTrain).unwrap_or_default();
+                let token = Cost::of(model, self.setting()).figure(Figure::FlopsTrain).unwrap_or_default();
                 let step = (token * tokens).max(BigUint::from(1u32));
                 // A float of this size is a whole number, or is followed by one.
                 let total = BigUint::from(total.unwrap_or(0.0).ceil() as u128);

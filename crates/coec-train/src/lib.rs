@@ -4,9 +4,8 @@
 //! from (seed, step, purpose) by [`data::Stream`], so that a run can be resumed exactly.
 //!
 //! [`run`] trains; [`generate`](mod@generate) samples from a run, [`eval`] measures one on other text;
-//! [`pass`] is one forward pass with given weights. [`tensorboard`] makes event files of its logs. [`run_dir::commit`] says how a run's state gets to the disk,
-//! and [`disk`] is what all of it goes
-//! through.
+//! [`pass`] is one forward pass with given weights. [`tensorboard`] makes event files of a run's logs.
+//! [`run_dir::commit`] says how a run's state gets to the disk, and [`disk`] is what all of it goes through.
 
 pub mod data;
 mod error;
@@ -16,6 +15,7 @@ mod experts;
 pub mod fingerprint;
 pub mod gemm;
 pub mod generate;
+mod json;
 mod load;
 pub mod memory;
 pub mod moved;

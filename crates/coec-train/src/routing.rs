@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use coec_nn::Route;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+
+use crate::json::{or_nan, schema};
 
 /// Most pairs of experts that a line lists: all there are of up to 32 experts.
 pub const MOST_PAIRS: usize = 1024;
@@ -31,7 +33,7 @@ struct Sums {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoutingLine {
     /// The version of the format.
-    #[serde(default = "coec_schema")]
+    #[serde(default = "schema")]
     pub schema: Cow<'static, str>,
     /// Steps done.
     pub step: usize,
@@ -84,7 +86,7 @@ impl Decisions {
     /// The lines of `routing.jsonl` after `step` steps.
     pub fn lines(self, step: usize) -> impl Iterator<Item = RoutingLine> {
         self.0.into_iter().map(move |((layer, iteration), sums)| RoutingLine {
-            schema: coec_schema(),
+            schema: schema(),
             step,
             layer,
             iteration,
@@ -136,14 +138,6 @@ fn most_frequent(pairs: HashMap<(u32, u32), u64>) -> Vec<(u32, u32, u64)> {
     pairs.sort_unstable_by_key(|&(a, b, count)| (std::cmp::Reverse(count), a, b));
     pairs.truncate(MOST_PAIRS);
     pairs
-}
-
-fn coec_schema() -> Cow<'static, str> {
-    Cow::Borrowed(coec_ir::SCHEMA)
-}
-
-fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 #[cfg(test)]

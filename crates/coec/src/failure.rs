@@ -77,6 +77,12 @@ impl Failure {
         Self::Other { code: code.into(), message: message.into(), help: help.into(), input: false }
     }
 
+    /// The first of some errors, in one line.
+    #[cfg(feature = "train")]
+    pub fn first_line(errors: &Diagnostics) -> String {
+        errors.iter().next().map_or_else(String::new, |error| format!("{error} ({})", error.code()))
+    }
+
     /// What went wrong, in one line.
     #[cfg(feature = "train")]
     pub fn one_line(&self) -> String {

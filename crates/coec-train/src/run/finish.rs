@@ -3,11 +3,7 @@
 use coec_ir::{Figure, Model, Param, Verified};
 use coec_nn::{capture::Counts, initial_values};
 
-use super::{
-    Control, Event, Job, Summary,
-    prepare::{flops_train, setting},
-    session::Ended,
-};
+use super::{Control, Event, Job, Summary, prepare::flops_train, session::Ended};
 use crate::{
     error::TrainError,
     moved::Moved,
@@ -34,8 +30,9 @@ pub(super) fn finish(
     let measured = measured(job, state, clock);
     let budgets = (job.judge)(measured.as_ref());
     let unmoved = unmoved(state, &trainer.optimizer, trainer.model.bindings());
-    let card = ReportCard::new(job.model, setting(job), job.backend, counts, measured, budgets, unmoved)
-        .after(state.step);
+    let card =
+        ReportCard::new(job.model, job.train.setting(), job.backend, counts, measured, budgets, unmoved)
+            .after(state.step);
     let json = serde_json::to_string_pretty(&card).unwrap_or_default();
     if let Err(error) = dir.write(RunFile::Budget, json.as_bytes()) {
         tell(Event::Warning(error.into()));
@@ -106,7 +103,7 @@ fn measured(job: &Job<'_>, state: &State, clock: &Clock) -> Option<Measured> {
     let model = job.model;
     let throughput = clock.tokens as f64 / clock.seconds;
     let products = state.expert_flops as f64 / state.tokens as f64;
-    let others = 3.0 * (figure(model, setting(job), Figure::FlopsExecuted) - product_flops(model));
+    let others = 3.0 * (figure(model, job.train.setting(), Figure::FlopsExecuted) - product_flops(model));
     Some(Measured {
         flops: products + others,
         memory: clock.memory,

@@ -1,6 +1,6 @@
 //! What a run needs before its first step: counts that agree, room on the disk, data as tokens.
 
-use coec_ir::{Figure, LENGTHS, Model, Train, cost::Setting};
+use coec_ir::{Figure, LENGTHS, Model, Train};
 use coec_nn::capture::{self, Counts};
 
 use super::{Event, Job, Start};
@@ -29,15 +29,9 @@ pub(super) struct Prepared {
     pub openings: Vec<String>,
 }
 
-/// The sequences that are computed at once.
-pub(super) fn setting(job: &Job<'_>) -> Setting {
-    let train = job.train;
-    Setting { context: train.context, batch: train.batch / train.accumulate, precision: train.precision }
-}
-
 pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prepared, TrainError> {
     // The counts first: they need no data, and a wrong module must not train.
-    let counts = capture::check_built(job.model, setting(job))?;
+    let counts = capture::check_built(job.model, job.train.setting())?;
     tell(Event::Counted(counts));
     check_room(job)?;
 
@@ -226,5 +220,5 @@ fn tokenizer(job: &Job<'_>, texts: &Texts, tell: &mut dyn FnMut(Event)) -> Resul
 
 /// FLOPs a token that training counts as useful.
 pub(super) fn flops_train(job: &Job<'_>) -> f64 {
-    figure(job.model, setting(job), Figure::FlopsTrain)
+    figure(job.model, job.train.setting(), Figure::FlopsTrain)
 }

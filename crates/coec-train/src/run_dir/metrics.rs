@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::json::{or_nan, schema};
+
 /// What a step was like. A figure that is not known is NaN here and null in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -76,16 +78,8 @@ pub fn seconds(lines: &[Metrics]) -> impl Iterator<Item = f64> + '_ {
     })
 }
 
-fn schema() -> Cow<'static, str> {
-    Cow::Borrowed(coec_ir::SCHEMA)
-}
-
 fn nan() -> f64 {
     f64::NAN
-}
-
-fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 fn some_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {

@@ -9,7 +9,7 @@ mod running;
 
 #[cfg(feature = "train")]
 pub use running::{
-    CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, SweepArgs, TrainArgs, WatchArgs,
+    CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, RunsArgs, SweepArgs, TrainArgs, WatchArgs,
 };
 
 /// Chain-of-Experts models and their compute budgets, held to each other.

@@ -61,6 +61,22 @@ pub struct TrainArgs {
     pub json: JsonArgs,
 }
 
+/// What `compare` and `sweep` share: how their runs are trained.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// How many runs go on side by side, sharing the threads
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub jobs: u64,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    /// Files in place of the data of specs, as of `coec train`; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub data: Vec<String>,
+    #[command(flatten)]
+    pub set: SetArgs,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each spec is trained with each seed: the same data, order and schedule, each run an ordinary run
@@ -98,20 +114,11 @@ pub struct CompareArgs {
     /// Find a number of the optimizer for each arm before the seeds, by validation with a seed of its own
     #[arg(long, value_name = "FIELD=V,V,...")]
     pub tune: Option<String>,
-    /// How many runs go on side by side, sharing the threads
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
-    pub jobs: u64,
-    /// Where to run
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
-    pub backend: Backend,
-    /// Files in place of the specs' data, as of `coec train`; may be repeated
-    #[arg(long, value_name = "PATH")]
-    pub data: Vec<String>,
+    #[command(flatten)]
+    pub runs: RunsArgs,
     /// The comparison's directory; compares/A-B when left out
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    #[command(flatten)]
-    pub set: SetArgs,
     #[command(flatten)]
     pub json: JsonArgs,
 }
@@ -138,20 +145,11 @@ pub struct SweepArgs {
     /// Print the rows, and train nothing
     #[arg(long)]
     pub check: bool,
-    /// How many runs go on side by side, sharing the threads
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
-    pub jobs: u64,
-    /// Where to run
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
-    pub backend: Backend,
-    /// Files in place of the spec's data, as of `coec train`; may be repeated
-    #[arg(long, value_name = "PATH")]
-    pub data: Vec<String>,
+    #[command(flatten)]
+    pub runs: RunsArgs,
     /// The sweep's directory; sweeps/NAME when left out
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    #[command(flatten)]
-    pub set: SetArgs,
     #[command(flatten)]
     pub json: JsonArgs,
 }

@@ -1,6 +1,6 @@
 //! The arms of a comparison: specs that are trained in the same way.
 
-use coec_ir::cost::{Cost, Setting};
+use coec_ir::cost::Cost;
 use coec_ir::{Train, diff};
 use coec_lang::{Spec, check, load};
 use coec_train::run::is_length;
@@ -8,7 +8,6 @@ use coec_train::run::is_length;
 use crate::{
     arguments,
     cli::CompareArgs,
-    data::{data_setting, sources},
     disk::Disk,
     failure::Failure,
     render::verdicts,
@@ -29,14 +28,8 @@ pub struct Arm {
 }
 
 impl Arm {
-    /// What its figures are computed for: a batch of its training.
-    pub fn setting(&self) -> Setting {
-        let train = &self.train;
-        Setting { context: train.context, batch: train.batch / train.accumulate, precision: train.precision }
-    }
-
     pub fn cost(&self) -> Cost {
-        Cost::of(&self.spec.model, self.setting())
+        Cost::of(&self.spec.model, self.train.setting())
     }
 
     /// Whether its runs are evaluated more often than its spec says.
@@ -56,10 +49,7 @@ const EVALUATIONS: usize = 4;
 
 /// The arms that the arguments name, each within its own budgets; `None` where one is not, which is said.
 pub fn arms(args: &CompareArgs) -> Result<Option<Vec<Arm>>, Failure> {
-    let mut sets = args.set.sets.clone();
-    if !args.data.is_empty() {
-        sets.push(data_setting(&sources(&args.data, None)?));
-    }
+    let sets = args.runs.sets()?;
     let (mut loaded, mut holds) = (Vec::new(), true);
     for path in arguments::specs(&args.specs)? {
         for spec in load(&path, &sets, &Disk)? {

@@ -9,7 +9,6 @@ mod tune;
 
 use std::path::PathBuf;
 
-use coec_store::atomic;
 use serde_json::{Value, json};
 
 use self::plan::Plan;
@@ -17,12 +16,7 @@ use self::results::{ArmResult, Pair};
 use self::tune::{Tune, Tuned};
 use crate::{
     cli::CompareArgs,
-    experiments::{
-        interrupt::Interrupt,
-        jobs::{Ended, Jobs},
-        progress::Progress,
-        run::Run,
-    },
+    experiments::{interrupt::Interrupt, jobs::Ended, progress::Progress, run::Run},
     failure::{Done, Failure},
     render::{self, json::print_json},
 };
@@ -61,16 +55,14 @@ pub fn run(args: &CompareArgs) -> Result<Done, Failure> {
     }
     plan.begin()?;
     let interrupt = Interrupt::listen()?;
-    let side_by_side = args.jobs as usize;
-    let threads = (rayon::current_num_threads() / side_by_side).max(1);
-    let jobs = Jobs { backend: args.backend.name(), side_by_side, threads, keeps_going: false };
+    let jobs = args.runs.jobs(false);
     let mut progress = Progress::new(quiet);
 
     let mut tuned: Vec<Option<Tuned>> = vec![None; plan.arms.len()];
     if let Some(tune) = &plan.tune {
         let runs: Vec<Vec<Run>> = plan.arms.iter().map(|arm| tune.runs(&plan, arm)).collect();
         if !quiet {
-            screen::begins(&plan, runs.iter().flatten().count(), side_by_side, threads);
+            screen::begins(&plan, runs.iter().flatten().count(), &jobs);
         }
         if let Ended::Interrupted(signal) = jobs.train(&runs.concat(), &interrupt, &mut progress)? {
             return Ok(interrupted(&plan, signal, quiet));
@@ -82,7 +74,7 @@ pub fn run(args: &CompareArgs) -> Result<Done, Failure> {
     let runs: Vec<Vec<Run>> =
         plan.arms.iter().zip(&tuned).map(|(arm, tuned)| seeded(&plan, arm, tuned.as_ref())).collect();
     if !quiet {
-        screen::begins(&plan, runs.iter().flatten().count(), side_by_side, threads);
+        screen::begins(&plan, runs.iter().flatten().count(), &jobs);
     }
     if let Ended::Interrupted(signal) = jobs.train(&in_turns(&runs), &interrupt, &mut progress)? {
         return Ok(interrupted(&plan, signal, quiet));
@@ -168,12 +160,5 @@ fn timings(pairs: &[Pair]) -> Value {
 }
 
 fn write(plan: &Plan, name: &str, document: &Value) -> Result<(), Failure> {
-    let path = plan.dir.join(name);
-    atomic::write(&path, format!("{document:#}\n").as_bytes()).map_err(|error| {
-        Failure::environment(
-            "coec::compare::unwritable",
-            format!("cannot write {}: {error}", path.display()),
-            "check the folder, its permissions and the room on the disk",
-        )
-    })
+    plan::write(&plan.dir.join(name), &format!("{document:#}\n"))
 }

@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coec_store::atomic;
 use serde_json::{Value, json};
 
 use super::arms::Arm;
 use super::fairness::{Demand, Excess, excesses};
 use super::tune::Tune;
-use crate::{experiments::run::Run, failure::Failure};
+use crate::{
+    experiments::{files, run::Run},
+    failure::Failure,
+};
 
 /// A comparison that can be carried out.
 pub struct Plan {
@@ -105,16 +107,6 @@ impl Plan {
                 Err(self.other(&format!("{} holds other files", self.dir.display())))
             }
             Err(_) => {
-                let write = |path: &Path, text: &str| {
-                    let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-                    made.and_then(|()| atomic::write(path, text.as_bytes())).map_err(|error| {
-                        Failure::environment(
-                            "coec::compare::unwritable",
-                            format!("cannot write {}: {error}", path.display()),
-                            "check the folder, its permissions and the room on the disk",
-                        )
-                    })
-                };
                 for arm in &self.arms {
                     write(&self.spec_of(arm), &arm.text)?;
                 }
@@ -148,6 +140,17 @@ impl Plan {
             "name another one with --out, or give the arguments it was begun with",
         )
     }
+}
+
+/// Writes a file of the comparison.
+pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    files::write(path, text).map_err(|error| {
+        Failure::environment(
+            "coec::compare::unwritable",
+            format!("cannot write {}: {error}", path.display()),
+            "check the folder, its permissions and the room on the disk",
+        )
+    })
 }
 
 fn has_files(dir: &Path) -> bool {

@@ -70,7 +70,7 @@ pub fn arms(plan: &Plan, runs: &[Vec<Run>]) -> Result<Vec<ArmResult>, Failure> {
 }
 
 fn of_arm(plan: &Plan, arm: &Arm, runs: &[Run]) -> Result<ArmResult, Failure> {
-    let flops = figure(&arm.spec.model, arm.setting(), Figure::FlopsTrain);
+    let flops = figure(&arm.spec.model, arm.train.setting(), Figure::FlopsTrain);
     let (mut losses, mut curves) = (Vec::new(), Vec::new());
     for run in runs {
         let metrics = RunDir::read_only(&run.dir)?.read_metrics()?;

@@ -6,7 +6,10 @@ use coec_train::experiment::Difference;
 use super::Plan;
 use super::fairness::Excess;
 use super::results::{ArmResult, AtEqual, Pair};
-use crate::render::{figure::cell, line, number, table::Table};
+use crate::{
+    experiments::jobs::Jobs,
+    render::{figure::cell, line, number, table::Table},
+};
 
 /// That arms do not cost the same.
 pub fn unfair(plan: &Plan) {
@@ -33,7 +36,8 @@ pub fn fair(plan: &Plan) {
 }
 
 /// What is about to be done.
-pub fn begins(plan: &Plan, runs: usize, side_by_side: usize, threads: usize) {
+pub fn begins(plan: &Plan, runs: usize, jobs: &Jobs<'_>) {
+    let Jobs { side_by_side, threads, .. } = *jobs;
     let names: Vec<&str> = plan.arms.iter().map(|arm| arm.name.as_str()).collect();
     let beside = match side_by_side {
         1 => "one after the other".to_owned(),

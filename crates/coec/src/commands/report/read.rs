@@ -81,12 +81,7 @@ fn no_run(path: &Path) -> Failure {
 fn spec(dir: &RunDir) -> Result<Spec, String> {
     let said = |failure: Failure| failure.one_line();
     let path = path_of(&dir.file(RunFile::Spec)).map_err(said)?;
-    let first = |errors: coec_lang::Diagnostics| {
-        errors
-            .iter()
-            .next()
-            .map_or_else(|| "a spec is wrong".into(), |error| format!("{error} ({})", error.code()))
-    };
+    let first = |errors: coec_lang::Diagnostics| Failure::first_line(&errors);
     let spec = load_one(&path, &[], &Disk).map_err(first)?;
     let train = spec.train_or_default().map_err(first)?;
     let text = dir.read(RunFile::Spec).map_err(|error| said(error.into()))?;

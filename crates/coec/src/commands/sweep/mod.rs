@@ -7,20 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use coec_lang::load_one;
-use coec_store::atomic;
 
 use self::rows::{Row, State, row};
 use crate::{
     arguments,
     cli::SweepArgs,
-    data::{data_setting, sources},
     disk::Disk,
-    experiments::{
-        interrupt::Interrupt,
-        jobs::{Ended, Jobs},
-        progress::Progress,
-        run::Run,
-    },
+    experiments::{files, interrupt::Interrupt, jobs::Ended, progress::Progress, run::Run},
     failure::{Done, Failure},
     render::{self, json::print_json},
 };
@@ -31,10 +24,7 @@ const CSV: &str = "sweep.csv";
 
 pub fn run(args: &SweepArgs) -> Result<Done, Failure> {
     let path = arguments::spec(&args.spec)?;
-    let mut sets = args.set.sets.clone();
-    if !args.data.is_empty() {
-        sets.push(data_setting(&sources(&args.data, None)?));
-    }
+    let sets = args.runs.sets()?;
     let spec = load_one(&path, &sets, &Disk)?;
     let Some(points) = spec.sweep()? else {
         return Err(Failure::input(
@@ -55,20 +45,20 @@ pub fn run(args: &SweepArgs) -> Result<Done, Failure> {
     }
     begin(&rows, &dir)?;
     let runs: Vec<Run> = rows.iter().filter_map(|row| Some(row.planned()?.run.clone())).collect();
-    let side_by_side = args.jobs as usize;
-    let threads = (rayon::current_num_threads() / side_by_side).max(1);
+    let jobs = args.runs.jobs(true);
     if !quiet {
         let left_out = rows.len() - runs.len();
         let left_out = if left_out == 0 { String::new() } else { format!(", {left_out} are infeasible") };
         render::line(&format!(
-            "{}: {} runs{left_out}; {side_by_side} at once, {threads} threads each, in {}",
+            "{}: {} runs{left_out}; {} at once, {} threads each, in {}",
             spec.model.name,
             runs.len(),
+            jobs.side_by_side,
+            jobs.threads,
             dir.display()
         ));
     }
     let interrupt = Interrupt::listen()?;
-    let jobs = Jobs { backend: args.backend.name(), side_by_side, threads, keeps_going: true };
     let ended = jobs.train(&runs, &interrupt, &mut Progress::new(quiet))?;
     if let Ended::Done(failures) = &ended {
         for (failed, failure) in failures {
@@ -133,8 +123,7 @@ fn begin(rows: &[Row], dir: &Path) -> Result<(), Failure> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-    made.and_then(|()| atomic::write(path, text.as_bytes())).map_err(|error| unwritable(path, &error))
+    files::write(path, text).map_err(|error| unwritable(path, &error))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {

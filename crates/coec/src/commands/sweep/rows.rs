@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use coec_ir::Figure;
-use coec_ir::cost::{Cost, Setting};
+use coec_ir::cost::Cost;
 use coec_lang::{Outcome, Point, Spec, check, fit_point, load_one};
 
 use crate::{
@@ -119,7 +119,7 @@ fn state(
     };
     let mut spec = match load(values) {
         Ok(spec) => spec,
-        Err(errors) => return Ok(State::Infeasible(first(&errors))),
+        Err(errors) => return Ok(State::Infeasible(Failure::first_line(&errors))),
     };
     if !point.fits.is_empty() {
         let found = match fit_point(&spec, &point.fits, &Disk) {
@@ -146,20 +146,18 @@ fn state(
 fn planned(number: usize, spec: &Spec, dir: &Path) -> Result<State, Failure> {
     let train = match spec.train_or_default() {
         Ok(train) => located(spec, train),
-        Err(errors) => return Ok(State::Infeasible(first(&errors))),
+        Err(errors) => return Ok(State::Infeasible(Failure::first_line(&errors))),
     };
     let report = check(spec, &Disk)?;
     if let Some(broken) = report.verdicts.iter().find(|verdict| verdict.outcome == Outcome::Violated) {
         let rule = coec_ir::text::rule(&broken.rule);
         return Ok(State::Infeasible(format!("it does not keep {rule}")));
     }
-    let setting =
-        Setting { context: train.context, batch: train.batch / train.accumulate, precision: train.precision };
     let steps = train.length(&spec.model);
     let name = format!("{number:04}");
     let place = |ending: &str| -> PathBuf { dir.join("runs").join(format!("{name}{ending}")) };
     Ok(State::Feasible(Box::new(Planned {
-        cost: Cost::of(&spec.model, setting),
+        cost: Cost::of(&spec.model, train.setting()),
         text: explicit(spec, &report, &train),
         tokens: train.tokens_a_step() * steps as u64,
         run: Run {
@@ -171,9 +169,4 @@ fn planned(number: usize, spec: &Spec, dir: &Path) -> Result<State, Failure> {
         },
         failure: None,
     })))
-}
-
-/// The first error, in one line.
-fn first(errors: &coec_lang::Diagnostics) -> String {
-    errors.iter().next().map_or_else(String::new, |error| format!("{error} ({})", error.code()))
 }
