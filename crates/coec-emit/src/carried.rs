@@ -158,10 +158,13 @@ pub(crate) const CARRIED: &[Carried] = carried! {
     }
     Kernels "coec-kernels" {
         "": "bridge.rs", "causal_softmax/composed.rs", "causal_softmax/cpu.rs", "causal_softmax/mod.rs",
-            "cpu/flex.rs", "cpu/host.rs", "cpu/matmul.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/real.rs",
+            "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
+            "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
+            "cpu/product/strips.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
+            "cpu/product/view.rs", "cpu/product/x86.rs", "cpu/real.rs",
             "cpu/simd.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
-            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/mod.rs", "experts/pieces.rs",
+            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/mod.rs", "experts/pieces.rs",
             "experts/tensors.rs", "flops.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
             "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/mod.rs", "tape.rs";

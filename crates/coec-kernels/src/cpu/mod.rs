@@ -7,13 +7,13 @@
 #[cfg(feature = "flex")]
 mod flex;
 mod host;
-mod matmul;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod product;
 mod real;
 mod simd;
 
 pub(crate) use host::{Host, by_dtype};
-pub(crate) use matmul::{View, matmul};
+pub(crate) use product::{Multiply, Rows, Scratch, View, counted_product, product, transpose, unwritten};
 pub(crate) use real::Real;
 pub(crate) use simd::{max, sum, widest};

@@ -1,25 +1,17 @@
-//! Activations on rows of the first product, and their derivatives.
+//! Activations of the first product, and their derivatives.
 
 use crate::{
     Activation,
     cpu::{Real, widest},
 };
 
-/// `h = act(pre)` row by row: `pre` is rows of `[G*F]`, `h` rows of `[F]`, `width` is F.
-pub(super) fn activate_rows<T: Real>(act: Activation, pre: &[T], h: &mut [T], width: usize) {
-    widest!(act: Activation, pre: &[T], h: &mut [T], width: usize; T => activate_rows_inline(act, pre, h, width))
+/// `h = act(pre)`: `pre` is `[G*F, rows]`, `h` is `[F, rows]`.
+pub(super) fn activate<T: Real>(act: Activation, pre: &[T], h: &mut [T]) {
+    widest!(act: Activation, pre: &[T], h: &mut [T]; T => activate_inline(act, pre, h))
 }
 
 #[inline(always)]
-fn activate_rows_inline<T: Real>(act: Activation, pre: &[T], h: &mut [T], width: usize) {
-    for (h, pre) in h.chunks_exact_mut(width).zip(pre.chunks_exact(act.inputs() * width)) {
-        activate(act, pre, h);
-    }
-}
-
-/// `h = act(pre)` for one row: `pre` is `[G*F]`, `h` is `[F]`.
-#[inline(always)]
-fn activate<T: Real>(act: Activation, pre: &[T], h: &mut [T]) {
+fn activate_inline<T: Real>(act: Activation, pre: &[T], h: &mut [T]) {
     match act {
         Activation::Swiglu => {
             let (gate, up) = pre.split_at(h.len());
@@ -47,8 +39,8 @@ fn activate<T: Real>(act: Activation, pre: &[T], h: &mut [T]) {
     }
 }
 
-/// The backward pass of a row, see [`differentiate`], compiled for wide vectors.
-pub(super) fn differentiate_row<T: Real>(
+/// `h = act(pre)` and `pre_grad = d act/d pre * h_grad`, of the shapes that [`activate`] has.
+pub(super) fn differentiate<T: Real>(
     act: Activation,
     pre: &[T],
     h_grad: &[T],
@@ -56,12 +48,11 @@ pub(super) fn differentiate_row<T: Real>(
     pre_grad: &mut [T],
 ) {
     widest!(act: Activation, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T];
-        T => differentiate(act, pre, h_grad, h, pre_grad))
+        T => differentiate_inline(act, pre, h_grad, h, pre_grad))
 }
 
-/// For one row: `h = act(pre)` and `pre_grad = d act/d pre * h_grad`.
 #[inline(always)]
-fn differentiate<T: Real>(act: Activation, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
+fn differentiate_inline<T: Real>(act: Activation, pre: &[T], h_grad: &[T], h: &mut [T], pre_grad: &mut [T]) {
     let f = h.len();
     match act {
         Activation::Swiglu => {

@@ -3,15 +3,18 @@
 //! With `t = W_out^T dy` (not yet weighted), the gate's gradient is `t . h` and
 //! the hidden gradient `g t`, so the expert's output need not be kept; and
 //! `dW_out = dy (g h)^T` scales the narrower side.
+//!
+//! As in the forward pass, rows of a block are columns.
 
 use rayon::prelude::*;
 
 use super::{
-    BLOCK, Inputs,
-    activation::differentiate_row,
-    routing::{Routing, split},
+    Inputs,
+    activation::differentiate,
+    routing::{Routing, Tile, split},
+    weighing::weigh,
 };
-use crate::cpu::{Real, View, matmul};
+use crate::cpu::{Multiply, Rows, Scratch, View, counted_product, unwritten};
 
 /// The gradients of every input that has one.
 pub(super) struct Gradients<T> {
@@ -26,17 +29,16 @@ pub(super) struct Gradients<T> {
 }
 
 /// The gradients of the forward pass, given its first product and the output's gradient `[N, D]`.
-pub(super) fn backward<T: Real>(inputs: Inputs<'_, T>, hidden: &[T], output_grad: &[T]) -> Gradients<T> {
+pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_grad: &[T]) -> Gradients<T> {
     let (d, f, wide) = (inputs.sizes.dim, inputs.sizes.hidden, inputs.wide());
     let routing = Routing::new(inputs.indices, inputs.sizes);
     let blocks = routing.blocks();
     let count = routing.slots.len();
-    let dy = routing.gather(output_grad, d); // [N*K, D]
 
-    let mut hidden_grad = vec![T::ZERO; count * wide]; // [N*K, G*F]
-    let mut weighted = vec![T::ZERO; count * f]; // g h, [N*K, F]
+    let mut hidden_grad = unwritten(count * wide); // of each block, [G*F, rows]
+    let mut weighted = unwritten(count * f); // g h, of each block [F, rows]
     let mut gate_grad = vec![T::ZERO; count]; // sorted
-    let mut x_grad = vec![T::ZERO; count * d]; // sorted, [N*K, D]
+    let mut x_grad = unwritten(count * d); // sorted, [N*K, D]
     blocks
         .par_iter()
         .zip(split(&mut hidden_grad, &blocks, wide))
@@ -44,64 +46,75 @@ pub(super) fn backward<T: Real>(inputs: Inputs<'_, T>, hidden: &[T], output_grad
         .zip(split(&mut gate_grad, &blocks, 1))
         .zip(split(&mut x_grad, &blocks, d))
         .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
-            let dy = View::new(&dy[block.start * d..][..block.len * d], block.len, d);
-            let mut t = vec![T::ZERO; block.len * f];
-            matmul(&mut t, dy, View::new(inputs.w_out_of(block.expert), d, f));
-            let mut h = vec![T::ZERO; f];
-            for row in 0..block.len {
-                let slot = routing.slots[block.start + row] as usize;
-                let gate = inputs.gates[slot];
-                let pre = &hidden[(block.start + row) * wide..][..wide];
-                let t = &mut t[row * f..][..f];
-                let pre_grad = &mut hidden_grad[row * wide..][..wide];
-                differentiate_row(inputs.act, pre, t, &mut h, pre_grad);
-                // Without the gate so far; the derivative is linear in what flows back.
-                for value in pre_grad.iter_mut() {
-                    *value = *value * gate;
-                }
-                let mut dot = T::ZERO;
-                for ((&h, &t), weighted) in h.iter().zip(t.iter()).zip(&mut weighted[row * f..][..f]) {
-                    dot += h * t;
-                    *weighted = gate * h;
-                }
-                gate_grad[row] = dot;
-            }
-            matmul(
-                x_grad,
-                View::new(hidden_grad, block.len, wide),
-                View::new(inputs.w_in_of(block.expert), wide, d),
-            );
+            let rows = block.len;
+            let mut gathered = Scratch::default();
+            let dy = View::new(routing.rows_of(output_grad, d, block, &mut gathered), rows, d);
+            let mut t = Scratch::new(f * rows);
+            let t = t.as_mut_slice();
+            let w_out = View::new(inputs.w_out_of(block.expert), d, f);
+            counted_product(&mut Rows::new(t, f, rows), w_out.transposed(), dy.transposed(), false);
+            let pre = &hidden[block.start * wide..][..rows * wide];
+            differentiate(inputs.act, pre, t, weighted, hidden_grad);
+            let gates: Vec<T> = routing.slots[block.start..][..rows]
+                .iter()
+                .map(|&slot| inputs.gates[slot as usize])
+                .collect();
+            weigh(&gates, t, weighted, hidden_grad, gate_grad);
+            let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
+            let hidden_grad = View::new(hidden_grad, wide, rows).transposed();
+            counted_product(&mut Rows::new(x_grad, rows, d), hidden_grad, w_in, false);
         });
 
-    let x = routing.gather(inputs.x, d);
-    let w_in = weight_grad(&routing, &hidden_grad, wide, &x, d);
-    drop((x, hidden_grad));
-    let w_out = weight_grad(&routing, &dy, d, &weighted, f);
     let gates = routing.rows.iter().map(|&row| gate_grad[row as usize]).collect();
-    Gradients { x: routing.combine(x_grad, d, None), gates, w_in, w_out }
+    let x = routing.combine(x_grad, d, None);
+    let of = |values: &'_ [T], width: usize, block: &Tile| -> std::ops::Range<usize> {
+        debug_assert!((block.start + block.len) * width <= values.len());
+        block.start * width..(block.start + block.len) * width
+    };
+    // dW_in = (hidden gradient)^T x, dW_out = dy^T (g h): over the rows of each expert.
+    let w_in = weight_grad(&routing, &blocks, [wide, d], |block, to, rows, adds| {
+        let mut gathered = Scratch::default();
+        let x = View::new(routing.rows_of(inputs.x, d, block, &mut gathered), block.len, d);
+        let left = View::new(&hidden_grad[of(&hidden_grad, wide, block)], wide, block.len);
+        counted_product(to, left.row_range(rows), x, adds);
+    });
+    let w_out = weight_grad(&routing, &blocks, [d, f], |block, to, rows, adds| {
+        let mut gathered = Scratch::default();
+        let dy = View::new(routing.rows_of(output_grad, d, block, &mut gathered), block.len, d);
+        let right = View::new(&weighted[of(&weighted, f, block)], f, block.len).transposed();
+        counted_product(to, dy.transposed().row_range(rows), right, adds);
+    });
+    Gradients { x, gates, w_in, w_out }
 }
 
-/// Per expert, `left^T right` over its rows: `[E, left_width, right_width]`.
-fn weight_grad<T: Real>(
+/// Rows of a weight's gradient that one task makes.
+const TASK: usize = 512;
+
+/// The gradients of the experts' weights, each `[rows, cols]`: for each block of an expert's rows `add` adds
+/// its part, or sets it where it is the first.
+fn weight_grad<T: Multiply>(
     routing: &Routing,
-    left: &[T],
-    left_width: usize,
-    right: &[T],
-    right_width: usize,
+    blocks: &[Tile],
+    [rows, cols]: [usize; 2],
+    add: impl Fn(&Tile, &mut Rows<'_, T>, std::ops::Range<usize>, bool) + Sync,
 ) -> Vec<T> {
     let experts = routing.starts.len() - 1;
-    let mut grad = vec![T::ZERO; experts * left_width * right_width];
-    let per_expert = grad.par_chunks_exact_mut(left_width * right_width).zip(routing.starts.par_windows(2));
-    per_expert.for_each(|(grad, bounds)| {
-        let rows = bounds[1] - bounds[0];
-        if rows == 0 {
-            return;
-        }
-        let left = View::new(&left[bounds[0] * left_width..][..rows * left_width], rows, left_width);
-        let right = View::new(&right[bounds[0] * right_width..][..rows * right_width], rows, right_width);
-        grad.par_chunks_mut(BLOCK * right_width).enumerate().for_each(|(chunk, grad)| {
-            let columns = left.columns(chunk * BLOCK, grad.len() / right_width);
-            matmul(grad, columns.transposed(), right);
+    let mut grad = unwritten(experts * rows * cols);
+    // Few experts: their rows are shared among the threads, with few copies of what they are multiplied with.
+    let task = (experts * rows).div_ceil(4 * rayon::current_num_threads()).next_multiple_of(64).min(TASK);
+    grad.par_chunks_exact_mut(rows * cols).enumerate().for_each(|(expert, grad)| {
+        let first = blocks.partition_point(|block| block.expert < expert);
+        let own = blocks[first..].iter().take_while(|block| block.expert == expert);
+        Rows::new(grad, rows, cols).parts([task, cols]).into_par_iter().for_each(|mut part| {
+            let range = part.row..part.row + part.to.size()[0];
+            let mut adds = false;
+            for block in own.clone() {
+                add(block, &mut part.to, range.clone(), adds);
+                adds = true;
+            }
+            if !adds {
+                part.to.fill(T::ZERO);
+            }
         });
     });
     grad

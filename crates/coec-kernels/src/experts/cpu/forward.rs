@@ -1,31 +1,40 @@
 //! `y[n] = sum_k gates[n,k] * W_out[i] act(W_in[i] x[n])`.
+//!
+//! Inside a block a row is a column: weights are the left factor of each product and are read where they
+//! are, the rows of a block are the right one, which is copied for the product anyway.
 
 use rayon::prelude::*;
 
 use super::{
     Inputs,
-    activation::activate_rows,
+    activation::activate,
     routing::{Routing, split},
 };
-use crate::cpu::{Real, View, matmul};
+use crate::cpu::{Multiply, Rows, Scratch, View, counted_product, transpose, unwritten};
 
-/// The weighted sum `[N, D]`, and the first product `[N*K, G*F]` in sorted order.
-pub(super) fn forward<T: Real>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
+/// The weighted sum `[N, D]`, and the first product: for each block of rows, `[G*F, rows]`.
+pub(super) fn forward<T: Multiply>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
     let (d, f, wide) = (inputs.sizes.dim, inputs.sizes.hidden, inputs.wide());
     let routing = Routing::new(inputs.indices, inputs.sizes);
     let blocks = routing.blocks();
-    let x = routing.gather(inputs.x, d); // [N*K, D]
-    let mut hidden = vec![T::ZERO; routing.slots.len() * wide];
-    let mut sorted = vec![T::ZERO; routing.slots.len() * d];
+    let count = routing.slots.len();
+    let mut hidden = unwritten(count * wide);
+    let mut sorted = unwritten(count * d); // [N*K, D]
 
     blocks.par_iter().zip(split(&mut hidden, &blocks, wide)).zip(split(&mut sorted, &blocks, d)).for_each(
         |((block, pre), out)| {
-            let x = View::new(&x[block.start * d..][..block.len * d], block.len, d);
-            matmul(pre, x, View::new(inputs.w_in_of(block.expert), wide, d).transposed());
-            let mut h = vec![T::ZERO; block.len * f];
-            activate_rows(inputs.act, pre, &mut h, f);
-            let w_out = View::new(inputs.w_out_of(block.expert), d, f);
-            matmul(out, View::new(&h, block.len, f), w_out.transposed());
+            let mut gathered = Scratch::default();
+            let x = View::new(routing.rows_of(inputs.x, d, block, &mut gathered), block.len, d);
+            let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
+            counted_product(&mut Rows::new(pre, wide, block.len), w_in, x.transposed(), false);
+            let mut h = Scratch::new(f * block.len);
+            let h = h.as_mut_slice();
+            activate(inputs.act, pre, h);
+            let mut y = Scratch::new(d * block.len);
+            let y = y.as_mut_slice();
+            let (w_out, h) = (View::new(inputs.w_out_of(block.expert), d, f), View::new(h, f, block.len));
+            counted_product(&mut Rows::new(y, d, block.len), w_out, h, false);
+            transpose(y, out, [d, block.len]);
         },
     );
 

@@ -4,6 +4,7 @@ mod activation;
 mod backward;
 mod forward;
 mod routing;
+mod weighing;
 
 use burn::backend::{
     Element, TensorMetadata,
@@ -11,11 +12,11 @@ use burn::backend::{
 };
 
 use super::{Activation, Experts, ExpertsKernel, Forward, Saved};
-use crate::cpu::{Host, Real, by_dtype};
+use crate::cpu::{Host, Multiply, by_dtype};
 
-/// Rows of one task. Large enough to amortise packing the weights, small
-/// enough to share one expert's rows between threads.
-const BLOCK: usize = 256;
+/// Rows of one task: few enough that what is made of them stays in the second cache, and that threads share
+/// an expert's rows.
+const BLOCK: usize = 128;
 
 impl<B: Host> ExpertsKernel for B {
     fn forward(inputs: Experts<B>) -> Forward<B> {
@@ -28,7 +29,7 @@ impl<B: Host> ExpertsKernel for B {
     }
 }
 
-fn forward<B: Host, T: Real + Element>(inputs: Experts<B>) -> Forward<B> {
+fn forward<B: Host, T: Multiply + Element>(inputs: Experts<B>) -> Forward<B> {
     let device = inputs.x.device();
     let (sizes, act) = (Sizes::of(&inputs), inputs.act);
     let (output, hidden) = on_slices(inputs, forward::forward::<T>);
@@ -38,7 +39,10 @@ fn forward<B: Host, T: Real + Element>(inputs: Experts<B>) -> Forward<B> {
     }
 }
 
-fn backward<B: Host, T: Real + Element>(saved: Saved<B>, output_grad: FloatTensor<B>) -> [FloatTensor<B>; 4] {
+fn backward<B: Host, T: Multiply + Element>(
+    saved: Saved<B>,
+    output_grad: FloatTensor<B>,
+) -> [FloatTensor<B>; 4] {
     let Saved { inputs, hidden } = saved;
     let device = inputs.x.device();
     let shapes = [&inputs.x, &inputs.gates, &inputs.w_in, &inputs.w_out].map(|input| input.shape());
@@ -52,7 +56,7 @@ fn backward<B: Host, T: Real + Element>(saved: Saved<B>, output_grad: FloatTenso
 }
 
 /// What `kernel` makes of the inputs as slices.
-fn on_slices<B: Host, T: Real + Element, R>(
+fn on_slices<B: Host, T: Multiply + Element, R>(
     inputs: Experts<B>,
     kernel: impl FnOnce(Inputs<'_, T>) -> R,
 ) -> R {

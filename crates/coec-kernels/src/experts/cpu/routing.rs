@@ -1,11 +1,9 @@
 //! Which rows go to which expert.
 
-use std::borrow::Cow;
-
 use rayon::prelude::*;
 
 use super::{BLOCK, Sizes};
-use crate::cpu::Real;
+use crate::cpu::{Real, Scratch, unwritten};
 
 /// The selected (token, k) pairs, sorted by expert, then by token.
 pub(super) struct Routing {
@@ -16,6 +14,8 @@ pub(super) struct Routing {
     /// Where each expert's rows begin; one more entry for the end.
     pub starts: Vec<usize>,
     k: usize,
+    /// Whether the pairs are in this order already: each token's one expert is the same.
+    is_sorted: bool,
 }
 
 /// Consecutive sorted rows of one expert.
@@ -46,7 +46,8 @@ impl Routing {
             rows[slot] = *row as u32;
             *row += 1;
         }
-        Self { slots, rows, starts, k: sizes.k }
+        let is_sorted = sizes.k == 1 && slots.is_sorted();
+        Self { slots, rows, starts, k: sizes.k, is_sorted }
     }
 
     /// The rows in blocks of one expert each, none longer than [`BLOCK`].
@@ -63,38 +64,40 @@ impl Routing {
         blocks
     }
 
-    /// The rows of `source` `[N, width]` in sorted order, borrowed when that is their order already.
-    pub fn gather<'a, T: Real>(&self, source: &'a [T], width: usize) -> Cow<'a, [T]> {
-        let sorted_already =
-            self.k == 1 && self.slots.iter().enumerate().all(|(row, &slot)| row as u32 == slot);
-        if sorted_already {
-            return Cow::Borrowed(source);
+    /// The rows of a block of `source` `[N, width]`: where they are if they follow each other there, else
+    /// copied to `scratch`.
+    pub fn rows_of<'a, T: Real>(
+        &self,
+        source: &'a [T],
+        width: usize,
+        block: &Tile,
+        scratch: &'a mut Scratch<T>,
+    ) -> &'a [T] {
+        if self.is_sorted {
+            return &source[block.start * width..][..block.len * width];
         }
-        let mut gathered = vec![T::ZERO; self.slots.len() * width];
-        gathered.par_chunks_mut(width * 64).enumerate().for_each(|(chunk, out)| {
-            for (row, out) in out.chunks_exact_mut(width).enumerate() {
-                let token = self.slots[chunk * 64 + row] as usize / self.k;
-                out.copy_from_slice(&source[token * width..][..width]);
-            }
-        });
-        Cow::Owned(gathered)
+        *scratch = Scratch::new(block.len * width);
+        let slots = &self.slots[block.start..][..block.len];
+        for (to, &slot) in scratch.as_mut_slice().chunks_exact_mut(width).zip(slots) {
+            to.copy_from_slice(&source[slot as usize / self.k * width..][..width]);
+        }
+        scratch.as_mut_slice()
     }
 
     /// Per token, the sum over its K rows of `sorted` `[N*K, width]`, each times its factor.
     pub fn combine<T: Real>(&self, sorted: Vec<T>, width: usize, factors: Option<&[T]>) -> Vec<T> {
-        let identity = self.k == 1 && self.slots.iter().enumerate().all(|(r, &s)| r as u32 == s);
-        if identity && factors.is_none() {
+        if self.is_sorted && factors.is_none_or(|factors| factors.iter().all(|&factor| factor == T::ONE)) {
             return sorted;
         }
         let tokens = self.slots.len() / self.k;
-        let mut out = vec![T::ZERO; tokens * width];
+        let mut out = unwritten(tokens * width);
         out.par_chunks_mut(width * 64).enumerate().for_each(|(chunk, out)| {
             for (token, out) in out.chunks_exact_mut(width).enumerate() {
-                for slot in (chunk * 64 + token) * self.k..(chunk * 64 + token + 1) * self.k {
+                for (k, slot) in ((chunk * 64 + token) * self.k..).take(self.k).enumerate() {
                     let row = &sorted[self.rows[slot] as usize * width..][..width];
                     let factor = factors.map_or(T::ONE, |factors| factors[slot]);
                     for (sum, &value) in out.iter_mut().zip(row) {
-                        *sum += factor * value;
+                        *sum = if k == 0 { factor * value } else { *sum + factor * value };
                     }
                 }
             }

@@ -1,0 +1,168 @@
+//! The tile of a product in registers, and a column of tiles.
+
+use super::vector::Vector;
+
+/// Most rows of a tile.
+const MOST_ROWS: usize = 8;
+/// Most elements of a row of a tile.
+const MOST_WIDTH: usize = 32;
+
+/// How products are made on a machine.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernel<T> {
+    /// Elements of its vector, and of a narrower one. Strips of the right factor are two wide vectors, one,
+    /// or a narrow one wide.
+    pub lanes: [usize; 2],
+    /// See [`column`].
+    pub column: unsafe fn(Column<T>),
+}
+
+/// A strip of the right factor, and what it is multiplied with: `out (+)= left * strip`.
+#[derive(Clone, Copy)]
+pub(crate) struct Column<T> {
+    /// The left factor's first element; the element of row i and column p is `i * row + p * col` behind it.
+    pub left: *const T,
+    pub left_row: usize,
+    pub left_col: usize,
+    /// The strip, `[depth, width]` without gaps.
+    pub strip: *const T,
+    pub width: usize,
+    /// Where the strip's product goes: rows are `out_row` apart, and `valid` elements of each are written.
+    pub out: *mut T,
+    pub out_row: usize,
+    pub valid: usize,
+    /// Rows of the product.
+    pub rows: usize,
+    /// Columns of the left factor.
+    pub depth: usize,
+    /// Whether the product is added to what is there.
+    pub adds: bool,
+}
+
+/// A kernel by the features it is compiled for, the rows of its tiles and its two vectors.
+macro_rules! kernel {
+    ($kernel:ident, $function:ident, $features:literal, $element:ty, $rows:literal, [$wide:ty, $narrow:ty]) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $function(column: $crate::cpu::product::kernel::Column<$element>) {
+            // SAFETY: the caller's promise on `column`; the function is compiled for these instructions.
+            unsafe { $crate::cpu::product::kernel::column::<$wide, $narrow, $rows>(column) }
+        }
+
+        pub(super) const $kernel: $crate::cpu::product::kernel::Kernel<$element> =
+            $crate::cpu::product::kernel::Kernel {
+                lanes: [
+                    <$wide as $crate::cpu::product::vector::Vector>::LANES,
+                    <$narrow as $crate::cpu::product::vector::Vector>::LANES,
+                ],
+                column: $function,
+            };
+    };
+}
+pub(super) use kernel;
+
+/// Multiplies all rows with a strip, `ROWS` of them at a time.
+///
+/// # Safety
+///
+/// Its pointers lead to the elements it describes, `out` to nobody else's; `width` is one of the kernel's
+/// three; the machine has the vectors' instructions.
+#[inline(always)]
+pub(super) unsafe fn column<W: Vector, N: Vector<Element = W::Element>, const ROWS: usize>(
+    column: Column<W::Element>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if column.width == 2 * W::LANES {
+            tiles::<W, ROWS, 2>(column);
+        } else if column.width == W::LANES {
+            tiles::<W, ROWS, 1>(column);
+        } else {
+            tiles::<N, ROWS, 1>(column);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn tiles<V: Vector, const ROWS: usize, const VECTORS: usize>(column: Column<V::Element>) {
+    let Column { left, left_row, left_col, strip, out, out_row, valid, rows, depth, adds, .. } = column;
+    let width = VECTORS * V::LANES;
+    let mut row = 0;
+    while row < rows {
+        let count = ROWS.min(rows - row);
+        // SAFETY: rows beyond the last are read as the last, and not written; the rest is the caller's promise.
+        unsafe {
+            let starts: [*const V::Element; ROWS] =
+                std::array::from_fn(|i| left.add((row + i.min(count - 1)) * left_row));
+            let sums = tile::<V, ROWS, VECTORS>(starts, left_col, strip, depth);
+            let to = out.add(row * out_row);
+            if count == ROWS && valid == width {
+                for (i, sums) in sums.into_iter().enumerate() {
+                    for (j, sum) in sums.into_iter().enumerate() {
+                        let to = to.add(i * out_row + j * V::LANES);
+                        let sum = if adds { V::load(to).add(sum) } else { sum };
+                        sum.store(to);
+                    }
+                }
+            } else {
+                write_part::<V, ROWS, VECTORS>(sums, to, [count, valid, out_row], adds);
+            }
+        }
+        row += ROWS;
+    }
+}
+
+/// `ROWS` rows of the left factor, which begin at `starts`, times a strip.
+#[inline(always)]
+unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    starts: [*const V::Element; ROWS],
+    step: usize,
+    strip: *const V::Element,
+    depth: usize,
+) -> [[V; VECTORS]; ROWS] {
+    // SAFETY: the caller's promise: `depth` elements a row, `step` apart, and as many rows of the strip.
+    unsafe {
+        let mut sums = [[V::zero(); VECTORS]; ROWS];
+        let mut strip = strip;
+        let mut at = 0;
+        for _ in 0..depth {
+            let right: [V; VECTORS] = std::array::from_fn(|j| V::load(strip.add(j * V::LANES)));
+            for i in 0..ROWS {
+                let left = V::splat(starts[i].add(at));
+                for j in 0..VECTORS {
+                    sums[i][j] = sums[i][j].mul_add(left, right[j]);
+                }
+            }
+            strip = strip.add(VECTORS * V::LANES);
+            at += step;
+        }
+        sums
+    }
+}
+
+/// Writes the first `rows` rows and `valid` columns of a tile.
+#[inline(always)]
+unsafe fn write_part<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    sums: [[V; VECTORS]; ROWS],
+    to: *mut V::Element,
+    [rows, valid, out_row]: [usize; 3],
+    adds: bool,
+) {
+    const { assert!(ROWS <= MOST_ROWS && VECTORS * V::LANES <= MOST_WIDTH) };
+    // SAFETY: the caller's promise for the part that is written; a tile fits the buffer, as asserted.
+    unsafe {
+        let mut buffer = std::mem::MaybeUninit::<[[V::Element; MOST_WIDTH]; MOST_ROWS]>::uninit();
+        let from = buffer.as_mut_ptr().cast::<V::Element>();
+        for (i, sums) in sums.into_iter().enumerate() {
+            for (j, sum) in sums.into_iter().enumerate() {
+                let at = from.add(i * MOST_WIDTH + j * V::LANES);
+                sum.store(at);
+            }
+        }
+        for i in 0..rows {
+            for j in 0..valid {
+                let (sum, to) = (*from.add(i * MOST_WIDTH + j), to.add(i * out_row + j));
+                *to = if adds { *to + sum } else { sum };
+            }
+        }
+    }
+}

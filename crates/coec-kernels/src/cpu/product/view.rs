@@ -1,0 +1,155 @@
+//! Matrices inside slices.
+
+use std::marker::PhantomData;
+
+/// A matrix inside a slice, by its strides.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a, T: Copy> View<'a, T> {
+    /// A row-major matrix that fills `data`.
+    pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
+        assert_eq!(data.len(), rows * cols, "a {rows} x {cols} matrix needs exactly its elements");
+        Self { data, rows, cols, row_stride: cols, col_stride: 1 }
+    }
+
+    /// Rows of `cols` elements, `stride` apart, the first at the beginning of `data`.
+    pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(cols <= stride || rows <= 1, "rows that overlap");
+        assert!(rows == 0 || (rows - 1) * stride + cols <= data.len(), "rows beyond the slice");
+        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
+    }
+
+    /// The same matrix, rows and columns exchanged.
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// The columns `start..start + count`.
+    pub fn columns(self, start: usize, count: usize) -> Self {
+        assert!(start + count <= self.cols, "columns beyond the matrix");
+        Self { data: self.from(start * self.col_stride), cols: count, ..self }
+    }
+
+    /// The elements from `at` on; none where there are none.
+    fn from(self, at: usize) -> &'a [T] {
+        self.data.get(at..).unwrap_or_default()
+    }
+
+    /// The rows of a range.
+    pub fn row_range(self, rows: std::ops::Range<usize>) -> Self {
+        self.transposed().columns(rows.start, rows.len()).transposed()
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    pub(super) fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
+    pub(super) fn col_stride(&self) -> usize {
+        self.col_stride
+    }
+
+    pub(super) fn first(&self) -> *const T {
+        self.data.as_ptr()
+    }
+
+    /// `count` elements of column `col`, from row `row` on, of a matrix whose columns are contiguous.
+    pub(super) fn run(self, row: usize, col: usize, count: usize) -> &'a [T] {
+        debug_assert!(self.row_stride == 1 && row + count <= self.rows);
+        &self.data[col * self.col_stride + row..][..count]
+    }
+
+    /// `count` elements of row `row`, from column `col` on.
+    pub(super) fn along(self, row: usize, col: usize, count: usize) -> impl Iterator<Item = T> + 'a {
+        debug_assert!(row < self.rows && col + count <= self.cols);
+        let (start, stride) = (row * self.row_stride + col * self.col_stride, self.col_stride.max(1));
+        let end = if count == 0 { start } else { start + (count - 1) * stride + 1 };
+        self.data[start..end].iter().step_by(stride).copied()
+    }
+}
+
+/// A row-major matrix to write to, whose rows may be apart.
+pub(crate) struct Rows<'a, T> {
+    first: *mut T,
+    rows: usize,
+    cols: usize,
+    stride: usize,
+    data: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it is an exclusive borrow of its elements.
+unsafe impl<T: Send> Send for Rows<'_, T> {}
+
+impl<'a, T: Copy> Rows<'a, T> {
+    /// A matrix that fills `data`.
+    pub fn new(data: &'a mut [T], rows: usize, cols: usize) -> Self {
+        assert_eq!(data.len(), rows * cols, "a {rows} x {cols} matrix needs exactly its elements");
+        Self { first: data.as_mut_ptr(), rows, cols, stride: cols, data: PhantomData }
+    }
+
+    /// Parts of at most `size` rows and columns, to be written by different threads.
+    pub fn parts(self, size: [usize; 2]) -> Vec<Part<'a, T>> {
+        let [most_rows, most_cols] = size.map(|most| most.max(1));
+        let mut parts = Vec::new();
+        for row in (0..self.rows).step_by(most_rows) {
+            for col in (0..self.cols).step_by(most_cols) {
+                let (rows, cols) = (most_rows.min(self.rows - row), most_cols.min(self.cols - col));
+                // SAFETY: inside the matrix; the parts of a matrix share no element, and it is gone.
+                let first = unsafe { self.first.add(row * self.stride + col) };
+                let to = Rows { first, rows, cols, stride: self.stride, data: PhantomData };
+                parts.push(Part { row, col, to });
+            }
+        }
+        parts
+    }
+
+    /// Sets every element.
+    pub fn fill(&mut self, value: T) {
+        for row in 0..self.rows {
+            for col in 0..self.cols {
+                // SAFETY: inside the matrix, which is exclusively borrowed.
+                unsafe { *self.first.add(row * self.stride + col) = value };
+            }
+        }
+    }
+
+    /// Rows and columns.
+    pub fn size(&self) -> [usize; 2] {
+        [self.rows, self.cols]
+    }
+
+    pub(super) fn first(&mut self) -> *mut T {
+        self.first
+    }
+
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+}
+
+/// Part of a matrix, and where it begins.
+pub(crate) struct Part<'a, T> {
+    pub row: usize,
+    pub col: usize,
+    pub to: Rows<'a, T>,
+}
