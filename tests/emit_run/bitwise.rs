@@ -64,7 +64,7 @@ macro_rules! common {
             let ($model, $loads) = (self.0, forward.loads);
             let moved = Self($biases);
             Results {
-                logits: bits(forward.logits.into_data().iter::<f32>()),
+                logits: bits(forward.logits.tensor().into_data().iter::<f32>()),
                 loss: bits(loss.into_data().iter::<f32>()),
                 aux_loss: forward.aux_loss.map(|loss| bits(loss.into_data().iter::<f32>())),
                 gradients,

@@ -51,7 +51,7 @@ fn compare(name: &str, spec: &str, weights: impl Fn(&str) -> Vec<f32>, golden: &
     };
     let floats = |data: TensorData| data.iter::<f32>().collect::<Vec<_>>();
     let forward = model.forward(ids("tokens"));
-    let logits = relative(&floats(forward.logits.to_data()), &golden.f32("logits").unwrap());
+    let logits = relative(&floats(forward.logits.clone().tensor().to_data()), &golden.f32("logits").unwrap());
     let loss = cross_entropy(forward.logits, ids("targets"));
     let mut losses = relative(&floats(loss.to_data()), &golden.f32("loss").unwrap());
     let aux_loss = forward.aux_loss.unwrap_or_else(|| Tensor::zeros([1], &device));

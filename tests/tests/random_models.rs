@@ -64,7 +64,7 @@ fn compare(model: &Verified<Model>) -> Result<(), TestCaseError> {
     let built = LanguageModel::with_dtype(model, &device, Source::Seed(7), DType::F64).unwrap();
     let tokens = tokens(model, &device);
     let (fast, slow) = (built.forward(tokens.clone()), reference::forward(&built, tokens.clone()));
-    let (found, expected) = (floats(fast.logits), floats(slow.logits));
+    let (found, expected) = (floats(fast.logits.tensor()), floats(slow.logits));
     let scale = expected.iter().fold(1e-3f64, |most, v| most.max(v.abs()));
     for (a, b) in found.iter().zip(&expected) {
         prop_assert!((a - b).abs() <= 1e-9 * scale, "logits {} and {}", a, b);

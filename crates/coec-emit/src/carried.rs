@@ -160,12 +160,12 @@ pub(crate) const CARRIED: &[Carried] = carried! {
         "": "bridge.rs", "causal_softmax/composed.rs", "causal_softmax/cpu.rs", "causal_softmax/mod.rs",
             "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
-            "cpu/product/strips.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
+            "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
             "cpu/product/view.rs", "cpu/product/x86.rs", "cpu/real.rs",
-            "cpu/simd.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
+            "cpu/simd.rs", "cross_entropy/capture.rs", "cross_entropy/composed.rs", "cross_entropy/cpu.rs", "cross_entropy/mod.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
             "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/mod.rs", "experts/pieces.rs",
-            "experts/tensors.rs", "flops.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
+            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
             "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/mod.rs", "tape.rs";
     }
@@ -344,7 +344,7 @@ pub(crate) fn nn(uses: &Uses) -> String {
          {attention_names}\
          pub use bindings::{{Binding, Bindings, LoadError}};\n\
          pub use cache::Cache;\n\
-         pub use embedding::{{Embedding, Head}};\n\
+         pub use embedding::{{Embedding, Head, Logits}};\n\
          {ffn_names}\
          pub use maker::{{Maker, Source}};\n\
          pub use norm::RmsNorm;\n\
@@ -385,7 +385,7 @@ mod tests {
                 "walk.rs",
             ],
         ),
-        (Room::Kernels, &["adamw", "lib.rs", "tests"]),
+        (Room::Kernels, &["adamw", "cpu/product/tests.rs", "lib.rs", "sum_of_squares", "tests"]),
         (
             Room::Nn,
             &[

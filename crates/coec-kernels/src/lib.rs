@@ -51,19 +51,25 @@ mod adamw;
 mod bridge;
 mod causal_softmax;
 mod cpu;
+mod cross_entropy;
 mod dtypes;
 mod experts;
 pub mod flops;
+mod linear;
 mod rms_norm;
 mod rotate;
 mod select_top_k;
+mod sum_of_squares;
 mod tape;
 #[cfg(test)]
 mod tests;
 
 pub use adamw::{AdamWStep, adamw};
 pub use causal_softmax::causal_softmax;
+pub use cross_entropy::{ROWS as LOGIT_ROWS, cross_entropy, token_losses};
 pub use experts::{Activation, experts, mlp};
+pub use linear::linear;
 pub use rms_norm::rms_norm;
 pub use rotate::{Pairs, rotate};
 pub use select_top_k::select_top_k;
+pub use sum_of_squares::sum_of_squares;

@@ -45,11 +45,29 @@ impl Head {
         Self { norm, weight }
     }
 
-    /// Logits `[B, T, V]` of the stream `[B, T, D]`.
-    pub fn forward(&self, h: Tensor<3>, embedding: &Embedding) -> Tensor<3> {
+    /// Logits of the stream `[B, T, D]`.
+    pub fn forward(&self, h: Tensor<3>, embedding: &Embedding) -> Logits {
         let [b, t, d] = h.dims();
         let weight = self.weight.as_ref().unwrap_or(&embedding.weight).val(); // [V, D]
-        let [v, _] = weight.dims();
-        self.norm.forward(h).reshape([b * t, d]).matmul(weight.transpose()).reshape([b, t, v])
+        Logits { x: self.norm.forward(h).reshape([b * t, d]), weight, shape: [b, t] }
+    }
+}
+
+/// The logits of every token: a product that is made when it is asked for. A loss never holds all of it.
+#[derive(Debug, Clone)]
+pub struct Logits {
+    /// The normed stream, `[B*T, D]`.
+    pub(crate) x: Tensor<2>,
+    /// The head, `[V, D]`.
+    pub(crate) weight: Tensor<2>,
+    /// B and T.
+    pub(crate) shape: [usize; 2],
+}
+
+impl Logits {
+    /// All of them, `[B, T, V]`.
+    pub fn tensor(self) -> Tensor<3> {
+        let ([b, t], [v, _]) = (self.shape, self.weight.dims());
+        coec_kernels::linear(self.x, self.weight).reshape([b, t, v])
     }
 }

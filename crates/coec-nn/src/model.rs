@@ -69,7 +69,7 @@ impl LanguageModel {
 
     /// Logits `[B, T, V]` for `tokens` `[B, T]` that follow those in `cache`.
     pub fn extend(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {
-        self.run(tokens, Some(cache)).logits
+        self.run(tokens, Some(cache)).logits.tensor()
     }
 
     fn run(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>) -> Forward {

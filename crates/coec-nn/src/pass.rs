@@ -1,8 +1,8 @@
 //! One forward pass: what its layers share, and what they leave behind.
 
-use burn::tensor::{Int, Tensor, activation};
+use burn::tensor::{Int, Tensor};
 
-use crate::{Cache, Embedding, positions::Positions};
+use crate::{Cache, Embedding, Logits, positions::Positions};
 
 /// What the layers of a model share during one pass.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub struct Route {
 /// The result of a forward pass.
 #[derive(Debug, Clone)]
 pub struct Forward {
-    /// `[B, T, V]`.
-    pub logits: Tensor<3>,
+    /// Of the next token.
+    pub logits: Logits,
     /// The weighted balance losses of all layers and iterations, `[1]`; `None` if the model has none.
     pub aux_loss: Option<Tensor<1>>,
     /// How often each expert was selected, per layer and routing.
@@ -93,7 +93,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The result, and the tokens are seen.
-    pub fn finish(self, logits: Tensor<3>) -> Forward {
+    pub fn finish(self, logits: Logits) -> Forward {
         if let Some(cache) = self.cache {
             cache.seen += self.tokens;
         }
@@ -112,16 +112,22 @@ impl Forward {
     }
 }
 
-/// Mean cross-entropy in nats of `logits` `[B, T, V]` against `targets` `[B, T]`, `[1]`.
-pub fn cross_entropy(logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
-    // Rows first, then their mean: a fixed order of summation.
-    token_losses(logits, targets).mean_dim(1).mean_dim(0).reshape([1])
+/// Mean cross-entropy in nats of `logits` against `targets` `[B, T]`, `[1]`.
+pub fn cross_entropy(logits: Logits, targets: Tensor<2, Int>) -> Tensor<1> {
+    let [b, t] = targets.dims();
+    let weight = 1.0 / (b * t) as f64;
+    let weights = Tensor::<2>::full([b, t], weight, (&logits.x.device(), logits.x.dtype()));
+    weighted_cross_entropy(logits, targets, weights)
 }
 
-/// Cross-entropy in nats of each token: `logits` `[B, T, V]` against `targets` `[B, T]`, `[B, T]`.
-pub fn token_losses(logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<2> {
-    let [b, t, v] = logits.dims();
-    let log_probs = activation::log_softmax(logits.reshape([b * t, v]), 1);
-    let picked = log_probs.gather(1, targets.reshape([b * t, 1])); // [N, 1]
-    -picked.reshape([b, t])
+/// The sum of each token's cross-entropy in nats times its weight: `targets` and `weights` `[B, T]`, `[1]`.
+pub fn weighted_cross_entropy(logits: Logits, targets: Tensor<2, Int>, weights: Tensor<2>) -> Tensor<1> {
+    let Logits { x, weight, shape: [b, t] } = logits;
+    coec_kernels::cross_entropy(x, weight, targets.reshape([b * t]), weights.reshape([b * t]))
+}
+
+/// Cross-entropy in nats of each token against `targets` `[B, T]`, `[B, T]`. Without a tape.
+pub fn token_losses(logits: Logits, targets: Tensor<2, Int>) -> Tensor<2> {
+    let Logits { x, weight, shape: [b, t] } = logits;
+    coec_kernels::token_losses(x, weight, targets.reshape([b * t])).reshape([b, t])
 }

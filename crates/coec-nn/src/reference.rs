@@ -12,12 +12,29 @@ use crate::{
     ffn::{Chain, Ffn, Mlp, Router},
     model::LanguageModel,
     norm::RmsNorm,
-    pass::Forward,
     positions::{frequencies, softmax_factor},
 };
 
 /// A row: one token's vector, `[1, width]`.
 type Row = Tensor<2>;
+
+/// What a pass comes to.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// `[B, T, V]`.
+    pub logits: Tensor<3>,
+    /// The weighted balance losses, `[1]`; `None` if the model has none.
+    pub aux_loss: Option<Tensor<1>>,
+}
+
+impl Forward {
+    /// Mean cross-entropy in nats against `targets` `[B, T]`, `[1]`.
+    pub fn cross_entropy(&self, targets: Tensor<2, Int>) -> Tensor<1> {
+        let [b, t, v] = self.logits.dims();
+        let log_probs = activation::log_softmax(self.logits.clone().reshape([b * t, v]), 1);
+        -log_probs.gather(1, targets.reshape([b * t, 1])).mean().reshape([1])
+    }
+}
 
 /// Logits and balance losses for `tokens` `[B, T]`, computed row by row.
 pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
@@ -58,7 +75,7 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
     let vocab = head.dims()[0];
     let logits = Tensor::cat(rows, 0).reshape([batch, length, vocab]);
     debug_assert_eq!(head.dims()[1], d);
-    Forward { logits, aux_loss, loads: Vec::new(), routes: Vec::new() }
+    Forward { logits, aux_loss }
 }
 
 fn row(matrix: &Tensor<2>, index: usize) -> Row {

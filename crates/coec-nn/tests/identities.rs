@@ -57,7 +57,7 @@ fn delta_with_one_iteration_is_the_ordinary_block() {
     };
     let logits = |model: &Verified<Model>| {
         let (tokens, _) = tokens(2, 7, model.vocab, &device);
-        build(model, &device, DType::F32).forward(tokens).logits.into_data()
+        build(model, &device, DType::F32).forward(tokens).logits.tensor().into_data()
     };
     assert_eq!(logits(&of(Residual::Delta)), logits(&of(Residual::Outer)));
 }
@@ -73,7 +73,7 @@ fn a_later_token_changes_no_earlier_logit() {
         ids[5] = (ids[5] + 3) % model.vocab as i32;
         let changed = Tensor::<2, Int>::from_data(burn::tensor::TensorData::new(ids, [1, 8]), &device);
         let before = |tokens| {
-            let logits = built.forward(tokens).logits.narrow(1, 0, 5);
+            let logits = built.forward(tokens).logits.tensor().narrow(1, 0, 5);
             logits.into_data().iter::<f64>().collect::<Vec<_>>()
         };
         let error = relative(&before(changed), &before(tokens));
@@ -110,7 +110,7 @@ fn experts_have_no_order() {
     let (tokens, _) = tokens(2, 7, model.vocab, &device);
     let values = |model: &LanguageModel| {
         let result = model.forward(tokens.clone());
-        let mut values: Vec<f64> = result.logits.into_data().iter::<f64>().collect();
+        let mut values: Vec<f64> = result.logits.tensor().into_data().iter::<f64>().collect();
         values.push(result.aux_loss.unwrap().into_scalar::<f64>());
         values
     };

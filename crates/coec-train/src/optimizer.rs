@@ -36,12 +36,12 @@ impl AdamW {
         Self { config, steps: 0, moments: HashMap::new() }
     }
 
-    /// The model after one step with learning rate `lr`.
-    pub fn step(&mut self, model: LanguageModel, grads: GradientsParams, lr: f64) -> LanguageModel {
+    /// The model after one step.
+    pub fn step(&mut self, model: LanguageModel, grads: GradientsParams, by: Scaled) -> LanguageModel {
         self.steps += 1;
         let update = Update {
             config: self.config,
-            lr,
+            by,
             corrections: self.config.betas.map(|beta| 1.0 - beta.powi(self.steps)),
             moments: &mut self.moments,
             grads,
@@ -149,9 +149,18 @@ fn moment_name(kind: &str, param: &coec_ir::Param) -> String {
     format!("{kind}.{}", param.name)
 }
 
+/// How far a step goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Scaled {
+    /// Learning rate.
+    pub lr: f64,
+    /// What gradients are multiplied with, to clip them.
+    pub scale: f64,
+}
+
 struct Update<'a> {
     config: coec_ir::AdamW,
-    lr: f64,
+    by: Scaled,
     corrections: [f64; 2],
     moments: &'a mut HashMap<ParamId, Moments>,
     grads: GradientsParams,
@@ -170,11 +179,12 @@ impl ModuleMapper for Update<'_> {
                 .remove(&id)
                 .unwrap_or_else(|| Moments { first: grad.zeros_like(), second: grad.zeros_like() });
             let step = coec_kernels::AdamWStep {
-                lr: self.lr,
+                lr: self.by.lr,
                 betas: self.config.betas,
                 eps: self.config.eps,
                 weight_decay: self.config.weight_decay,
                 corrections: self.corrections,
+                scale: self.by.scale,
             };
             let flat = tensor.inner().reshape([count]);
             let (flat, first, second) = coec_kernels::adamw(flat, grad, moments.first, moments.second, step);
@@ -184,42 +194,20 @@ impl ModuleMapper for Update<'_> {
     }
 }
 
-/// The global norm of the gradients: the root of the sum of all squares, `[1]`.
-///
-/// Sums run row by row in a fixed order, so that the norm is the same bits in every run.
+/// The global norm of the gradients: the root of the sum of all squares, `[1]`, the same bits in every run.
 pub fn global_norm(model: &LanguageModel, grads: &GradientsParams) -> Option<Tensor<1>> {
-    let squares = model.bindings().iter().filter_map(|binding| match binding.rank {
-        1 => grads.get::<1>(binding.id).map(|g| sum_of_squares(g.unsqueeze())),
-        2 => grads.get::<2>(binding.id).map(sum_of_squares),
-        _ => grads.get::<3>(binding.id).map(|g| {
-            let [a, b, c] = g.dims();
-            sum_of_squares(g.reshape([a * b, c]))
-        }),
+    fn flat<const D: usize>(grad: Tensor<D>) -> Tensor<1> {
+        let count = grad.shape().num_elements();
+        grad.reshape([count])
+    }
+    let squares = model.bindings().iter().filter_map(|binding| {
+        let grad = match binding.rank {
+            1 => grads.get::<1>(binding.id),
+            2 => grads.get::<2>(binding.id).map(flat),
+            _ => grads.get::<3>(binding.id).map(flat),
+        };
+        grad.map(coec_kernels::sum_of_squares)
     });
-    let squares: Vec<Tensor<2>> = squares.collect();
-    (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum_dim(0).sqrt().reshape([1]))
-}
-
-/// `[1, 1]`.
-fn sum_of_squares(grad: Tensor<2>) -> Tensor<2> {
-    grad.square().sum_dim(1).sum_dim(0)
-}
-
-/// Every gradient times `factor`.
-pub fn scale(model: &LanguageModel, mut grads: GradientsParams, factor: f64) -> GradientsParams {
-    for binding in model.bindings() {
-        let id = binding.id;
-        match binding.rank {
-            1 => scale_one::<1>(&mut grads, id, factor),
-            2 => scale_one::<2>(&mut grads, id, factor),
-            _ => scale_one::<3>(&mut grads, id, factor),
-        }
-    }
-    grads
-}
-
-fn scale_one<const D: usize>(grads: &mut GradientsParams, id: ParamId, factor: f64) {
-    if let Some(grad) = grads.remove::<D>(id) {
-        grads.register(id, grad * factor);
-    }
+    let squares: Vec<Tensor<1>> = squares.collect();
+    (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum_dim(0).sqrt())
 }

@@ -41,8 +41,11 @@ pub fn run(
     let tensor = |ids: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device);
     let forward = built.forward(tensor(ids));
     let floats = |data: TensorData| data.iter::<f32>().collect::<Vec<_>>();
-    let mut results: Vec<(String, Vec<usize>, Vec<f32>)> =
-        vec![("logits".into(), vec![shape[0], shape[1], model.vocab], floats(forward.logits.to_data()))];
+    let mut results: Vec<(String, Vec<usize>, Vec<f32>)> = vec![(
+        "logits".into(),
+        vec![shape[0], shape[1], model.vocab],
+        floats(forward.logits.clone().tensor().to_data()),
+    )];
     if let Some((targets, _)) = targets {
         let loss = cross_entropy(forward.logits, tensor(targets));
         let aux_loss = forward.aux_loss.unwrap_or_else(|| Tensor::zeros([1], &device));

@@ -3,12 +3,14 @@
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_ir::Train;
-use coec_nn::{Forward, LanguageModel, Load, Route, cross_entropy, token_losses};
+use coec_nn::{
+    Forward, LanguageModel, Load, Logits, Route, cross_entropy, token_losses, weighted_cross_entropy,
+};
 
 use crate::{
     data::Batch,
     experts::Selected,
-    optimizer::{AdamW, global_norm, scale},
+    optimizer::{AdamW, Scaled, global_norm},
 };
 
 /// The state of training: the model and its optimizer.
@@ -103,23 +105,19 @@ impl Trainer {
         let applied = loss.is_finite() && aux_loss.is_finite() && norm.is_finite();
         if applied {
             let clip = config.optimizer.clip;
-            let grads = match clip > 0.0 && norm > clip {
-                true => scale(&self.model, grads, clip / (norm + 1e-6)),
-                false => grads,
-            };
-            self.model = self.optimizer.step(self.model, grads, lr).update_biases(&loads);
+            let scale = if clip > 0.0 && norm > clip { clip / (norm + 1e-6) } else { 1.0 };
+            self.model = self.optimizer.step(self.model, grads, Scaled { lr, scale }).update_biases(&loads);
         }
         (self, StepResult { loss, aux_loss, grad_norm: norm, applied, selected })
     }
 }
 
 /// Mean cross-entropy of what is learnt of a part of a batch, nats a token, `[1]`.
-fn loss(part: &Batch, logits: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
+fn loss(part: &Batch, logits: Logits, targets: Tensor<2, Int>) -> Tensor<1> {
     let Some(weights) = &part.weights else { return cross_entropy(logits, targets) };
-    let losses = token_losses(logits, targets);
-    let data = TensorData::new(weights.clone(), losses.dims());
-    let weights = Tensor::<2>::from_data(data, (&losses.device(), losses.dtype()));
-    (losses * weights).sum_dim(1).sum_dim(0).reshape([1])
+    let data = TensorData::new(weights.clone(), targets.dims());
+    let weights = Tensor::<2>::from_data(data, &targets.device());
+    weighted_cross_entropy(logits, targets, weights)
 }
 
 /// Mean cross-entropy of what is learnt of `batches`, nats a token, each in `parts` parts; `None` as soon

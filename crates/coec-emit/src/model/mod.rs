@@ -252,13 +252,13 @@ impl<'a> Writer<'a> {
 
     /// Logits `[B, T, {vocab}]` for `tokens` `[B, T]` that follow those in `cache`.
     pub fn extend(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {{
-        self.pass(tokens, Some(cache)).logits
+        self.pass(tokens, Some(cache)).logits.tensor()
     }}
 
     fn pass(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>) -> Forward {{
         let mut pass = Pass::new(&tokens, &self.embedding, cache);
         let mut h = self.embedding.forward(tokens); // [B, T, {dim}]
-{passing}        let logits = self.head.forward(h, &self.embedding); // [B, T, {vocab}]
+{passing}        let logits = self.head.forward(h, &self.embedding); // [B, T, {vocab}], not yet multiplied out
         pass.finish(logits)
     }}
 

@@ -13,6 +13,7 @@ pub(crate) fn updated(
     step: AdamWStep,
 ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
     let [b1, b2] = step.betas;
+    let grad = grad * step.scale;
     let first = first * b1 + grad.clone() * (1.0 - b1);
     let second = second * b2 + grad.square() * (1.0 - b2);
     let root = (second.clone() / step.corrections[1]).sqrt() + step.eps;

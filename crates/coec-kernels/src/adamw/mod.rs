@@ -25,11 +25,14 @@ pub struct AdamWStep {
     pub weight_decay: f64,
     /// `1 - beta^t` of the two moments.
     pub corrections: [f64; 2],
+    /// What gradients are multiplied with, to clip them.
+    pub scale: f64,
 }
 
 /// The parameter and its two moments after one step of AdamW.
 ///
 /// ```text
+/// g = scale g
 /// m = b1 m + (1 - b1) g        v = b2 v + (1 - b2) g^2
 /// p = p (1 - lr wd) - lr (m / c1) / (sqrt(v / c2) + eps)
 /// ```

@@ -14,6 +14,8 @@ mod real;
 mod simd;
 
 pub(crate) use host::{Host, by_dtype};
-pub(crate) use product::{Multiply, Rows, Scratch, View, counted_product, product, transpose, unwritten};
+pub(crate) use product::{
+    Multiply, Rows, Scratch, View, counted_product, shared_product, transpose, unwritten,
+};
 pub(crate) use real::Real;
 pub(crate) use simd::{max, sum, widest};

@@ -26,8 +26,12 @@ pub(crate) trait Real:
     fn erf(self) -> Self;
     /// `e^x`.
     fn exp(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
+    /// As f64, which holds either.
+    fn to_f64(self) -> f64;
     /// A constant.
     fn constant(value: f64) -> Self;
 }
@@ -50,9 +54,18 @@ impl Real for f32 {
         exp_f32(self)
     }
 
+    fn ln(self) -> Self {
+        f32::ln(self)
+    }
+
     #[inline(always)]
     fn sqrt(self) -> Self {
         self.sqrt()
+    }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
     }
 
     #[inline(always)]
@@ -77,8 +90,17 @@ impl Real for f64 {
         f64::exp(self)
     }
 
+    fn ln(self) -> Self {
+        f64::ln(self)
+    }
+
     fn sqrt(self) -> Self {
         self.sqrt()
+    }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
     }
 
     #[inline(always)]

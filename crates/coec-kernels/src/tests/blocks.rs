@@ -129,7 +129,8 @@ fn the_third_chunk_of_adamw_is_the_definition() {
             for t in 1..=3 {
                 let betas = [0.9, 0.95];
                 let corrections = betas.map(|beta: f64| 1.0 - beta.powi(t));
-                let step = AdamWStep { lr: 0.01, betas, eps: 1e-8, weight_decay: 0.1, corrections };
+                let step =
+                    AdamWStep { lr: 0.01, betas, eps: 1e-8, weight_decay: 0.1, corrections, scale: 1.0 };
                 let grad = tensor();
                 let [param, first, second] = &mut expected;
                 for (i, grad) in values(grad.clone()).into_iter().enumerate() {

@@ -102,8 +102,14 @@ fn in_place_and_composed_updates_agree() {
     let device = Device::flex();
     let random = || Tensor::<1>::random([5000], Distribution::Normal(0.0, 1.0), &device);
     let (param, grad, first, second) = (random(), random(), random(), random().square());
-    let step =
-        AdamWStep { lr: 0.01, betas: [0.9, 0.95], eps: 1e-8, weight_decay: 0.1, corrections: [0.19, 0.0975] };
+    let step = AdamWStep {
+        lr: 0.01,
+        betas: [0.9, 0.95],
+        eps: 1e-8,
+        weight_decay: 0.1,
+        corrections: [0.19, 0.0975],
+        scale: 0.7,
+    };
     let slow = adamw::composed::updated(param.clone(), grad.clone(), first.clone(), second.clone(), step);
     let fast = adamw(param.clone(), grad, first, second, step);
     let close = |a: Tensor<1>, b: Tensor<1>| (a - b).abs().max().into_scalar::<f32>() < 1e-5;

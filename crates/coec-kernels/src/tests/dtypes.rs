@@ -40,8 +40,14 @@ fn devices() -> [Device; 4] {
     [Device::flex(), Device::flex().autodiff(), Device::ndarray(), Device::ndarray().autodiff()]
 }
 
-const STEP: AdamWStep =
-    AdamWStep { lr: 0.1, betas: [0.9, 0.9], eps: 1e-8, weight_decay: 0.0, corrections: [0.1, 0.1] };
+const STEP: AdamWStep = AdamWStep {
+    lr: 0.1,
+    betas: [0.9, 0.9],
+    eps: 1e-8,
+    weight_decay: 0.0,
+    corrections: [0.1, 0.1],
+    scale: 1.0,
+};
 
 /// The element type of the tensor `name` where `odd` names the one that differs.
 fn dtype(name: &str, odd: &str) -> DType {

@@ -212,8 +212,14 @@ fn a_rotation_keeps_nan_within_its_pair() {
 
 #[test]
 fn an_update_keeps_nan_within_its_element() {
-    let step =
-        AdamWStep { lr: 0.01, betas: [0.9, 0.95], eps: 1e-8, weight_decay: 0.1, corrections: [0.1, 0.05] };
+    let step = AdamWStep {
+        lr: 0.01,
+        betas: [0.9, 0.95],
+        eps: 1e-8,
+        weight_decay: 0.1,
+        corrections: [0.1, 0.05],
+        scale: 0.7,
+    };
     for (setting, device, dtype) in settings() {
         let tensor = || random([40], &device, dtype);
         let (param, grad, first, second) = (tensor(), with_nan(&tensor(), 17), tensor(), tensor().square());

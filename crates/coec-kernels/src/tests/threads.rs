@@ -95,8 +95,14 @@ fn of_the_rotation() {
 
 #[test]
 fn of_adamw() {
-    let step =
-        AdamWStep { lr: 0.01, betas: [0.9, 0.95], eps: 1e-8, weight_decay: 0.1, corrections: [0.1, 0.05] };
+    let step = AdamWStep {
+        lr: 0.01,
+        betas: [0.9, 0.95],
+        eps: 1e-8,
+        weight_decay: 0.1,
+        corrections: [0.1, 0.05],
+        scale: 0.7,
+    };
     for (name, device) in devices() {
         let tensor = || random([100_000], &device, DType::F32);
         let (param, grad, first, second) = (tensor(), tensor(), tensor(), tensor().square());

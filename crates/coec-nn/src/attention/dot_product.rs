@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 pub(super) fn project(x: Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
     let [b, t, width] = x.dims();
     let [out, _] = weight.dims();
-    x.reshape([b * t, width]).matmul(weight.transpose()).reshape([b, t, out])
+    coec_kernels::linear(x.reshape([b * t, width]), weight).reshape([b, t, out])
 }
 
 /// `[B, T, H*width]` to `[B, H, T, width]`.

@@ -120,7 +120,7 @@ impl Chain {
     fn shared(&self, u: Tensor<2>) -> Option<Tensor<2>> {
         let y = self.shared.as_ref()?.forward(u.clone()); // [N, D]
         Some(match &self.shared_gate {
-            Some(gate) => y * activation::sigmoid(u.matmul(gate.val().transpose())), // [N, D] * [N, 1]
+            Some(gate) => y * activation::sigmoid(coec_kernels::linear(u, gate.val())), // [N, D] * [N, 1]
             None => y,
         })
     }

@@ -31,7 +31,7 @@ pub struct Routing {
 impl Router {
     /// Scores `u` `[N, D]` and selects `k` experts per token.
     pub fn forward(&self, u: Tensor<2>, k: usize) -> Routing {
-        let logits = u.matmul(self.weight.val().transpose()); // [N, E]
+        let logits = coec_kernels::linear(u, self.weight.val()); // [N, E]
         let scores = match self.config.score {
             Score::Softmax => activation::softmax(logits.clone(), 1),
             Score::Sigmoid => activation::sigmoid(logits.clone()),

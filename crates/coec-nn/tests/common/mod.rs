@@ -183,10 +183,24 @@ pub struct Results {
 
 /// Logits, losses and the gradients of `loss + aux_loss`.
 pub fn results(model: &LanguageModel, forward: Forward, targets: Tensor<2, Int>) -> Results {
-    let logits = forward.logits.to_data().iter::<f64>().collect();
-    let loss = cross_entropy(forward.logits, targets);
-    let aux_loss = forward.aux_loss.as_ref().map_or(0.0, |aux| aux.clone().into_scalar::<f64>());
-    let total = match forward.aux_loss {
+    let logits = forward.logits.clone().tensor();
+    of(model, logits, cross_entropy(forward.logits, targets), forward.aux_loss)
+}
+
+/// The same of the slow reference.
+pub fn slow_results(
+    model: &LanguageModel,
+    forward: coec_nn::reference::Forward,
+    targets: Tensor<2, Int>,
+) -> Results {
+    let loss = forward.cross_entropy(targets);
+    of(model, forward.logits, loss, forward.aux_loss)
+}
+
+fn of(model: &LanguageModel, logits: Tensor<3>, loss: Tensor<1>, aux: Option<Tensor<1>>) -> Results {
+    let logits = logits.to_data().iter::<f64>().collect();
+    let aux_loss = aux.as_ref().map_or(0.0, |aux| aux.clone().into_scalar::<f64>());
+    let total = match aux {
         Some(aux) => loss.clone() + aux,
         None => loss.clone(),
     };

@@ -91,8 +91,10 @@ unsafe fn tiles<V: Vector, const ROWS: usize, const VECTORS: usize>(column: Colu
         let count = ROWS.min(rows - row);
         // SAFETY: rows beyond the last are read as the last, and not written; the rest is the caller's promise.
         unsafe {
-            let starts: [*const V::Element; ROWS] =
-                std::array::from_fn(|i| left.add((row + i.min(count - 1)) * left_row));
+            let mut starts = [left; ROWS];
+            for (i, start) in starts.iter_mut().enumerate() {
+                *start = left.add((row + i.min(count - 1)) * left_row);
+            }
             let sums = tile::<V, ROWS, VECTORS>(starts, left_col, strip, depth);
             let to = out.add(row * out_row);
             if count == ROWS && valid == width {
@@ -125,7 +127,10 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
         let mut strip = strip;
         let mut at = 0;
         for _ in 0..depth {
-            let right: [V; VECTORS] = std::array::from_fn(|j| V::load(strip.add(j * V::LANES)));
+            let mut right = [V::zero(); VECTORS];
+            for (j, right) in right.iter_mut().enumerate() {
+                *right = V::load(strip.add(j * V::LANES));
+            }
             for i in 0..ROWS {
                 let left = V::splat(starts[i].add(at));
                 for j in 0..VECTORS {

@@ -13,6 +13,7 @@ mod kernel;
 mod neon;
 mod portable;
 mod scratch;
+mod shared;
 mod strips;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ mod view;
 mod x86;
 
 pub(crate) use scratch::{Scratch, unwritten};
+pub(crate) use shared::shared_product;
 pub(crate) use transpose::transpose;
 pub(crate) use view::{Rows, View};
 

@@ -34,16 +34,19 @@ pub(super) fn copy<T: Real>(
             rest.fill(T::ZERO);
         }
     } else {
-        // Squares of sixteen: as much as is read and written at once stays in the first cache.
-        for (block, to) in strip.chunks_mut(SQUARE * width).enumerate() {
+        // Squares: as much as is read and written at once stays in the first cache.
+        for (square, to) in strip.chunks_mut(SQUARE * width).enumerate() {
             let depth = to.len() / width;
             for lane in 0..width {
-                let to = to[lane..].iter_mut().step_by(width);
                 if lane < count {
-                    to.zip(transposed.along(first + lane, block * SQUARE, depth))
-                        .for_each(|(to, from)| *to = from);
+                    let (from, step) = transposed.along(first + lane, square * SQUARE, depth);
+                    for p in 0..depth {
+                        to[p * width + lane] = from[p * step];
+                    }
                 } else {
-                    to.for_each(|to| *to = T::ZERO);
+                    for p in 0..depth {
+                        to[p * width + lane] = T::ZERO;
+                    }
                 }
             }
         }

@@ -17,8 +17,9 @@ pub(crate) fn transpose<T: Real>(from: &[T], to: &mut [T], [rows, cols]: [usize;
         for col in (0..cols).step_by(SQUARE) {
             for i in row..rows.min(row + SQUARE) {
                 let from = &from[i * cols..][col..cols.min(col + SQUARE)];
-                for (to, &value) in to[col * rows + i..].iter_mut().step_by(rows).zip(from) {
-                    *to = value;
+                let to = &mut to[col * rows + i..];
+                for (j, &value) in from.iter().enumerate() {
+                    to[j * rows] = value;
                 }
             }
         }

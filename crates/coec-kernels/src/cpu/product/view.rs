@@ -19,13 +19,6 @@ impl<'a, T: Copy> View<'a, T> {
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
-    /// Rows of `cols` elements, `stride` apart, the first at the beginning of `data`.
-    pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
-        assert!(cols <= stride || rows <= 1, "rows that overlap");
-        assert!(rows == 0 || (rows - 1) * stride + cols <= data.len(), "rows beyond the slice");
-        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
-    }
-
     /// The same matrix, rows and columns exchanged.
     pub fn transposed(self) -> Self {
         Self {
@@ -79,12 +72,11 @@ impl<'a, T: Copy> View<'a, T> {
         &self.data[col * self.col_stride + row..][..count]
     }
 
-    /// `count` elements of row `row`, from column `col` on.
-    pub(super) fn along(self, row: usize, col: usize, count: usize) -> impl Iterator<Item = T> + 'a {
-        debug_assert!(row < self.rows && col + count <= self.cols);
-        let (start, stride) = (row * self.row_stride + col * self.col_stride, self.col_stride.max(1));
-        let end = if count == 0 { start } else { start + (count - 1) * stride + 1 };
-        self.data[start..end].iter().step_by(stride).copied()
+    /// `count` elements of row `row`, from column `col` on, and how far they are apart.
+    pub(super) fn along(self, row: usize, col: usize, count: usize) -> (&'a [T], usize) {
+        debug_assert!(row < self.rows && col + count <= self.cols && count > 0);
+        let start = row * self.row_stride + col * self.col_stride;
+        (&self.data[start..start + (count - 1) * self.col_stride + 1], self.col_stride)
     }
 }
 

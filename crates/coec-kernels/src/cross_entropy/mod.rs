@@ -1,0 +1,206 @@
+//! The cross-entropy of a head, without its logits.
+#![allow(deprecated)] // NdArray stays until upstream removes it
+
+mod capture;
+pub(crate) mod composed;
+mod cpu;
+
+use burn::backend::{
+    Backend, Dispatch, ExtensionType, TensorMetadata,
+    autodiff::{
+        Autodiff,
+        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        grads::Gradients,
+        ops::{Backward, Ops, OpsKind},
+    },
+    backend_extension,
+    tensor::{FloatTensor, IntTensor},
+};
+use burn::tensor::{Int, Tensor};
+
+use crate::{bridge::Bridge, dtypes, tape};
+
+/// Rows whose logits are in memory at once.
+pub const ROWS: usize = 256;
+
+/// The cross-entropy of a linear head: the sum of `weights[n] (log sum exp z[n] - z[n, targets[n]])`, nats,
+/// where `z = x W^T`.
+///
+/// The logits of [`ROWS`] rows are made, turned into their gradient, multiplied with `W` and `x`, and
+/// forgotten. So the gradients are made by the forward pass, and the backward pass only scales them.
+///
+/// # Shapes
+///
+/// - `x`: `[N, D]`, `weight`: `[V, D]`, `targets`: `[N]`, each in `0..V`, `weights`: `[N]`, without a tape
+/// - output: `[1]`
+///
+/// # Panics
+///
+/// When the shapes do not agree, when a target is not in `0..V`, and when the element types differ or, on
+/// the CPU, are others than f32 and f64. So does the backward pass.
+pub fn cross_entropy(
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    targets: Tensor<1, Int>,
+    weights: Tensor<1>,
+) -> Tensor<1> {
+    assert_eq!(weights.dims(), targets.dims(), "weights must be [N]");
+    let head = Head::new(x, weight, targets);
+    Tensor::from_dispatch(<Dispatch as CrossEntropyOp>::cross_entropy(head, weights.into_dispatch()))
+}
+
+/// The cross-entropy of each row, `[N]`, without a tape. Shapes and panics as [`cross_entropy()`].
+pub fn token_losses(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    Tensor::from_dispatch(<Dispatch as TokenLossesOp>::token_losses(Head::new(x, weight, targets)))
+}
+
+/// A head, what goes into it, and what should come out.
+#[derive(Debug, Clone, ExtensionType)]
+pub struct Head<B: Backend> {
+    /// `[N, D]`.
+    pub x: FloatTensor<B>,
+    /// `[V, D]`.
+    pub weight: FloatTensor<B>,
+    /// `[N]`.
+    pub targets: IntTensor<B>,
+}
+
+impl Head<Dispatch> {
+    fn new(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>) -> Self {
+        let [rows, width] = x.dims();
+        assert_eq!(weight.dims()[1], width, "weight must be [V, D]");
+        assert_eq!(targets.dims(), [rows], "targets must be [N]");
+        Self { x: x.into_dispatch(), weight: weight.into_dispatch(), targets: targets.into_dispatch() }
+    }
+}
+
+/// The operation, routed to the backend of its tensors.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "cuda"),
+    Capture,
+    Autodiff
+)]
+pub trait CrossEntropyOp: Backend {
+    /// See [`cross_entropy()`].
+    fn cross_entropy(#[extension_type] head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// The operation, routed to the backend of its tensors.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "cuda"),
+    Capture
+)]
+pub trait TokenLossesOp: Backend {
+    /// See [`token_losses()`].
+    fn token_losses(#[extension_type] head: Head<Self>) -> FloatTensor<Self>;
+}
+
+impl<B: CrossEntropyKernel> TokenLossesOp for B {
+    fn token_losses(head: Head<B>) -> FloatTensor<B> {
+        dtypes::same("token_losses", &[("x", head.x.dtype()), ("weight", head.weight.dtype())]);
+        B::losses(head)
+    }
+}
+
+/// Without a tape: the loss alone.
+impl<B: CrossEntropyKernel> CrossEntropyOp for B {
+    fn cross_entropy(head: Head<B>, weights: FloatTensor<B>) -> FloatTensor<B> {
+        check(&head, &weights);
+        B::loss(head, weights)
+    }
+}
+
+/// On a tape: the loss and its gradients, and the step back.
+impl<B: CrossEntropyKernel, C: CheckpointStrategy> CrossEntropyOp for Autodiff<B, C> {
+    fn cross_entropy(head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [head.x.node(), head.weight.node()];
+        let (x, weight) = (head.x.into_primitive(), head.weight.into_primitive());
+        let (head, weights) = (Head::<B> { x, weight, targets: head.targets }, weights.into_primitive());
+        check(&head, &weights);
+        match CrossEntropyStep.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(step) => {
+                let (loss, saved) = B::forward(head, weights);
+                step.finish(saved, loss)
+            }
+            OpsKind::UnTracked(step) => step.finish(B::loss(head, weights)),
+        }
+    }
+}
+
+fn check<B: Backend>(head: &Head<B>, weights: &FloatTensor<B>) {
+    let (x, weight) = (head.x.dtype(), head.weight.dtype());
+    dtypes::same("cross_entropy", &[("x", x), ("weight", weight), ("weights", weights.dtype())]);
+}
+
+#[derive(Debug)]
+struct CrossEntropyStep;
+
+impl<B: CrossEntropyKernel> Backward<B, 2> for CrossEntropyStep {
+    type State = Saved<B>;
+
+    fn backward(self, ops: Ops<Saved<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        tape::backward::<B, _, 2>(ops, grads, Saved::backward);
+    }
+}
+
+/// What the backward pass reads again: the gradients for an upstream gradient of 1, or what they are made of.
+#[derive(Debug, Clone)]
+pub struct Saved<B: Backend> {
+    /// `[N, D]`.
+    pub x: FloatTensor<B>,
+    /// `[V, D]`.
+    pub weight: FloatTensor<B>,
+}
+
+impl<B: CrossEntropyKernel> Saved<B> {
+    /// The gradients of `x` and of the weight.
+    pub(crate) fn backward(self, grad: FloatTensor<B>) -> [FloatTensor<B>; 2] {
+        let (x, weight) = (self.x.dtype(), self.weight.dtype());
+        dtypes::same(
+            "the backward pass of cross_entropy",
+            &[("x", x), ("weight", weight), ("grad", grad.dtype())],
+        );
+        B::backward(self, grad)
+    }
+}
+
+/// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
+pub trait CrossEntropyKernel: Bridge {
+    /// The cross-entropy of each row, `[N]`.
+    fn losses(head: Head<Self>) -> FloatTensor<Self> {
+        let Head { x, weight, targets } = head;
+        Self::primitive(composed::losses(Self::tensor(x), Self::tensor(weight), Self::int_tensor(targets)))
+    }
+
+    /// Their weighted sum, `[1]`.
+    fn loss(head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
+        let losses = Self::tensor::<1>(Self::losses(head));
+        Self::primitive((losses * Self::tensor(weights)).sum_dim(0))
+    }
+
+    /// The same, and what the backward pass needs.
+    fn forward(head: Head<Self>, weights: FloatTensor<Self>) -> (FloatTensor<Self>, Saved<Self>) {
+        let Head { x, weight, targets } = head;
+        let (loss, x, weight) = composed::forward(
+            Self::tensor(x),
+            Self::tensor(weight),
+            Self::int_tensor(targets),
+            Self::tensor(weights),
+        );
+        (Self::primitive(loss), Saved { x: Self::primitive(x), weight: Self::primitive(weight) })
+    }
+
+    /// The gradients of `x` and of the weight.
+    fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 2] {
+        let grad = Self::tensor::<1>(grad).unsqueeze::<2>();
+        [saved.x, saved.weight].map(|made| Self::primitive(Self::tensor::<2>(made) * grad.clone()))
+    }
+}
+
+// Backends without a kernel of their own.
+#[cfg(feature = "cuda")]
+impl CrossEntropyKernel for burn::backend::Cube {}

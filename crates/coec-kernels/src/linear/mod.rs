@@ -1,0 +1,123 @@
+//! The linear map: a product with a weight, which is read where it is, forward and backward.
+#![allow(deprecated)] // NdArray stays until upstream removes it
+
+pub(crate) mod composed;
+mod cpu;
+
+use burn::backend::{
+    Backend, Dispatch, TensorMetadata,
+    autodiff::{
+        Autodiff,
+        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        grads::Gradients,
+        ops::{Backward, Ops, OpsKind},
+    },
+    backend_extension,
+    tensor::FloatTensor,
+};
+use burn::tensor::Tensor;
+
+use crate::{bridge::Bridge, dtypes, tape};
+
+/// `x W^T`.
+///
+/// # Shapes
+///
+/// - `x`: `[N, in]`, `weight`: `[out, in]`, output: `[N, out]`
+///
+/// # Panics
+///
+/// When the shapes do not agree, and when the element types differ or, on the CPU, are others than f32
+/// and f64. So does the backward pass.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    assert_eq!(weight.dims()[1], x.dims()[1], "weight must be [out, in]");
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as LinearOp>::linear(x, weight))
+}
+
+/// The operation, routed to the backend of its tensors.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "cuda"),
+    Capture,
+    Autodiff
+)]
+pub trait LinearOp: Backend {
+    /// See [`linear()`].
+    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// Without a tape: the product alone.
+impl<B: LinearKernel> LinearOp for B {
+    fn linear(x: FloatTensor<B>, weight: FloatTensor<B>) -> FloatTensor<B> {
+        forward::<B>(x, weight)
+    }
+}
+
+/// On a tape: the product, and the step back.
+impl<B: LinearKernel, C: CheckpointStrategy> LinearOp for Autodiff<B, C> {
+    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let y = forward::<B>(x.clone(), weight.clone());
+        match LinearStep.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(step) => step.finish(Saved { x, weight }, y),
+            OpsKind::UnTracked(step) => step.finish(y),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct LinearStep;
+
+impl<B: LinearKernel> Backward<B, 2> for LinearStep {
+    type State = Saved<B>;
+
+    fn backward(self, ops: Ops<Saved<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        tape::backward::<B, _, 2>(ops, grads, Saved::backward);
+    }
+}
+
+/// What the backward pass reads again.
+#[derive(Debug, Clone)]
+pub struct Saved<B: Backend> {
+    /// `[N, in]`.
+    pub x: FloatTensor<B>,
+    /// `[out, in]`.
+    pub weight: FloatTensor<B>,
+}
+
+fn forward<B: LinearKernel>(x: FloatTensor<B>, weight: FloatTensor<B>) -> FloatTensor<B> {
+    dtypes::same("linear", &[("x", x.dtype()), ("weight", weight.dtype())]);
+    B::forward(x, weight)
+}
+
+impl<B: LinearKernel> Saved<B> {
+    /// The gradients of `x` and of the weight.
+    pub(crate) fn backward(self, grad: FloatTensor<B>) -> [FloatTensor<B>; 2] {
+        let (x, weight) = (self.x.dtype(), self.weight.dtype());
+        dtypes::same("the backward pass of linear", &[("x", x), ("weight", weight), ("grad", grad.dtype())]);
+        B::backward(self, grad)
+    }
+}
+
+/// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
+pub trait LinearKernel: Bridge {
+    /// The output `[N, out]`.
+    fn forward(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::primitive(composed::forward(Self::tensor(x), Self::tensor(weight)))
+    }
+
+    /// The gradients of `x` and of the weight.
+    fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 2] {
+        let (x, weight) =
+            composed::backward(Self::tensor(saved.x), Self::tensor(saved.weight), Self::tensor(grad));
+        [Self::primitive(x), Self::primitive(weight)]
+    }
+}
+
+// Backends without a kernel of their own.
+#[cfg(feature = "cuda")]
+impl LinearKernel for burn::backend::Cube {}
+impl LinearKernel for burn::backend::Capture {}
