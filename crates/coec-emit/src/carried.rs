@@ -157,7 +157,7 @@ pub(crate) const CARRIED: &[Carried] = carried! {
         "dense": "block/dense.rs";
     }
     Kernels "coec-kernels" {
-        "": "bridge.rs", "causal_softmax/composed.rs", "causal_softmax/cpu.rs", "causal_softmax/mod.rs",
+        "": "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/mod.rs", "bridge.rs",
             "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
@@ -240,7 +240,7 @@ pub(crate) fn ir(uses: &Uses) -> String {
          {mods}\n\
          {}\
          {}\
-         pub use flops::Flops;\n\
+         pub use flops::{{Flops, LOGIT_ROWS, query_block}};\n\
          pub use model::{{Layer, Model, Rms, Stack, Tokens}};\n\
          pub use params::{{Init, Param}};\n\
          pub use site::Site;\n",
@@ -281,19 +281,23 @@ pub(crate) fn kernels() -> String {
      //!\n\
      //! The other files of this folder are coec-kernels' own; this one declares them.\n\
      \n\
+     mod attention;\n\
      pub(crate) mod bridge;\n\
-     mod causal_softmax;\n\
      pub(crate) mod cpu;\n\
+     mod cross_entropy;\n\
      pub(crate) mod dtypes;\n\
      mod experts;\n\
      pub mod flops;\n\
+     mod linear;\n\
      mod rms_norm;\n\
      mod rotate;\n\
      mod select_top_k;\n\
      pub(crate) mod tape;\n\
      \n\
-     pub use causal_softmax::causal_softmax;\n\
+     pub use attention::attention;\n\
+     pub use cross_entropy::{head_cross_entropy, head_losses};\n\
      pub use experts::{Activation, experts, mlp};\n\
+     pub use linear::linear;\n\
      pub use rms_norm::rms_norm;\n\
      pub use rotate::{Pairs, rotate};\n\
      pub use select_top_k::select_top_k;\n"

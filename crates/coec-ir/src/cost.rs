@@ -3,8 +3,8 @@
 //! Conventions (one for every report): a multiply-add is 2 FLOPs, matrix
 //! products only; figures of FLOPs are per token; `forward` is what the
 //! mathematics needs (attention over the `(T+1)/2` positions a token sees on
-//! average), `executed` what the implementation performs (the full `T x T`
-//! score matrix); memory is bytes. k, M, G, T are decimal; Ki, Mi, Gi binary.
+//! average), `executed` what the implementation performs (the blocks of scores
+//! that the diagonal runs through, whole); memory is bytes. k, M, G, T are decimal; Ki, Mi, Gi binary.
 
 use std::ops::AddAssign;
 
@@ -12,7 +12,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::table::Described;
-use crate::{Conditions, Figure, Flops, Layer, Model, Precision, Verified};
+use crate::{Conditions, Figure, Flops, LOGIT_ROWS, Layer, Model, Precision, Verified};
 
 /// What a figure is computed for, every condition explicit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,26 +132,27 @@ impl Cost {
         Self { setting, embedding, outside, kinds, order, total, peak: 0 }.with_peak(model)
     }
 
-    /// The most elements alive at once per token: everything kept, and beside it either the
-    /// head's gradients, or the last layer's transients once the head's are gone.
+    /// The most elements alive at once: everything kept, and beside it either a block of logits and what
+    /// goes into the head, or the last layer's transients once the head's are gone.
     fn with_peak(mut self, model: &Model) -> Self {
-        let head = 2 * model.vocab as u128;
+        let tokens = self.setting.batch as u128 * self.setting.context as u128;
+        let logits = tokens.min(LOGIT_ROWS as u128) * model.vocab as u128;
+        let head = logits + tokens * model.dim as u128;
         let last = model.layers.iter().last().map_or(0, |layer| {
             let transient = |sublayer: &dyn Described| sublayer.transient(model.dim, self.setting.context);
             transient(layer.attention.sublayer()).max(transient(layer.ffn.sublayer()))
         });
-        self.peak = self.total.kept + head.max(last.saturating_sub(kept_outside(model)));
+        self.peak = tokens * self.total.kept + head.max(tokens * last.saturating_sub(kept_outside(model)));
         self
     }
 
     /// A figure that can be computed before training; `None` for measured ones.
     pub fn figure(&self, figure: Figure) -> Option<BigUint> {
-        let tokens = self.setting.batch as u128 * self.setting.context as u128;
         let bytes = self.setting.precision.bytes();
         let weights = self.total.params * bytes;
         let gradients = self.total.params * bytes;
         let optimizer = self.total.params * OPTIMIZER_BYTES;
-        let activations = self.peak * tokens * bytes;
+        let activations = self.peak * bytes;
         Some(match figure {
             Figure::ParamsEmbedding => self.embedding.into(),
             Figure::ParamsNonEmbedding => (self.total.params - self.embedding).into(),
@@ -218,7 +219,7 @@ fn layer_part(model: &Model, layer: &Layer, context: usize) -> Part {
     whole
 }
 
-/// Elements kept per token outside the layers: the final stream, its norm, the log-probabilities.
+/// Elements kept per token outside the layers: the final stream, and the gradient of its norm.
 fn kept_outside(model: &Model) -> u128 {
-    2 * model.dim as u128 + model.vocab as u128
+    2 * model.dim as u128
 }

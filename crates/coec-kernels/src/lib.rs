@@ -48,8 +48,8 @@
 //! one exception: a global allocator cannot be written without.)
 
 mod adamw;
+mod attention;
 mod bridge;
-mod causal_softmax;
 mod cpu;
 mod cross_entropy;
 mod dtypes;
@@ -65,8 +65,8 @@ mod tape;
 mod tests;
 
 pub use adamw::{AdamWStep, adamw};
-pub use causal_softmax::causal_softmax;
-pub use cross_entropy::{ROWS as LOGIT_ROWS, cross_entropy, token_losses};
+pub use attention::attention;
+pub use cross_entropy::{head_cross_entropy, head_losses};
 pub use experts::{Activation, experts, mlp};
 pub use linear::linear;
 pub use rms_norm::rms_norm;

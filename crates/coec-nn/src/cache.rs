@@ -35,12 +35,12 @@ impl Cache {
 }
 
 impl LayerCache {
-    /// Appends two tensors along dimension 2 and returns everything kept.
+    /// Appends two tensors along dimension 1 and returns everything kept.
     pub fn append(&mut self, a: Tensor<4>, b: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let joined = match self.entries.take() {
             None => (a, b),
             Some((before_a, before_b)) => {
-                (Tensor::cat(vec![before_a, a], 2), Tensor::cat(vec![before_b, b], 2))
+                (Tensor::cat(vec![before_a, a], 1), Tensor::cat(vec![before_b, b], 1))
             }
         };
         self.entries = Some(joined.clone());

@@ -1,6 +1,7 @@
 //! One forward pass: what its layers share, and what they leave behind.
 
 use burn::tensor::{Int, Tensor};
+use coec_ir::LOGIT_ROWS;
 
 use crate::{Cache, Embedding, Logits, positions::Positions};
 
@@ -72,7 +73,7 @@ impl<'a> Pass<'a> {
         Self { positions, tokens, cache, aux_loss: None, loads: Vec::new(), routes: Vec::new() }
     }
 
-    /// What a layer needs of the tokens so far: `a` and `b` joined to those in the cache along dimension 2.
+    /// What a layer needs of the tokens so far: `a` and `b` joined to those in the cache along dimension 1.
     pub(crate) fn recall(&mut self, layer: usize, a: Tensor<4>, b: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         match &mut self.cache {
             Some(cache) => cache.layers[layer].append(a, b),
@@ -123,11 +124,17 @@ pub fn cross_entropy(logits: Logits, targets: Tensor<2, Int>) -> Tensor<1> {
 /// The sum of each token's cross-entropy in nats times its weight: `targets` and `weights` `[B, T]`, `[1]`.
 pub fn weighted_cross_entropy(logits: Logits, targets: Tensor<2, Int>, weights: Tensor<2>) -> Tensor<1> {
     let Logits { x, weight, shape: [b, t] } = logits;
-    coec_kernels::cross_entropy(x, weight, targets.reshape([b * t]), weights.reshape([b * t]))
+    coec_kernels::head_cross_entropy(
+        x,
+        weight,
+        targets.reshape([b * t]),
+        weights.reshape([b * t]),
+        LOGIT_ROWS,
+    )
 }
 
 /// Cross-entropy in nats of each token against `targets` `[B, T]`, `[B, T]`. Without a tape.
 pub fn token_losses(logits: Logits, targets: Tensor<2, Int>) -> Tensor<2> {
     let Logits { x, weight, shape: [b, t] } = logits;
-    coec_kernels::token_losses(x, weight, targets.reshape([b * t])).reshape([b, t])
+    coec_kernels::head_losses(x, weight, targets.reshape([b * t]), LOGIT_ROWS).reshape([b, t])
 }

@@ -109,12 +109,12 @@ fn m(scale: f64, factor: f64) -> f64 {
     0.1 * scale * factor.ln() + 1.0
 }
 
-/// Rotates pairs `(i, i + width/2)` of the last dimension of `[B, H, T, width]`.
+/// Rotates pairs `(i, i + width/2)` of the last dimension of `[B, T, H, width]`.
 pub fn rotate_half_split(x: Tensor<4>, (cos, sin): Tables) -> Tensor<4> {
     coec_kernels::rotate(x, cos, sin, Pairs::HalfSplit)
 }
 
-/// Rotates neighbours `(2i, 2i + 1)` of the last dimension of `[B, H, T, width]`.
+/// Rotates neighbours `(2i, 2i + 1)` of the last dimension of `[B, T, H, width]`.
 pub fn rotate_neighbours(x: Tensor<4>, (cos, sin): Tables) -> Tensor<4> {
     coec_kernels::rotate(x, cos, sin, Pairs::Neighbours)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, Sublayer, params::linear};
+use crate::{Flops, Init, Param, Rope, Sublayer, flops::probabilities, params::linear};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///
@@ -77,13 +77,11 @@ impl Sublayer for Mha {
     /// The stream and its norm, rotated queries and keys, values, probabilities, the mix.
     fn kept(&self, dim: usize, context: usize) -> u128 {
         let (d, q) = (dim as u128, self.q_dim() as u128);
-        // Grouped keys and values are repeated for their queries.
-        let seen = if self.heads == self.kv_heads { self.kv_dim() as u128 } else { q };
-        2 * d + 2 * q + 2 * seen + self.heads as u128 * context as u128
+        2 * d + 2 * q + 2 * self.kv_dim() as u128 + self.heads as u128 * probabilities(context)
     }
 
     fn transient(&self, _: usize, context: usize) -> u128 {
-        2 * self.heads as u128 * context as u128
+        self.heads as u128 * probabilities(context)
     }
 
     fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, Sublayer, params::linear};
+use crate::{Flops, Init, Param, Rope, Sublayer, flops::probabilities, params::linear};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one
@@ -59,11 +59,11 @@ impl Sublayer for Mla {
         let h = self.heads as u128;
         let (qk, nope, v) = (self.head_dim() as u128, self.nope as u128, self.value as u128);
         let latents = 2 * (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
-        2 * dim as u128 + latents + h * (2 * qk + nope + 2 * v + context as u128)
+        2 * dim as u128 + latents + h * (2 * qk + nope + 2 * v + probabilities(context))
     }
 
     fn transient(&self, _: usize, context: usize) -> u128 {
-        2 * self.heads as u128 * context as u128
+        self.heads as u128 * probabilities(context)
     }
 
     fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {

@@ -15,7 +15,7 @@ mod simd;
 
 pub(crate) use host::{Host, by_dtype};
 pub(crate) use product::{
-    Multiply, Rows, Scratch, View, counted_product, shared_product, transpose, unwritten,
+    Multiply, Part, Rows, Scratch, View, counted_product, product, shared_product, transpose, unwritten,
 };
 pub(crate) use real::Real;
 pub(crate) use simd::{max, sum, widest};

@@ -1,28 +1,27 @@
-//! The cross-entropy of a head composed of Burn's own operations, [`ROWS`] rows at a time.
+//! The cross-entropy of a head composed of Burn's own operations, a block of rows at a time.
 
 use burn::tensor::{Int, Tensor, activation, s};
-
-use super::ROWS;
 
 /// `f(logits, targets, rows)` of every block of rows.
 fn blocks(
     x: &Tensor<2>,
     weight: &Tensor<2>,
     targets: &Tensor<1, Int>,
+    block: usize,
     mut f: impl FnMut(Tensor<2>, Tensor<2, Int>, std::ops::Range<usize>),
 ) {
     let [n, _] = x.dims();
-    for start in (0..n).step_by(ROWS) {
-        let rows = start..n.min(start + ROWS);
+    for start in (0..n).step_by(block) {
+        let rows = start..n.min(start + block);
         let logits = x.clone().slice(s![rows.clone(), ..]).matmul(weight.clone().transpose());
         f(logits, targets.clone().slice(s![rows.clone()]).unsqueeze_dim(1), rows);
     }
 }
 
 /// The cross-entropy of each row.
-pub(crate) fn losses(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+pub(crate) fn losses(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>, block: usize) -> Tensor<1> {
     let mut losses = Vec::new();
-    blocks(&x, &weight, &targets, |logits, targets, _| {
+    blocks(&x, &weight, &targets, block, |logits, targets, _| {
         losses.push(-activation::log_softmax(logits, 1).gather(1, targets));
     });
     Tensor::cat(losses, 0).squeeze_dim(1)
@@ -34,10 +33,11 @@ pub(crate) fn forward(
     weight: Tensor<2>,
     targets: Tensor<1, Int>,
     weights: Tensor<1>,
+    block: usize,
 ) -> (Tensor<1>, Tensor<2>, Tensor<2>) {
     let (mut losses, mut x_grads) = (Vec::new(), Vec::new());
     let mut weight_grad = weight.zeros_like();
-    blocks(&x, &weight, &targets, |logits, targets, rows| {
+    blocks(&x, &weight, &targets, block, |logits, targets, rows| {
         let log_probs = activation::log_softmax(logits, 1);
         let weights = weights.clone().slice(s![rows.clone()]).unsqueeze_dim::<2>(1);
         losses.push(-log_probs.clone().gather(1, targets.clone()) * weights.clone());

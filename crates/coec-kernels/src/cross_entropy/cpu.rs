@@ -6,12 +6,12 @@ use burn::backend::{
 };
 use rayon::prelude::*;
 
-use super::{CrossEntropyKernel, Head, ROWS, Saved};
+use super::{CrossEntropyKernel, Head, Saved};
 use crate::cpu::{Host, Multiply, Real, View, by_dtype, max, shared_product, sum, unwritten, widest};
 
 impl<B: Host> CrossEntropyKernel for B {
     fn losses(head: Head<B>) -> FloatTensor<B> {
-        by_dtype!("token_losses", head.x.dtype(), T => losses::<B, T>(head))
+        by_dtype!("cross_entropy", head.x.dtype(), T => losses::<B, T>(head))
     }
 
     fn forward(head: Head<B>, weights: FloatTensor<B>) -> (FloatTensor<B>, Saved<B>) {
@@ -89,12 +89,13 @@ fn each_block<B: Host, T: Multiply + Element>(
     mut f: impl FnMut(&mut [T], &[usize], usize, usize),
 ) {
     let ([rows, dim], [classes, _]) = (head.x.shape().dims(), head.weight.shape().dims());
+    let block = head.block;
     let (x, weight) = (B::hold(head.x), B::hold(head.weight));
     let targets = classes_of::<B>(head.targets, classes);
     let (x, weight) = (View::<T>::new(B::slice(&x), rows, dim), View::new(B::slice(&weight), classes, dim));
-    let mut logits = unwritten(ROWS.min(rows) * classes);
-    for start in (0..rows).step_by(ROWS) {
-        let count = ROWS.min(rows - start);
+    let mut logits = unwritten(block.min(rows) * classes);
+    for start in (0..rows).step_by(block) {
+        let count = block.min(rows - start);
         let logits = &mut logits[..count * classes];
         shared_product(logits, x.row_range(start..start + count), weight.transposed(), false);
         f(logits, &targets[start..start + count], start, classes);

@@ -20,13 +20,10 @@ use burn::tensor::{Int, Tensor};
 
 use crate::{bridge::Bridge, dtypes, tape};
 
-/// Rows whose logits are in memory at once.
-pub const ROWS: usize = 256;
-
 /// The cross-entropy of a linear head: the sum of `weights[n] (log sum exp z[n] - z[n, targets[n]])`, nats,
 /// where `z = x W^T`.
 ///
-/// The logits of [`ROWS`] rows are made, turned into their gradient, multiplied with `W` and `x`, and
+/// The logits of `block` rows are made, turned into their gradient, multiplied with `W` and `x`, and
 /// forgotten. So the gradients are made by the forward pass, and the backward pass only scales them.
 ///
 /// # Shapes
@@ -36,22 +33,23 @@ pub const ROWS: usize = 256;
 ///
 /// # Panics
 ///
-/// When the shapes do not agree, when a target is not in `0..V`, and when the element types differ or, on
+/// When the shapes do not agree, when `block` is 0, when a target is not in `0..V`, and when the element types differ or, on
 /// the CPU, are others than f32 and f64. So does the backward pass.
-pub fn cross_entropy(
+pub fn head_cross_entropy(
     x: Tensor<2>,
     weight: Tensor<2>,
     targets: Tensor<1, Int>,
     weights: Tensor<1>,
+    block: usize,
 ) -> Tensor<1> {
     assert_eq!(weights.dims(), targets.dims(), "weights must be [N]");
-    let head = Head::new(x, weight, targets);
+    let head = Head::new(x, weight, targets, block);
     Tensor::from_dispatch(<Dispatch as CrossEntropyOp>::cross_entropy(head, weights.into_dispatch()))
 }
 
-/// The cross-entropy of each row, `[N]`, without a tape. Shapes and panics as [`cross_entropy()`].
-pub fn token_losses(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
-    Tensor::from_dispatch(<Dispatch as TokenLossesOp>::token_losses(Head::new(x, weight, targets)))
+/// The cross-entropy of each row, `[N]`, without a tape. Shapes and panics as [`head_cross_entropy()`].
+pub fn head_losses(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>, block: usize) -> Tensor<1> {
+    Tensor::from_dispatch(<Dispatch as HeadLossesOp>::head_losses(Head::new(x, weight, targets, block)))
 }
 
 /// A head, what goes into it, and what should come out.
@@ -63,14 +61,17 @@ pub struct Head<B: Backend> {
     pub weight: FloatTensor<B>,
     /// `[N]`.
     pub targets: IntTensor<B>,
+    /// Rows whose logits are in memory at once.
+    pub block: usize,
 }
 
 impl Head<Dispatch> {
-    fn new(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>) -> Self {
+    fn new(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>, block: usize) -> Self {
+        assert!(block > 0, "blocks of no rows");
         let [rows, width] = x.dims();
         assert_eq!(weight.dims()[1], width, "weight must be [V, D]");
         assert_eq!(targets.dims(), [rows], "targets must be [N]");
-        Self { x: x.into_dispatch(), weight: weight.into_dispatch(), targets: targets.into_dispatch() }
+        Self { x: x.into_dispatch(), weight: weight.into_dispatch(), targets: targets.into_dispatch(), block }
     }
 }
 
@@ -83,7 +84,7 @@ impl Head<Dispatch> {
     Autodiff
 )]
 pub trait CrossEntropyOp: Backend {
-    /// See [`cross_entropy()`].
+    /// See [`head_cross_entropy()`].
     fn cross_entropy(#[extension_type] head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -94,14 +95,14 @@ pub trait CrossEntropyOp: Backend {
     Cube: cfg(feature = "cuda"),
     Capture
 )]
-pub trait TokenLossesOp: Backend {
-    /// See [`token_losses()`].
-    fn token_losses(#[extension_type] head: Head<Self>) -> FloatTensor<Self>;
+pub trait HeadLossesOp: Backend {
+    /// See [`head_losses()`].
+    fn head_losses(#[extension_type] head: Head<Self>) -> FloatTensor<Self>;
 }
 
-impl<B: CrossEntropyKernel> TokenLossesOp for B {
-    fn token_losses(head: Head<B>) -> FloatTensor<B> {
-        dtypes::same("token_losses", &[("x", head.x.dtype()), ("weight", head.weight.dtype())]);
+impl<B: CrossEntropyKernel> HeadLossesOp for B {
+    fn head_losses(head: Head<B>) -> FloatTensor<B> {
+        dtypes::same("cross_entropy", &[("x", head.x.dtype()), ("weight", head.weight.dtype())]);
         B::losses(head)
     }
 }
@@ -119,7 +120,8 @@ impl<B: CrossEntropyKernel, C: CheckpointStrategy> CrossEntropyOp for Autodiff<B
     fn cross_entropy(head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [head.x.node(), head.weight.node()];
         let (x, weight) = (head.x.into_primitive(), head.weight.into_primitive());
-        let (head, weights) = (Head::<B> { x, weight, targets: head.targets }, weights.into_primitive());
+        let head = Head::<B> { x, weight, targets: head.targets, block: head.block };
+        let weights = weights.into_primitive();
         check(&head, &weights);
         match CrossEntropyStep.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(step) => {
@@ -172,8 +174,13 @@ impl<B: CrossEntropyKernel> Saved<B> {
 pub trait CrossEntropyKernel: Bridge {
     /// The cross-entropy of each row, `[N]`.
     fn losses(head: Head<Self>) -> FloatTensor<Self> {
-        let Head { x, weight, targets } = head;
-        Self::primitive(composed::losses(Self::tensor(x), Self::tensor(weight), Self::int_tensor(targets)))
+        let Head { x, weight, targets, block } = head;
+        Self::primitive(composed::losses(
+            Self::tensor(x),
+            Self::tensor(weight),
+            Self::int_tensor(targets),
+            block,
+        ))
     }
 
     /// Their weighted sum, `[1]`.
@@ -184,12 +191,13 @@ pub trait CrossEntropyKernel: Bridge {
 
     /// The same, and what the backward pass needs.
     fn forward(head: Head<Self>, weights: FloatTensor<Self>) -> (FloatTensor<Self>, Saved<Self>) {
-        let Head { x, weight, targets } = head;
+        let Head { x, weight, targets, block } = head;
         let (loss, x, weight) = composed::forward(
             Self::tensor(x),
             Self::tensor(weight),
             Self::int_tensor(targets),
             Self::tensor(weights),
+            block,
         );
         (Self::primitive(loss), Saved { x: Self::primitive(x), weight: Self::primitive(weight) })
     }

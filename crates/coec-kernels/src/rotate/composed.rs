@@ -12,22 +12,22 @@ pub(crate) fn rotated(
     pairs: Pairs,
     inverse: bool,
 ) -> Tensor<4> {
-    let [b, h, t, width] = x.dims();
+    let [b, t, h, width] = x.dims();
     let sin = if inverse { -sin } else { sin };
     let half = width / 2;
     match pairs {
         Pairs::HalfSplit => {
-            let (cos, sin) = (cos.unsqueeze::<4>(), sin.unsqueeze::<4>());
+            let (cos, sin) = (cos.reshape([1, t, 1, half]), sin.reshape([1, t, 1, half]));
             let (first, second) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
             let a = first.clone() * cos.clone() - second.clone() * sin.clone();
             Tensor::cat(vec![a, second * cos + first * sin], 3)
         }
         Pairs::Neighbours => {
-            let (cos, sin) = (cos.reshape([1, 1, t, half, 1]), sin.reshape([1, 1, t, half, 1]));
-            let x = x.reshape([b, h, t, half, 2]);
+            let (cos, sin) = (cos.reshape([1, t, 1, half, 1]), sin.reshape([1, t, 1, half, 1]));
+            let x = x.reshape([b, t, h, half, 2]);
             let (even, odd) = (x.clone().narrow(4, 0, 1), x.narrow(4, 1, 1));
             let a = even.clone() * cos.clone() - odd.clone() * sin.clone();
-            Tensor::cat(vec![a, odd * cos + even * sin], 4).reshape([b, h, t, width])
+            Tensor::cat(vec![a, odd * cos + even * sin], 4).reshape([b, t, h, width])
         }
     }
 }

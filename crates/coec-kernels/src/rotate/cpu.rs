@@ -8,31 +8,52 @@ use crate::cpu::{Host, Real, by_dtype, widest};
 
 impl<B: Host> RotateKernel for B {
     fn rotated(x: FloatTensor<B>, by: Angles<B>, inverse: bool) -> FloatTensor<B> {
-        let width = x.shape()[3];
+        let [_, _, heads, width] = x.shape().dims();
         let (cos, sin) = (B::hold(by.cos), B::hold(by.sin));
-        by_dtype!("rotate", x.dtype(), T =>
-            B::in_place::<T>(x, |x| rotate(x, B::slice(&cos), B::slice(&sin), width, by.pairs, inverse)))
+        by_dtype!("rotate", x.dtype(), T => B::in_place::<T>(x, |x| {
+            let tables = Tables { cos: B::slice(&cos), sin: B::slice(&sin), heads, width, pairs: by.pairs };
+            rotate(x, tables, inverse);
+        }))
     }
 }
 
-/// Rotates the rows of `x`, `tokens` of them a head, by the tables `[T, width/2]`; backwards for
-/// `inverse`. In place.
-fn rotate<T: Real>(x: &mut [T], cos: &[T], sin: &[T], width: usize, pairs: Pairs, inverse: bool) {
-    let tokens = cos.len() / (width / 2);
-    let sign = if inverse { T::constant(-1.0) } else { T::ONE };
-    x.par_chunks_mut(tokens * width).for_each(|x| head(x, cos, sin, width, pairs, sign));
+/// cos and sin `[T, width/2]`, and how they are used.
+#[derive(Clone, Copy)]
+struct Tables<'a, T> {
+    cos: &'a [T],
+    sin: &'a [T],
+    heads: usize,
+    width: usize,
+    pairs: Pairs,
 }
 
-fn head<T: Real>(x: &mut [T], cos: &[T], sin: &[T], width: usize, pairs: Pairs, sign: T) {
-    widest!(x: &mut [T], cos: &[T], sin: &[T], width: usize, pairs: Pairs, sign: T;
-        T => head_inline(x, cos, sin, width, pairs, sign))
+/// Tokens of one task.
+const TOKENS: usize = 64;
+
+/// Rotates every head of `x` `[B, T, H, width]`, backwards for `inverse`. In place.
+fn rotate<T: Real>(x: &mut [T], by: Tables<'_, T>, inverse: bool) {
+    let half = by.width / 2;
+    let (tokens, row) = (by.cos.len() / half, by.heads * by.width);
+    let sign = if inverse { T::constant(-1.0) } else { T::ONE };
+    x.par_chunks_mut(tokens * row).for_each(|sequence| {
+        sequence.par_chunks_mut(TOKENS * row).enumerate().for_each(|(task, x)| {
+            let first = task * TOKENS * half;
+            rows(x, Tables { cos: &by.cos[first..], sin: &by.sin[first..], ..by }, sign);
+        });
+    });
+}
+
+fn rows<T: Real>(x: &mut [T], by: Tables<'_, T>, sign: T) {
+    widest!(x: &mut [T], by: Tables<'_, T>, sign: T; T => rows_inline(x, by, sign))
 }
 
 #[inline(always)]
-fn head_inline<T: Real>(x: &mut [T], cos: &[T], sin: &[T], width: usize, pairs: Pairs, sign: T) {
+fn rows_inline<T: Real>(x: &mut [T], by: Tables<'_, T>, sign: T) {
+    let Tables { cos, sin, heads, width, pairs } = by;
     let half = width / 2;
-    let tables = cos.chunks_exact(half).zip(sin.chunks_exact(half));
-    for (x, (cos, sin)) in x.chunks_exact_mut(width).zip(tables) {
+    for (row, x) in x.chunks_exact_mut(width).enumerate() {
+        let angles = row / heads * half;
+        let (cos, sin) = (&cos[angles..][..half], &sin[angles..][..half]);
         match pairs {
             Pairs::HalfSplit => {
                 let (first, second) = x.split_at_mut(half);

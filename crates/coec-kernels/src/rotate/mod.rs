@@ -32,14 +32,14 @@ pub enum Pairs {
 ///
 /// # Shapes
 ///
-/// - `x` and output: `[B, H, T, width]`, `cos` and `sin`: `[T, width/2]`, without a tape
+/// - `x` and output: `[B, T, H, width]`, `cos` and `sin`: `[T, width/2]`, without a tape
 ///
 /// # Panics
 ///
 /// When the shapes do not agree, and when the element types differ or, on the CPU, are others than f32
 /// and f64. So does the backward pass.
 pub fn rotate(x: Tensor<4>, cos: Tensor<2>, sin: Tensor<2>, pairs: Pairs) -> Tensor<4> {
-    let [_, _, tokens, width] = x.dims();
+    let [_, tokens, _, width] = x.dims();
     assert!(width % 2 == 0, "a width of {width} has no pairs");
     assert_eq!([cos.dims(), sin.dims()], [[tokens, width / 2]; 2], "cos and sin must be [T, width/2]");
     let by = Angles { cos: cos.into_dispatch(), sin: sin.into_dispatch(), pairs };

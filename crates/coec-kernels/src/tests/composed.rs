@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
 
-use crate::{AdamWStep, Pairs, adamw, causal_softmax, rms_norm, rotate};
+use crate::{AdamWStep, Pairs, adamw, rms_norm, rotate};
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), (device, DType::F64))
@@ -33,24 +33,10 @@ fn compare<const D: usize>(
 }
 
 #[test]
-fn causal_softmax_matches_its_composition() {
-    let device = Device::flex();
-    for (queries, keys) in [(70, 70), (3, 21), (1, 5), (1, 1)] {
-        let scores = random([2, 3, queries, keys], &device);
-        compare(
-            "causal_softmax",
-            scores,
-            |s| causal_softmax(s, 0.37),
-            |s| causal_softmax::composed::forward(s, 0.37),
-        );
-    }
-}
-
-#[test]
 fn rotation_matches_its_composition() {
     let device = Device::flex();
     for pairs in [Pairs::HalfSplit, Pairs::Neighbours] {
-        let (angles, x) = (random([9, 3], &device), random([2, 4, 9, 6], &device));
+        let (angles, x) = (random([9, 3], &device), random([2, 9, 4, 6], &device));
         let (cos, sin) = (angles.clone().cos(), angles.sin());
         let inner = (Tensor::from_inner(cos.clone()), Tensor::from_inner(sin.clone()));
         compare(
@@ -84,17 +70,6 @@ fn rms_norm_matches_its_composition() {
     let (dx, dw) = rms_norm::composed::backward(upstream, x, weight, scales);
     assert_close("composed x", dx, composed.1);
     assert_close("composed weight", dw, composed.2);
-}
-
-#[test]
-fn composed_backward_passes_are_gradients() {
-    let device = Device::flex();
-    let (scores, upstream) = (random([1, 2, 6, 6], &device), random([1, 2, 6, 6], &device));
-    let tracked = Tensor::<4>::from_inner(scores.clone()).require_grad();
-    let probs = causal_softmax::composed::forward(tracked.clone(), 0.5);
-    let grads = (probs.clone() * Tensor::from_inner(upstream.clone())).sum().backward();
-    let by_hand = causal_softmax::composed::backward(upstream, probs.inner(), 0.5);
-    assert_close("scores", by_hand, tracked.grad(&grads).unwrap());
 }
 
 #[test]

@@ -9,10 +9,14 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{
-    Activation, AdamWStep, Pairs, adamw, causal_softmax,
-    causal_softmax::CausalSoftmaxKernel,
+    Activation, AdamWStep, Pairs, adamw, attention,
+    attention::{Attended, AttentionKernel},
+    cross_entropy,
+    cross_entropy::CrossEntropyKernel,
     experts,
     experts::{Experts, ExpertsKernel},
+    head_cross_entropy, linear,
+    linear::LinearKernel,
     mlp, rms_norm,
     rms_norm::RmsNormKernel,
     rotate,
@@ -77,10 +81,22 @@ fn operations_refuse_mixed_types() {
             let (x, weight) = (Tensor::<2>::ones([5, 4], of("x")), Tensor::<1>::ones([4], of("weight")));
             assert_refuses("rms_norm", odd, || rms_norm(x, weight, 1e-6));
         }
+        for odd in ["x", "weight"] {
+            let of = |name: &str| (&device, dtype(name, odd));
+            let (x, weight) = (Tensor::<2>::ones([5, 4], of("x")), Tensor::<2>::ones([3, 4], of("weight")));
+            assert_refuses("linear", odd, || linear(x.clone(), weight.clone()));
+            let targets = Tensor::<1, Int>::zeros([5], &device);
+            let weights = Tensor::<1>::ones([5], of("weights"));
+            assert_refuses("cross_entropy", odd, || head_cross_entropy(x, weight, targets, weights, 2));
+        }
+        for odd in ["q", "k", "v"] {
+            let of = |name: &str| Tensor::<4>::ones([1, 3, 1, 4], (&device, dtype(name, odd)));
+            assert_refuses("attention", odd, || attention(of("q"), of("k"), of("v"), 1.0, 3));
+        }
         for odd in ["x", "cos", "sin"] {
             let of = |name: &str| (&device, dtype(name, odd));
             let (cos, sin) = (Tensor::<2>::ones([5, 2], of("cos")), Tensor::<2>::ones([5, 2], of("sin")));
-            let x = Tensor::<4>::ones([1, 2, 5, 4], of("x"));
+            let x = Tensor::<4>::ones([1, 5, 2, 4], of("x"));
             assert_refuses("rotate", odd, || rotate(x, cos, sin, Pairs::HalfSplit));
         }
     }
@@ -98,7 +114,10 @@ fn the_update_refuses_mixed_types() {
 }
 
 /// The backward passes, which read what the forward pass saved and the gradient that flows back.
-fn backward_passes_refuse<B: ExpertsKernel + RmsNormKernel + CausalSoftmaxKernel + RotateKernel>() {
+fn backward_passes_refuse<B>()
+where
+    B: AttentionKernel + CrossEntropyKernel + ExpertsKernel + LinearKernel + RmsNormKernel + RotateKernel,
+{
     let device = B::Device::default();
     let float = |name: &str, odd: &str, shape: &[usize]| -> FloatTensor<B> {
         let ones = TensorData::new(vec![1.0f32; shape.iter().product()], shape.to_vec());
@@ -127,10 +146,23 @@ fn backward_passes_refuse<B: ExpertsKernel + RmsNormKernel + CausalSoftmaxKernel
             rms_norm::Saved::<B> { x, weight, scales }.backward(of("grad", &[5, 4]))
         });
     }
-    for odd in ["grad", "probs"] {
-        let of = |name: &str| float(name, odd, &[1, 1, 5, 5]);
-        assert_refuses("the backward pass of causal_softmax", odd, || {
-            causal_softmax::Saved::<B> { probs: of("probs"), scale: 1.0 }.backward(of("grad"))
+    for odd in ["grad", "q", "k", "v", "probs"] {
+        let of = |name: &str, shape: &[usize]| float(name, odd, shape);
+        assert_refuses("the backward pass of attention", odd, || {
+            let [q, k, v] = ["q", "k", "v"].map(|name| of(name, &[1, 3, 1, 4]));
+            let inputs = Attended::<B> { q, k, v, scale: 1.0, block: 3 };
+            attention::Saved { inputs, probs: of("probs", &[9]) }.backward(of("grad", &[1, 3, 1, 4]))
+        });
+    }
+    for odd in ["grad", "x", "weight"] {
+        let of = |name: &str, shape: &[usize]| float(name, odd, shape);
+        assert_refuses("the backward pass of linear", odd, || {
+            let (x, weight) = (of("x", &[5, 4]), of("weight", &[3, 4]));
+            linear::Saved::<B> { x, weight }.backward(of("grad", &[5, 3]))
+        });
+        assert_refuses("the backward pass of cross_entropy", odd, || {
+            let (x, weight) = (of("x", &[5, 4]), of("weight", &[3, 4]));
+            cross_entropy::Saved::<B> { x, weight }.backward(of("grad", &[1]))
         });
     }
     for odd in ["x", "cos", "sin"] {
@@ -138,7 +170,7 @@ fn backward_passes_refuse<B: ExpertsKernel + RmsNormKernel + CausalSoftmaxKernel
         assert_refuses("rotate", odd, || {
             let (cos, sin) = (of("cos", &[5, 2]), of("sin", &[5, 2]));
             let by = Angles::<B> { cos, sin, pairs: Pairs::Neighbours };
-            by.rotated(of("x", &[1, 2, 5, 4]), true)
+            by.rotated(of("x", &[1, 5, 2, 4]), true)
         });
     }
 }
@@ -164,11 +196,19 @@ fn halves_are_refused_by_name() {
         let refused = [
             ("experts", refusal("mlp", || mlp(ones([5, 4]), ones([3, 4]), ones([4, 3]), Activation::Gelu))),
             ("rms_norm", refusal("rms_norm", || rms_norm(ones([5, 4]), row(), 1e-6))),
-            ("causal_softmax", refusal("causal_softmax", || causal_softmax(cube(), 1.0))),
+            ("attention", refusal("attention", || attention(cube(), cube(), cube(), 1.0, 5))),
+            ("linear", refusal("linear", || linear(ones([5, 4]), ones([3, 4])))),
+            (
+                "cross_entropy",
+                refusal("cross_entropy", || {
+                    let targets = Tensor::<1, Int>::zeros([4], &device);
+                    head_cross_entropy(ones([4, 4]), ones([3, 4]), targets, row(), 2)
+                }),
+            ),
             (
                 "rotate",
                 refusal("rotate", || {
-                    let x = ones([5, 4]).reshape([1, 1, 5, 4]);
+                    let x = ones([5, 4]).reshape([1, 5, 1, 4]);
                     rotate(x, ones([5, 2]), ones([5, 2]), Pairs::HalfSplit)
                 }),
             ),

@@ -1,9 +1,11 @@
 //! What holds for every kernel, fused and composed, on every backend of the CPU.
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
+mod attention;
 mod blocks;
 mod composed;
 mod dtypes;
+mod linear;
 mod nan;
 mod product;
 mod threads;

@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{ACTS, Product, devices, on, random, values};
-use crate::{Activation, AdamWStep, Pairs, adamw, causal_softmax, rms_norm, rotate};
+use crate::{Activation, AdamWStep, Pairs, adamw, attention, rms_norm, rotate};
 
 /// `tensor` with a NaN at `index`, row-major.
 fn with_nan<const D: usize>(tensor: &Tensor<D>, index: usize) -> Tensor<D> {
@@ -110,55 +110,34 @@ fn with_gradient<const R: usize>(
     [values(y), values(x.grad(&grads).unwrap())]
 }
 
-const HEADS: usize = 2;
-const QUERIES: usize = 5;
-const KEYS: usize = 7;
-
-/// Probabilities and the gradient of the scores, fused and composed.
-fn softmax(scores: &Tensor<4>, grad: &Tensor<4>) -> [(&'static str, [Vec<f64>; 2]); 2] {
-    let probs = causal_softmax::composed::forward(scores.clone(), 0.4);
-    let back = causal_softmax::composed::backward(grad.clone(), probs.clone(), 0.4);
-    [
-        ("fused", with_gradient(scores, grad, |scores| causal_softmax(scores, 0.4))),
-        ("composed", [values(probs), values(back)]),
-    ]
-}
-
+/// A query that is no number spoils its own output, and keys and values that are none those that see them;
+/// of the queries before, only those that went through in one block with one that does.
 #[test]
-fn a_score_without_a_number_spoils_the_softmax_of_its_query() {
-    let (row, key) = (QUERIES + 2, 1);
-    // Keys the query does not see are left out: 0 or NaN, they are nobody's.
-    let seen = KEYS - QUERIES + 2 + 1;
+fn a_token_without_a_number_spoils_those_that_see_it_in_attention() {
+    let [tokens, heads, width, block, spoilt] = [12, 2, 3, 4, 6];
     for (setting, device, dtype) in settings() {
-        let shape = [1, HEADS, QUERIES, KEYS];
-        let (scores, grad) = (random(shape, &device, dtype), random(shape, &device, dtype));
-        for (how, results) in softmax(&with_nan(&scores, row * KEYS + key), &grad) {
-            for (what, values) in ["probabilities", "gradient"].into_iter().zip(results) {
-                let of_row = &values[row * KEYS..][..seen];
-                assert_nan(&format!("{what}, {how}, {setting}"), of_row, |_| true);
-                let others = [&values[..row * KEYS], &values[(row + 1) * KEYS..]].concat();
-                assert_nan(&format!("{what} of the others, {how}, {setting}"), &others, |_| false);
+        let shape = [1, tokens, heads, width];
+        let of = || random(shape, &device, dtype);
+        let row = |token: usize| (token * heads) * width..(token * heads + 1) * width;
+        for place in 0..3 {
+            let mut inputs = [of(), of(), of()];
+            inputs[place] = with_nan(&inputs[place], spoilt * heads * width);
+            let [q, k, v] = inputs;
+            let found = values(attention(q, k, v, 0.4, block));
+            for token in 0..tokens {
+                let is_spoilt = match place {
+                    0 => token == spoilt,
+                    1 => token >= spoilt,
+                    _ => token / block >= spoilt / block,
+                };
+                let own = &found[row(token)];
+                let what = format!("input {place}, token {token}, {setting}");
+                assert_eq!(own.iter().any(|value| value.is_nan()), is_spoilt, "{what}");
+                // The other head has nothing to do with it.
+                let other = &found[row(token).end..row(token).end + width];
+                assert_nan(&what, other, |_| false);
             }
         }
-    }
-}
-
-#[test]
-fn what_a_query_does_not_see_does_not_reach_it() {
-    let (row, key) = (QUERIES + 2, KEYS - 1);
-    for (setting, device, dtype) in settings() {
-        let shape = [1, HEADS, QUERIES, KEYS];
-        let (scores, grad) = (random(shape, &device, dtype), random(shape, &device, dtype));
-        let spoilt = |tensor: &Tensor<4>| with_nan(tensor, row * KEYS + key);
-        let composed = causal_softmax::composed::forward(spoilt(&scores), 0.4);
-        assert_nan(&format!("composed, {setting}"), &values(composed), |_| false);
-        assert_nan(&format!("fused, {setting}"), &values(causal_softmax(spoilt(&scores), 0.4)), |_| false);
-        let probs = causal_softmax(scores.clone(), 0.4);
-        let back = causal_softmax::composed::backward(spoilt(&grad), probs, 0.4);
-        assert_nan(&format!("composed gradient, {setting}"), &values(back), |_| false);
-        // The product with a weight would hand the NaN on to a loss; the kernel takes the gradient as it comes.
-        let [_, back] = with_gradient(&scores, &spoilt(&grad), |scores| causal_softmax(scores, 0.4));
-        assert_nan(&format!("fused gradient, {setting}"), &back, |_| false);
     }
 }
 
@@ -191,8 +170,8 @@ fn a_rotation_keeps_nan_within_its_pair() {
     for (setting, device, dtype) in settings() {
         let angles = random([tokens, width / 2], &device, dtype);
         let (cos, sin) = (angles.clone().cos(), angles.sin());
-        let x = random([1, 2, tokens, width], &device, dtype);
-        let place = (tokens + 1) * width + 1; // of the second head's second token
+        let x = random([1, tokens, 2, width], &device, dtype);
+        let place = 3 * width + 1; // of the second token's second head
         for (pairs, partner) in [(Pairs::HalfSplit, place + width / 2), (Pairs::Neighbours, place - 1)] {
             let expected = |i: usize| i == place || i == partner;
             let spoilt = with_nan(&x, place);

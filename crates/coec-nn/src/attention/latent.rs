@@ -62,20 +62,20 @@ impl LatentAttention {
             (Some(proj), Some(norm)) => norm.forward(project(x.clone(), proj.val())), // [B, T, q_rank]
             _ => x.clone(),
         };
-        let q = split_heads(project(q, self.q_proj.val()), *heads); // [B, H, T, nope + rope]
+        let q = split_heads(project(q, self.q_proj.val()), *heads); // [B, T, H, nope + rope]
         let latent = project(x, self.kv_a_proj_with_mqa.val()); // [B, T, kv_rank + rope]
-        let key = latent.clone().narrow(2, *kv_rank, *rope_dim).unsqueeze_dim::<4>(1); // [B, 1, T, rope]
+        let key = latent.clone().narrow(2, *kv_rank, *rope_dim).unsqueeze_dim::<4>(2); // [B, T, 1, rope]
         let latent = self.kv_a_layernorm.forward(latent.narrow(2, 0, *kv_rank)); // [B, T, kv_rank]
 
         let tables = pass.positions.tables(rope, *rope_dim);
         let key = rotate_neighbours(key, tables.clone());
-        let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(1), key); // [B, 1, S, *]
-        let latent = latent.squeeze_dim::<3>(1); // [B, S, kv_rank]
-        let kv = split_heads(project(latent, self.kv_b_proj.val()), *heads); // [B, H, S, nope + value]
-        let [b, _, s, _] = kv.dims();
-        let key = key.expand([b, *heads, s, *rope_dim]); // one rotary key for all heads
-        let k = Tensor::cat(vec![kv.clone().narrow(3, 0, *nope), key], 3); // [B, H, S, nope + rope]
-        let v = kv.narrow(3, *nope, *value); // [B, H, S, value]
+        let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]
+        let latent = latent.squeeze_dim::<3>(2); // [B, S, kv_rank]
+        let kv = split_heads(project(latent, self.kv_b_proj.val()), *heads); // [B, S, H, nope + value]
+        let [b, s, _, _] = kv.dims();
+        let key = key.expand([b, s, *heads, *rope_dim]); // one rotary key for all heads
+        let k = Tensor::cat(vec![kv.clone().narrow(3, 0, *nope), key], 3); // [B, S, H, nope + rope]
+        let v = kv.narrow(3, *nope, *value); // [B, S, H, value]
 
         let rotated = rotate_neighbours(q.clone().narrow(3, *nope, *rope_dim), tables);
         let q = Tensor::cat(vec![q.narrow(3, 0, *nope), rotated], 3);

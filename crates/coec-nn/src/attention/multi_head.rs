@@ -71,28 +71,17 @@ impl MultiHeadAttention {
         if let (QkNorm::Full, Some(q_norm), Some(k_norm)) = (qk_norm, &self.q_norm, &self.k_norm) {
             (q, k) = (q_norm.forward(q), k_norm.forward(k));
         }
-        let (mut q, mut k) = (split_heads(q, *heads), split_heads(k, *kv_heads)); // [B, H|G, T, d]
+        let (mut q, mut k) = (split_heads(q, *heads), split_heads(k, *kv_heads)); // [B, T, H|G, d]
         if let (QkNorm::Head, Some(q_norm), Some(k_norm)) = (qk_norm, &self.q_norm, &self.k_norm) {
             (q, k) = (q_norm.forward(q), k_norm.forward(k));
         }
-        let v = split_heads(v, *kv_heads); // [B, G, T, d]
+        let v = split_heads(v, *kv_heads); // [B, T, G, d]
 
         let tables = pass.positions.tables(rope, *head_dim);
         let q = rotate_half_split(q, tables.clone());
         let k = rotate_half_split(k, tables);
-        let (k, v) = pass.recall(self.layer, k, v); // [B, G, S, d]
-        let group = heads / kv_heads;
-        let (k, v) = (repeat_heads(k, group), repeat_heads(v, group)); // [B, H, S, d]
+        let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
         h + project(attend(q, k, v, scale), self.o_proj.val())
     }
-}
-
-/// Each head `times` times in a row: `[B, G, S, d]` to `[B, G*times, S, d]`.
-fn repeat_heads(x: Tensor<4>, times: usize) -> Tensor<4> {
-    if times == 1 {
-        return x;
-    }
-    let [b, g, s, d] = x.dims();
-    x.reshape([b, g, 1, s, d]).expand([b, g, times, s, d]).reshape([b, g * times, s, d])
 }

@@ -26,7 +26,7 @@ mod x86;
 pub(crate) use scratch::{Scratch, unwritten};
 pub(crate) use shared::shared_product;
 pub(crate) use transpose::transpose;
-pub(crate) use view::{Rows, View};
+pub(crate) use view::{Part, Rows, View};
 
 use self::kernel::{Column, Kernel};
 use super::Real;

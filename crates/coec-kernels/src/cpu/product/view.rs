@@ -19,6 +19,13 @@ impl<'a, T: Copy> View<'a, T> {
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
+    /// Rows of `cols` elements, `stride` apart, the first at the beginning of `data`.
+    pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(rows <= 1 || cols <= stride, "rows that overlap");
+        assert!(rows == 0 || (rows - 1) * stride + cols <= data.len(), "rows beyond the slice");
+        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
+    }
+
     /// The same matrix, rows and columns exchanged.
     pub fn transposed(self) -> Self {
         Self {
@@ -113,6 +120,12 @@ impl<'a, T: Copy> Rows<'a, T> {
             }
         }
         parts
+    }
+
+    /// The first rows.
+    pub fn first_rows(&mut self, rows: usize) -> Rows<'_, T> {
+        assert!(rows <= self.rows, "rows beyond the matrix");
+        Rows { first: self.first, rows, cols: self.cols, stride: self.stride, data: PhantomData }
     }
 
     /// Sets every element.

@@ -1,0 +1,167 @@
+//! Causal attention.
+#![allow(deprecated)] // NdArray stays until upstream removes it
+
+mod blocks;
+pub(crate) mod composed;
+mod cpu;
+
+use burn::backend::{
+    Backend, Dispatch, ExtensionType, TensorMetadata,
+    autodiff::{
+        Autodiff,
+        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        grads::Gradients,
+        ops::{Backward, Ops, OpsKind},
+    },
+    backend_extension,
+    tensor::FloatTensor,
+};
+use burn::tensor::Tensor;
+
+use crate::{bridge::Bridge, dtypes, tape};
+
+/// Softmax attention of each query over the keys it may see: the softmax of `scale q.k`, times the values.
+///
+/// The queries are the last of the keys: query `t` of `T` sees the first `S - T + t + 1` of `S`. They go
+/// through in blocks of `block` queries, and a block is multiplied with the keys that its last query sees:
+/// so of the products with keys that are not seen at all, few are made. Query head `j` reads key-value head
+/// `j / (H/G)`.
+///
+/// For the backward pass it keeps its inputs and the probabilities of the keys that blocks see.
+///
+/// # Shapes
+///
+/// - `q`: `[B, T, H, d]`, `k`: `[B, S, G, d]`, `v`: `[B, S, G, e]`, G divides H, `T <= S`
+/// - output: `[B, T, H, e]`
+///
+/// # Panics
+///
+/// When the shapes do not agree, when `block` is 0, and when the element types differ or, on the CPU, are
+/// others than f32 and f64. So does the backward pass.
+pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64, block: usize) -> Tensor<4> {
+    let ([b, t, h, d], [_, s, g, _], [_, _, _, e]) = (q.dims(), k.dims(), v.dims());
+    assert_eq!([k.dims(), v.dims()], [[b, s, g, d], [b, s, g, e]], "k must be [B, S, G, d], v [B, S, G, e]");
+    assert!(t <= s, "{t} queries cannot be the last of {s} keys");
+    assert!(block > 0 && g > 0 && h % g == 0, "{h} heads in blocks of {block} cannot read {g}");
+    let inputs = Attended { q: q.into_dispatch(), k: k.into_dispatch(), v: v.into_dispatch(), scale, block };
+    Tensor::from_dispatch(<Dispatch as AttentionOp>::attention(inputs))
+}
+
+/// What [`attention()`] takes, on one backend.
+#[derive(Debug, Clone, ExtensionType)]
+pub struct Attended<B: Backend> {
+    /// `[B, T, H, d]`.
+    pub q: FloatTensor<B>,
+    /// `[B, S, G, d]`.
+    pub k: FloatTensor<B>,
+    /// `[B, S, G, e]`.
+    pub v: FloatTensor<B>,
+    /// What the scores are multiplied with.
+    pub scale: f64,
+    /// Queries of a block.
+    pub block: usize,
+}
+
+/// The operation, routed to the backend of its tensors.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "cuda"),
+    Capture,
+    Autodiff
+)]
+pub trait AttentionOp: Backend {
+    /// See [`attention()`].
+    fn attention(#[extension_type] inputs: Attended<Self>) -> FloatTensor<Self>;
+}
+
+/// Without a tape: the output alone.
+impl<B: AttentionKernel> AttentionOp for B {
+    fn attention(inputs: Attended<B>) -> FloatTensor<B> {
+        inputs.check();
+        B::output(inputs)
+    }
+}
+
+/// On a tape: the output, and the step back.
+impl<B: AttentionKernel, C: CheckpointStrategy> AttentionOp for Autodiff<B, C> {
+    fn attention(inputs: Attended<Self>) -> FloatTensor<Self> {
+        let Attended { q, k, v, scale, block } = inputs;
+        let nodes = [q.node(), k.node(), v.node()];
+        let (q, k, v) = (q.into_primitive(), k.into_primitive(), v.into_primitive());
+        let inputs = Attended::<B> { q, k, v, scale, block };
+        inputs.check();
+        match AttentionStep.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(step) => {
+                let [output, probs] = B::forward(inputs.clone());
+                step.finish(Saved { inputs, probs }, output)
+            }
+            OpsKind::UnTracked(step) => step.finish(B::output(inputs)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct AttentionStep;
+
+impl<B: AttentionKernel> Backward<B, 3> for AttentionStep {
+    type State = Saved<B>;
+
+    fn backward(self, ops: Ops<Saved<B>, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        tape::backward::<B, _, 3>(ops, grads, Saved::backward);
+    }
+}
+
+/// What the backward pass reads again.
+#[derive(Debug, Clone)]
+pub struct Saved<B: Backend> {
+    /// What the forward pass took.
+    pub inputs: Attended<B>,
+    /// The probabilities: of each sequence and head, block by block, `[queries, keys]`.
+    pub probs: FloatTensor<B>,
+}
+
+impl<B: Backend> Attended<B> {
+    fn check(&self) {
+        dtypes::same("attention", &[("q", self.q.dtype()), ("k", self.k.dtype()), ("v", self.v.dtype())]);
+    }
+}
+
+impl<B: AttentionKernel> Saved<B> {
+    /// The gradients of `q`, `k` and `v`.
+    pub(crate) fn backward(self, grad: FloatTensor<B>) -> [FloatTensor<B>; 3] {
+        let Attended { q, k, v, .. } = &self.inputs;
+        let (probs, grad_type) = (self.probs.dtype(), grad.dtype());
+        dtypes::same(
+            "the backward pass of attention",
+            &[("q", q.dtype()), ("k", k.dtype()), ("v", v.dtype()), ("probs", probs), ("grad", grad_type)],
+        );
+        B::backward(self, grad)
+    }
+}
+
+/// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
+pub trait AttentionKernel: Bridge {
+    /// The output `[B, T, H, e]`.
+    fn output(inputs: Attended<Self>) -> FloatTensor<Self> {
+        let [output, _] = Self::forward(inputs);
+        output
+    }
+
+    /// The output, and the probabilities as [`Saved`] has them.
+    fn forward(inputs: Attended<Self>) -> [FloatTensor<Self>; 2] {
+        let (output, probs) = composed::forward(composed::Tensors::of::<Self>(inputs));
+        [Self::primitive(output), Self::primitive(probs)]
+    }
+
+    /// The gradients of `q`, `k` and `v`.
+    fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 3] {
+        let inputs = composed::Tensors::of::<Self>(saved.inputs);
+        composed::backward(inputs, Self::tensor(saved.probs), Self::tensor(grad)).map(Self::primitive)
+    }
+}
+
+// Backends without a kernel of their own.
+#[cfg(feature = "cuda")]
+impl AttentionKernel for burn::backend::Cube {}
+impl AttentionKernel for burn::backend::Capture {}
