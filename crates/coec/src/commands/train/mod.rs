@@ -11,7 +11,7 @@ use std::sync::Arc;
 use coec_lang::{Report, Spec, check};
 use coec_train::{
     generate::{Generated, Generator, Options},
-    memory::CountingAllocator,
+    memory::{self, CountingAllocator},
     report::Measured,
     run::{self, Bases, Control, Event, Job, MemoryMeter, Outcome, Start, Summary},
     run_dir::{Commit, Found, Place, RunDir, RunError, RunFile, train_of},
@@ -37,6 +37,7 @@ use crate::{
 };
 
 pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
+    memory::keep_freed();
     let control = Arc::new(Control::default());
     let stop =
         Stop::listen(control.clone(), args.max_time.map(|time| time.0), args.json.json).map_err(|error| {
