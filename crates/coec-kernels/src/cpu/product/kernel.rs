@@ -15,6 +15,25 @@ pub(crate) struct Kernel<T> {
     pub lanes: [usize; 2],
     /// See [`column`].
     pub column: unsafe fn(Column<T>),
+    /// See [`copied`].
+    pub copy: unsafe fn(Lines<T>),
+    /// Rows and columns of the square that `turn` turns.
+    pub square: usize,
+    /// Writes a square's rows as columns.
+    pub turn: unsafe fn(Lines<T>),
+}
+
+/// Lines to copy.
+#[derive(Clone, Copy)]
+pub(crate) struct Lines<T> {
+    pub from: *const T,
+    /// Elements from one line to the next.
+    pub from_stride: usize,
+    pub to: *mut T,
+    pub to_stride: usize,
+    /// How many there are, and how long; of a square its size, twice.
+    pub lines: usize,
+    pub length: usize,
 }
 
 /// A strip of the right factor, and what it is multiplied with: `out (+)= left * strip`.
@@ -41,11 +60,30 @@ pub(crate) struct Column<T> {
 
 /// A kernel by the features it is compiled for, the rows of its tiles and its two vectors.
 macro_rules! kernel {
-    ($kernel:ident, $function:ident, $features:literal, $element:ty, $rows:literal, [$wide:ty, $narrow:ty]) => {
-        #[target_feature(enable = $features)]
-        unsafe fn $function(column: $crate::cpu::product::kernel::Column<$element>) {
-            // SAFETY: the caller's promise on `column`; the function is compiled for these instructions.
-            unsafe { $crate::cpu::product::kernel::column::<$wide, $narrow, $rows>(column) }
+    ($kernel:ident, $module:ident, $features:literal, $element:ty, $rows:literal, [$wide:ty, $narrow:ty],
+     $square:literal, $turn:path) => {
+        mod $module {
+            #[allow(clippy::wildcard_imports)]
+            use super::*;
+            use $crate::cpu::product::kernel::{self, Column, Lines};
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn column(column: Column<$element>) {
+                // SAFETY: the caller's promise; the function is compiled for these instructions.
+                unsafe { kernel::column::<$wide, $narrow, $rows>(column) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn copy(lines: Lines<$element>) {
+                // SAFETY: as above.
+                unsafe { kernel::copied::<$wide, $narrow>(lines) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn turn(square: Lines<$element>) {
+                // SAFETY: as above.
+                unsafe { $turn(square) }
+            }
         }
 
         pub(super) const $kernel: $crate::cpu::product::kernel::Kernel<$element> =
@@ -54,7 +92,10 @@ macro_rules! kernel {
                     <$wide as $crate::cpu::product::vector::Vector>::LANES,
                     <$narrow as $crate::cpu::product::vector::Vector>::LANES,
                 ],
-                column: $function,
+                column: $module::column,
+                copy: $module::copy,
+                square: $square,
+                turn: $module::turn,
             };
     };
 }
@@ -78,6 +119,46 @@ pub(super) unsafe fn column<W: Vector, N: Vector<Element = W::Element>, const RO
             tiles::<W, ROWS, 1>(column);
         } else {
             tiles::<N, ROWS, 1>(column);
+        }
+    }
+}
+
+/// Copies lines that are as long as strips are wide.
+///
+/// # Safety
+///
+/// As for [`column`].
+#[inline(always)]
+pub(super) unsafe fn copied<W: Vector, N: Vector<Element = W::Element>>(lines: Lines<W::Element>) {
+    let Lines { from, from_stride, to, to_stride, lines, length } = lines;
+    // SAFETY: the caller's promise.
+    unsafe {
+        for line in 0..lines {
+            let (from, to) = (from.add(line * from_stride), to.add(line * to_stride));
+            if length == 2 * W::LANES {
+                W::load(from).store(to);
+                W::load(from.add(W::LANES)).store(to.add(W::LANES));
+            } else if length == W::LANES {
+                W::load(from).store(to);
+            } else {
+                N::load(from).store(to);
+            }
+        }
+    }
+}
+
+/// A square's rows as columns, element by element.
+///
+/// # Safety
+///
+/// As for [`column`].
+#[inline(always)]
+pub(super) unsafe fn turned<T: Copy>(square: Lines<T>) {
+    let Lines { from, from_stride, to, to_stride, lines, length } = square;
+    for line in 0..lines {
+        for at in 0..length {
+            // SAFETY: the caller's promise.
+            unsafe { *to.add(at * to_stride + line) = *from.add(line * from_stride + at) };
         }
     }
 }

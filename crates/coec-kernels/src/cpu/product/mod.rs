@@ -126,7 +126,7 @@ fn product_with<T: Real>(
             let width = strips::width(kernel.lanes, cols - col);
             let valid = width.min(cols - col);
             let strip = &mut scratch.as_mut_slice()[..count * width];
-            strips::copy(right, col, valid, strip, width);
+            strips::copy(kernel, right, col, valid, strip, width);
             // SAFETY: `left` is `rows * count` elements inside its slice, as its view promises; the strip was
             // just written; columns `col..col + valid` of `out` are inside it and exclusively borrowed; the
             // kernel is one of this machine.

@@ -1,7 +1,7 @@
 //! Arrays in place of vectors, for machines without the others.
 
 use super::{
-    kernel::{Kernel, column},
+    kernel::{Kernel, column, copied, turned},
     vector::Vector,
 };
 use crate::cpu::Real;
@@ -51,5 +51,15 @@ impl<T: Real> Vector for Four<T> {
     }
 }
 
-pub(super) const F32: Kernel<f32> = Kernel { lanes: [4, 4], column: column::<Four<f32>, Four<f32>, 4> };
-pub(super) const F64: Kernel<f64> = Kernel { lanes: [4, 4], column: column::<Four<f64>, Four<f64>, 4> };
+const fn kernel<T: Real>() -> Kernel<T> {
+    Kernel {
+        lanes: [4, 4],
+        column: column::<Four<T>, Four<T>, 4>,
+        copy: copied::<Four<T>, Four<T>>,
+        square: 4,
+        turn: turned::<T>,
+    }
+}
+
+pub(super) const F32: Kernel<f32> = kernel();
+pub(super) const F64: Kernel<f64> = kernel();

@@ -1,10 +1,11 @@
 //! Strips of the right factor.
 
-use super::view::View;
+use super::{
+    kernel::{Kernel, Lines},
+    transpose::turn,
+    view::View,
+};
 use crate::cpu::Real;
-
-/// Rows of a strip that are written together.
-const SQUARE: usize = 16;
 
 /// How wide the strip is that begins where `left` columns are left: as wide as two vectors, one, or a narrow
 /// one, so that little is computed for nobody.
@@ -21,34 +22,32 @@ pub(super) fn width([wide, narrow]: [usize; 2], left: usize) -> usize {
 /// Copies columns of a matrix, which are rows of `transposed`, to a strip `[depth, width]`; those that are
 /// missing become 0.
 pub(super) fn copy<T: Real>(
+    kernel: Kernel<T>,
     transposed: View<'_, T>,
     first: usize,
     count: usize,
     strip: &mut [T],
     width: usize,
 ) {
-    if transposed.row_stride() == 1 {
-        for (p, to) in strip.chunks_exact_mut(width).enumerate() {
-            let (to, rest) = to.split_at_mut(count);
-            to.copy_from_slice(transposed.run(first, p, count));
-            rest.fill(T::ZERO);
-        }
+    let depth = transposed.cols();
+    let columns = transposed.row_range(first..first + count);
+    if transposed.row_stride() == 1 && count == width {
+        let lines = columns.transposed().lines();
+        let to = strip[..depth * width].as_mut_ptr();
+        // SAFETY: the view has `depth` lines of `width` elements, and so has the strip.
+        unsafe { (kernel.copy)(Lines { to, to_stride: width, ..lines }) };
+        return;
+    }
+    if columns.col_stride() == 1 {
+        turn(kernel, columns, &mut strip[..depth * width], width);
     } else {
-        // Squares: as much as is read and written at once stays in the first cache.
-        for (square, to) in strip.chunks_mut(SQUARE * width).enumerate() {
-            let depth = to.len() / width;
-            for lane in 0..width {
-                if lane < count {
-                    let (from, step) = transposed.along(first + lane, square * SQUARE, depth);
-                    for p in 0..depth {
-                        to[p * width + lane] = from[p * step];
-                    }
-                } else {
-                    for p in 0..depth {
-                        to[p * width + lane] = T::ZERO;
-                    }
-                }
+        for (p, to) in strip[..depth * width].chunks_exact_mut(width).enumerate() {
+            for (lane, to) in to[..count].iter_mut().enumerate() {
+                *to = columns.get(lane, p);
             }
         }
+    }
+    if count < width {
+        strip[..depth * width].chunks_exact_mut(width).for_each(|to| to[count..].fill(T::ZERO));
     }
 }

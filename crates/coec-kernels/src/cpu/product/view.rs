@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use super::kernel::Lines;
+
 /// A matrix inside a slice, by its strides.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a, T> {
@@ -73,17 +75,17 @@ impl<'a, T: Copy> View<'a, T> {
         self.data.as_ptr()
     }
 
-    /// `count` elements of column `col`, from row `row` on, of a matrix whose columns are contiguous.
-    pub(super) fn run(self, row: usize, col: usize, count: usize) -> &'a [T] {
-        debug_assert!(self.row_stride == 1 && row + count <= self.rows);
-        &self.data[col * self.col_stride + row..][..count]
+    /// An element.
+    pub(super) fn get(self, row: usize, col: usize) -> T {
+        assert!(row < self.rows && col < self.cols);
+        self.data[row * self.row_stride + col * self.col_stride]
     }
 
-    /// `count` elements of row `row`, from column `col` on, and how far they are apart.
-    pub(super) fn along(self, row: usize, col: usize, count: usize) -> (&'a [T], usize) {
-        debug_assert!(row < self.rows && col + count <= self.cols && count > 0);
-        let start = row * self.row_stride + col * self.col_stride;
-        (&self.data[start..start + (count - 1) * self.col_stride + 1], self.col_stride)
+    /// Its rows, to be copied somewhere.
+    pub(super) fn lines(&self) -> Lines<T> {
+        let to = std::ptr::null_mut();
+        let (lines, length) = (self.rows, self.cols);
+        Lines { from: self.first(), from_stride: self.row_stride, to, to_stride: 0, lines, length }
     }
 }
 

@@ -4,13 +4,17 @@ use std::arch::x86_64::{
     __m128, __m128d, __m256, __m256d, __m512, __m512d, _mm_add_pd, _mm_add_ps, _mm_fmadd_pd, _mm_fmadd_ps,
     _mm_loadu_pd, _mm_loadu_ps, _mm_set1_pd, _mm_set1_ps, _mm_setzero_pd, _mm_setzero_ps, _mm_storeu_pd,
     _mm_storeu_ps, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd,
-    _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_setzero_pd, _mm256_setzero_ps, _mm256_storeu_pd,
-    _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd,
-    _mm512_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_pd,
-    _mm512_storeu_ps,
+    _mm256_loadu_ps, _mm256_permute2f128_pd, _mm256_permute2f128_ps, _mm256_set1_pd, _mm256_set1_ps,
+    _mm256_setzero_pd, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_pd, _mm256_storeu_ps,
+    _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps, _mm512_add_pd,
+    _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd,
+    _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
-use super::{kernel::kernel, vector::vector};
+use super::{
+    kernel::{Lines, kernel},
+    vector::vector,
+};
 
 vector!(
     F32x16,
@@ -85,10 +89,54 @@ vector!(
     _mm_add_pd
 );
 
-kernel!(AVX512_F32, avx512_f32, "avx512f,avx512vl,avx2,fma", f32, 8, [F32x16, F32x8]);
-kernel!(AVX512_F64, avx512_f64, "avx512f,avx512vl,avx2,fma", f64, 8, [F64x8, F64x4]);
-kernel!(AVX2_F32, avx2_f32, "avx2,fma", f32, 6, [F32x8, F32x4]);
-kernel!(AVX2_F64, avx2_f64, "avx2,fma", f64, 6, [F64x4, F64x2]);
+kernel!(AVX512_F32, avx512_f32, "avx512f,avx512vl,avx2,fma", f32, 8, [F32x16, F32x8], 8, super::turn_f32);
+kernel!(AVX512_F64, avx512_f64, "avx512f,avx512vl,avx2,fma", f64, 8, [F64x8, F64x4], 4, super::turn_f64);
+kernel!(AVX2_F32, avx2_f32, "avx2,fma", f32, 6, [F32x8, F32x4], 8, super::turn_f32);
+kernel!(AVX2_F64, avx2_f64, "avx2,fma", f64, 6, [F64x4, F64x2], 4, super::turn_f64);
+
+/// A square of eight: pairs of rows are interleaved, then pairs of pairs, then halves exchanged.
+#[target_feature(enable = "avx")]
+unsafe fn turn_f32(square: Lines<f32>) {
+    let Lines { from, from_stride, to, to_stride, .. } = square;
+    // SAFETY: the caller's square has eight rows of eight elements, here and there.
+    unsafe {
+        let row = |i: usize| _mm256_loadu_ps(from.add(i * from_stride));
+        let mut halves = [_mm256_setzero_ps(); 8];
+        for half in 0..2 {
+            let [a, b, c, d] = [row(4 * half), row(4 * half + 1), row(4 * half + 2), row(4 * half + 3)];
+            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+            halves[4 * half] = _mm256_shuffle_ps::<0x44>(ab, cd);
+            halves[4 * half + 1] = _mm256_shuffle_ps::<0xEE>(ab, cd);
+            let (ab, cd) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+            halves[4 * half + 2] = _mm256_shuffle_ps::<0x44>(ab, cd);
+            halves[4 * half + 3] = _mm256_shuffle_ps::<0xEE>(ab, cd);
+        }
+        for i in 0..4 {
+            let (upper, lower) = (halves[i], halves[4 + i]);
+            _mm256_storeu_ps(to.add(i * to_stride), _mm256_permute2f128_ps::<0x20>(upper, lower));
+            _mm256_storeu_ps(to.add((4 + i) * to_stride), _mm256_permute2f128_ps::<0x31>(upper, lower));
+        }
+    }
+}
+
+/// A square of four, in the same way.
+#[target_feature(enable = "avx")]
+unsafe fn turn_f64(square: Lines<f64>) {
+    let Lines { from, from_stride, to, to_stride, .. } = square;
+    // SAFETY: the caller's square has four rows of four elements, here and there.
+    unsafe {
+        let row = |i: usize| _mm256_loadu_pd(from.add(i * from_stride));
+        let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
+        let (upper, lower) = (
+            [_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)],
+            [_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d)],
+        );
+        for i in 0..2 {
+            _mm256_storeu_pd(to.add(i * to_stride), _mm256_permute2f128_pd::<0x20>(upper[i], lower[i]));
+            _mm256_storeu_pd(to.add((2 + i) * to_stride), _mm256_permute2f128_pd::<0x31>(upper[i], lower[i]));
+        }
+    }
+}
 
 /// Whether the machine has what the kernels of AVX-512 are compiled for.
 pub(super) fn has_avx512() -> bool {
