@@ -27,7 +27,6 @@ const NEEDED: &[Needed] = &[
     Needed { name: "burn", by: Need::Model },
     Needed { name: "burn-ir", by: Need::Carried },
     Needed { name: "bytemuck", by: Need::Carried },
-    Needed { name: "gemm", by: Need::Carried },
     Needed { name: "libm", by: Need::Carried },
     Needed { name: "num-bigint", by: Need::Experts },
     Needed { name: "rayon", by: Need::Carried },

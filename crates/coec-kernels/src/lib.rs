@@ -14,12 +14,13 @@
 //!
 //! | backend | how |
 //! |---|---|
-//! | Flex, NdArray | fused: counting sort, blocks of rows of one expert through `gemm`, one task each |
+//! | Flex, NdArray | fused: counting sort, blocks of rows of one expert, one task each |
 //! | CUDA | composed from Burn's own operations, expert by expert |
 //! | capture | the same matrix products, recorded with their exact sizes |
 //!
-//! Beside it stand the selection of the experts, and a few operations that Burn composes of many passes
-//! over memory: RMSNorm, causal softmax, the rotary embedding and the AdamW update, fused on the CPU.
+//! Beside it stand the selection of the experts, and what Burn composes of many passes over memory: linear
+//! maps, attention in blocks of queries, the cross-entropy of a head without its logits, RMSNorm, the rotary
+//! embedding, sums of squares and the AdamW update, fused on the CPU.
 //!
 //! # How it is arranged
 //!
@@ -43,7 +44,7 @@
 //!
 //! Generated crates carry these files: each has its place in `coec-emit/src/carried.rs`.
 //!
-//! `unsafe` code of the workspace lives here: the calls into `gemm`, and calls of functions
+//! `unsafe` code of the workspace lives here: the kernels of matrix products, and calls of functions
 //! compiled for vector units after asking for them. (The counting allocator of coec-train is the
 //! one exception: a global allocator cannot be written without.)
 
