@@ -18,6 +18,7 @@ mod steps;
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use coec_lang::{Loader, load_one};
 use coec_train::memory::CountingAllocator;
@@ -77,7 +78,7 @@ fn answer(steps: &mut Steps, line: &str) -> Result<Value, Box<dyn Error>> {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn run() -> Result<(), Box<dyn Error>> {
     let usage = "usage: stepper SPEC [--set KEY=VALUE]... [--weights FILE]";
     let Arguments { spec, sets, weights } = arguments().ok_or(usage)?;
     let spec = load_one(&spec, &sets, &Disk)?;
@@ -91,4 +92,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         say(&answer(&mut steps, &line?)?)?;
     }
     Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stepper: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,0 +1,109 @@
+"""Training steps of coec and of PyTorch in turn."""
+
+import json
+import random
+import sys
+
+import agree
+from build import HERE, ROOT
+from program import Program
+
+# What is compared: a spec for each model, the architectures that take turns with each other.
+MODELS = {
+    "S": {name: HERE / f"s.coe#{name}" for name in ("coe", "moe", "moe_eq")},
+    "M": {name: HERE / f"m.coe#{name}" for name in ("coe", "moe", "moe_eq")},
+    "quickstart": {"coe": ROOT / "specs/quickstart.coe"},
+}
+PEERS = ("loop", "segments", "grouped", "compile")
+CHECKED = 4  # steps of which losses and norms are compared
+
+
+def say(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
+class Bench:
+    """Starts the programs of one architecture after the other, all from the same weights."""
+
+    def __init__(self, built, folder, passive):
+        self.built, self.folder, self.passive = built, folder, passive
+
+    def coec(self, spec, threads):
+        return Program([self.built.stepper, spec], RAYON_NUM_THREADS=str(threads))
+
+    def torch(self, name, threads):
+        # Compiling in its own process leaves no others behind that wait.
+        environment = {"OMP_NUM_THREADS": str(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        if self.passive:
+            environment["OMP_WAIT_POLICY"] = "PASSIVE"
+        files = [self.folder / f"{name}.json", self.folder / f"{name}.safetensors"]
+        return Program([sys.executable, HERE / "torch_side.py", *files, threads], **environment)
+
+    def save(self, name, program):
+        """What the PyTorch side begins with."""
+        (self.folder / f"{name}.json").write_text(json.dumps(program.about))
+        program.ask("save", self.folder / f"{name}.safetensors")
+
+
+def memory(bench, model, threads):
+    """Peak bytes of three steps of each program alone: `counted` by coec's allocator, `resident` by the system, of
+    PyTorch also `imported`, what the process held before it had a model."""
+    found = {}
+    for name, spec in MODELS[model].items():
+        with bench.coec(spec, threads) as program:
+            bench.save(name, program)
+            about = program.about
+            program.ask("start")
+            program.ask("step", 1)
+            program.forget_peak()
+            counted = program.ask("step", 3)["peak_bytes"]
+            found[name] = {"about": about, "coec": {"counted": counted, "resident": program.resident_peak()}}
+        for peer in PEERS:
+            with bench.torch(name, threads) as program:
+                imported = program.resident()
+                program.ask("start", peer)
+                program.ask("check", peer, 1)
+                program.forget_peak()
+                program.ask("step", peer, 3)
+                found[name][peer] = {"resident": program.resident_peak(), "imported": imported}
+        say(f"{model} {name}: memory measured")
+    return found
+
+
+def rounds(bench, model, threads, count, steps):
+    """Turns of all programs of a model: each has one a round, in an order that is drawn anew.
+
+    The answers of the programs, in a list for each architecture and program, and the peaks of both sides.
+    """
+    programs, found, peaks = {}, {}, {"coec": [], "torch": []}
+    try:
+        for name, spec in MODELS[model].items():
+            ours = programs[name, "coec"] = bench.coec(spec, threads)
+            theirs = programs[name, "torch"] = bench.torch(name, threads)
+            ours.ask("start")
+            first = ours.ask("step", CHECKED)
+            for peer in PEERS:
+                theirs.ask("start", peer)
+                agree.check(f"{model} {name} {peer}", first, theirs.ask("check", peer, CHECKED))
+            say(f"{model} {name}, {threads} threads: coec and {', '.join(PEERS)} compute the same")
+        turns = [(name, who) for name in MODELS[model] for who in ("coec", *PEERS)]
+        found = {turn: [] for turn in turns}
+        draw = random.Random(0)
+        for number in range(count):
+            for side in draw.sample(list(peaks), len(peaks)):
+                program = programs[draw.choice(list(MODELS[model])), side]
+                peaks[side].append(program.ask("peak")["flops_per_second"])
+            for name, who in draw.sample(turns, len(turns)):
+                if who == "coec":
+                    answer = programs[name, "coec"].turn("step", steps)
+                else:
+                    answer = programs[name, "torch"].turn("step", who, steps)
+                found[name, who].append(answer)
+            say(f"{model}, {threads} threads: round {number + 1} of {count}")
+    finally:
+        for program in programs.values():
+            program.__exit__()
+    by_name = {}
+    for (name, who), answers in found.items():
+        by_name.setdefault(name, {})[who] = answers
+    return {"turns": by_name, "peaks": peaks}
