@@ -27,10 +27,9 @@ def measure(bench, threads, count, tokens):
         subprocess.run([built.coec, "export", run, "--format", "hf", "--out", exported], **quiet)
     ours = [built.stepper, SPEC, "--weights", run / "model.safetensors"]
     theirs = [sys.executable, HERE / "transformers_side.py", exported, batch, threads]
-    environment = {"OMP_NUM_THREADS": str(threads)} | ({"OMP_WAIT_POLICY": "PASSIVE"} if bench.passive else {})
     with Program(ours, RAYON_NUM_THREADS=str(threads)) as coec:
         coec.ask("save", batch)
-        with Program(theirs, **environment) as library:
+        with Program(theirs, **bench.environment(threads)) as library:
             turns = {"coec": lambda n: coec.turn("generate", n, PROMPT)}
             for peer in PEERS:
                 turns[" ".join(peer)] = lambda n, peer=peer: library.turn(*peer, n, PROMPT)

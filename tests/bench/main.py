@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import machine
+import settings
 from agree import Disagree
 from build import build
 from program import Failed
@@ -43,6 +44,10 @@ def arguments():
         "--passive", action="store_true", help="PyTorch's threads sleep while they wait: slower on an idle machine, "
         "and the only way to a figure on one that is not",
     )  # fmt: skip
+    parser.add_argument(
+        "--system-malloc", action="store_true", help="leave PyTorch's allocator as it is, which gives large blocks back "
+        "to the system and takes them anew in each step",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FILE", help="every turn, as JSON")
     asked = parser.parse_args()
     asked.rounds = asked.rounds or (2 if asked.quick else 10)
@@ -69,7 +74,8 @@ def compare(asked, built, folder):
 
     if unknown := set(asked.models) - set(steps.MODELS):
         sys.exit(f"no model {', '.join(sorted(unknown))}; there are {', '.join(steps.MODELS)}")
-    bench = steps.Bench(built, folder, asked.passive)
+    environment = lambda threads: settings.environment(threads, asked.passive, not asked.system_malloc)
+    bench = steps.Bench(built, folder, environment)
     found = {part: [] for part in asked.parts}
     if "steps" in asked.parts:
         for model in asked.models:
@@ -121,6 +127,8 @@ def show(asked, built, found):
         print(f"\nWARNING: in {disturbed} of {turns} turns others used more than a tenth of a processor: no figures to quote.")
     else:
         print(f"\nIn none of {turns} turns did others use more than a tenth of a processor.")
+    if asked.system_malloc:
+        print("PyTorch's allocator was left as it is (--system-malloc), which is not its fastest setting.")
     if asked.passive:
         print("WARNING: PyTorch's threads slept while they waited (--passive), which is not its fastest setting.")
 

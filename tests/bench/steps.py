@@ -5,6 +5,7 @@ import random
 import sys
 
 import agree
+import settings
 from build import HERE, ROOT
 from program import Program
 
@@ -25,17 +26,14 @@ def say(*words):
 class Bench:
     """Starts the programs of one architecture after the other, all from the same weights."""
 
-    def __init__(self, built, folder, passive):
-        self.built, self.folder, self.passive = built, folder, passive
+    def __init__(self, built, folder, environment):
+        """`environment`: of a PyTorch process that is timed, by its threads."""
+        self.built, self.folder, self.environment = built, folder, environment
 
     def coec(self, spec, threads):
         return Program([self.built.stepper, spec], RAYON_NUM_THREADS=str(threads))
 
-    def torch(self, name, threads):
-        # Compiling in its own process leaves no others behind that wait.
-        environment = {"OMP_NUM_THREADS": str(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-        if self.passive:
-            environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    def torch(self, name, threads, environment):
         files = [self.folder / f"{name}.json", self.folder / f"{name}.safetensors"]
         return Program([sys.executable, HERE / "torch_side.py", *files, threads], **environment)
 
@@ -59,7 +57,8 @@ def memory(bench, model, threads):
             counted = program.ask("step", 3)["peak_bytes"]
             found[name] = {"about": about, "coec": {"counted": counted, "resident": program.resident_peak()}}
         for peer in PEERS:
-            with bench.torch(name, threads) as program:
+            # Memory that is kept would be counted as needed.
+            with bench.torch(name, threads, settings.environment(threads, True, False)) as program:
                 imported = program.resident()
                 program.ask("start", peer)
                 program.ask("check", peer, 1)
@@ -79,7 +78,7 @@ def rounds(bench, model, threads, count, steps):
     try:
         for name, spec in MODELS[model].items():
             ours = programs[name, "coec"] = bench.coec(spec, threads)
-            theirs = programs[name, "torch"] = bench.torch(name, threads)
+            theirs = programs[name, "torch"] = bench.torch(name, threads, bench.environment(threads))
             ours.ask("start")
             first = ours.ask("step", CHECKED)
             for peer in PEERS:
