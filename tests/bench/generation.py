@@ -37,12 +37,12 @@ def measure(bench, threads, count, tokens):
             differ = [who for who in said if said[who] != said["coec"]]
             if differ:
                 raise Disagree(f"transformers ({', '.join(differ)}) continues the prompt otherwise than coec")
-            say(f"generation, {threads} threads: coec and transformers say the same {tokens} tokens")
+            say(f"generation, threads: {threads}: coec and transformers say the same {tokens} tokens")
             found, draw = {who: [] for who in turns}, random.Random(0)
             for number in range(count):
                 for who in draw.sample(list(turns), len(turns)):
                     found[who].append(turns[who](tokens))
-                say(f"generation, {threads} threads: round {number + 1} of {count}")
+                say(f"generation, threads: {threads}: round {number + 1} of {count}")
             return {"threads": threads, "turns": found, "transformers": library.about["version"]}
 
 
@@ -53,7 +53,7 @@ def by_token(turns):
 
 
 def tables(results):
-    header = ["generation", "threads", "tokens/s", "coec / it", "prompt, ms"]
+    header = ["generation", "threads", "tokens/s", "coec is faster", "prompt, ms"]
     lines = []
     for result in results:
         ours = by_token(result["turns"]["coec"])
@@ -62,6 +62,6 @@ def tables(results):
             rate = 1 / statistics.median(turn["seconds"][0] for turn in theirs)
             first = statistics.median(turn["seconds"][0] for turn in turns)
             name = who if who == "coec" else f"transformers, {who}"
-            times = "" if who == "coec" else f"{1 / ratio(ours, theirs):.1f}"
+            times = "" if who == "coec" else f"{1 / ratio(ours, theirs):.1f} times"
             lines.append([name, result["threads"], f"{rate:.0f}", times, ms(first)])
     return table(header, lines)

@@ -82,10 +82,8 @@ def detail(results):
 def peaks(results):
     """The matrix products that shares are of."""
     header = ["best 1024-cube product, GFLOP/s", "threads", "coec", "torch"]
-    return table(
-        header,
-        [
-            [result["model"], result["threads"], *(f"{max(result['peaks'][side]) / 1e9:.0f}" for side in ("coec", "torch"))]
-            for result in results
-        ],
-    )
+    lines = []
+    for result in results:
+        best_of = [f"{max(result['peaks'][side]) / 1e9:.0f}" for side in ("coec", "torch")]
+        lines.append([result["model"], result["threads"], *best_of])
+    return table(header, lines)

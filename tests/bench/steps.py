@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+from contextlib import ExitStack
 
 import agree
 import settings
@@ -58,7 +59,7 @@ def memory(bench, model, threads):
             found[name] = {"about": about, "coec": {"counted": counted, "resident": program.resident_peak()}}
         for peer in PEERS:
             # Memory that is kept would be counted as needed.
-            with bench.torch(name, threads, settings.environment(threads, True, False)) as program:
+            with bench.torch(name, threads, settings.environment(bench.folder, threads, True, False)) as program:
                 imported = program.resident()
                 program.ask("start", peer)
                 program.ask("check", peer, 1)
@@ -69,40 +70,43 @@ def memory(bench, model, threads):
     return found
 
 
+def started(bench, model, threads, stack):
+    """Every program of a model by architecture and side, all of which compute the same."""
+    programs = {}
+    for name, spec in MODELS[model].items():
+        ours = programs[name, "coec"] = stack.enter_context(bench.coec(spec, threads))
+        torch = bench.torch(name, threads, bench.environment(threads))
+        theirs = programs[name, "torch"] = stack.enter_context(torch)
+        ours.ask("start")
+        first = ours.ask("step", CHECKED)
+        for peer in PEERS:
+            theirs.ask("start", peer)
+            agree.check(f"{model} {name} {peer}", first, theirs.ask("check", peer, CHECKED))
+        say(f"{model} {name}, threads: {threads}: coec and {', '.join(PEERS)} compute the same")
+    return programs
+
+
 def rounds(bench, model, threads, count, steps):
     """Turns of all programs of a model: each has one a round, in an order that is drawn anew.
 
-    The answers of the programs, in a list for each architecture and program, and the peaks of both sides.
+    `turns` are the answers in a list for each architecture and program, `peaks` the matrix products of both sides.
     """
-    programs, found, peaks = {}, {}, {"coec": [], "torch": []}
-    try:
-        for name, spec in MODELS[model].items():
-            ours = programs[name, "coec"] = bench.coec(spec, threads)
-            theirs = programs[name, "torch"] = bench.torch(name, threads, bench.environment(threads))
-            ours.ask("start")
-            first = ours.ask("step", CHECKED)
-            for peer in PEERS:
-                theirs.ask("start", peer)
-                agree.check(f"{model} {name} {peer}", first, theirs.ask("check", peer, CHECKED))
-            say(f"{model} {name}, {threads} threads: coec and {', '.join(PEERS)} compute the same")
-        turns = [(name, who) for name in MODELS[model] for who in ("coec", *PEERS)]
-        found = {turn: [] for turn in turns}
-        draw = random.Random(0)
+    names, draw = list(MODELS[model]), random.Random(0)
+    turns = {name: {who: [] for who in ("coec", *PEERS)} for name in names}
+    peaks = {"coec": [], "torch": []}
+    with ExitStack() as stack:
+        programs = started(bench, model, threads, stack)
+        version = programs[names[0], "torch"].about["version"]
+        each = [(name, who) for name in names for who in turns[name]]
         for number in range(count):
             for side in draw.sample(list(peaks), len(peaks)):
-                program = programs[draw.choice(list(MODELS[model])), side]
-                peaks[side].append(program.ask("peak")["flops_per_second"])
-            for name, who in draw.sample(turns, len(turns)):
+                answer = programs[draw.choice(names), side].ask("peak")
+                peaks[side].append(answer["flops_per_second"])
+            for name, who in draw.sample(each, len(each)):
                 if who == "coec":
                     answer = programs[name, "coec"].turn("step", steps)
                 else:
                     answer = programs[name, "torch"].turn("step", who, steps)
-                found[name, who].append(answer)
-            say(f"{model}, {threads} threads: round {number + 1} of {count}")
-    finally:
-        for program in programs.values():
-            program.__exit__()
-    by_name = {}
-    for (name, who), answers in found.items():
-        by_name.setdefault(name, {})[who] = answers
-    return {"turns": by_name, "peaks": peaks}
+                turns[name][who].append(answer)
+            say(f"{model}, threads: {threads}: round {number + 1} of {count}")
+    return {"torch": version, "turns": turns, "peaks": peaks}

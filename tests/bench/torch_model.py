@@ -42,7 +42,8 @@ class Attention(nn.Module):
         super().__init__()
         require(list(block) == ["mha"], "attention but mha")
         a = block["mha"]
-        require(list(a["rope"]) == ["rope"] and a["qk_norm"] == "none" and not a["bias"], "mha with yarn, norms or bias")
+        require(list(a["rope"]) == ["rope"], "positions but rope")
+        require(a["qk_norm"] == "none" and not a["bias"], "norms of queries and keys, nor bias")
         self.heads, self.kv_heads, self.width = a["heads"], a["kv_heads"], a["head_dim"]
         self.qkv = parameter(*(weights[f"{stem}.{part}_proj.weight"] for part in "qkv"))
         self.out = parameter(weights[f"{stem}.o_proj.weight"])

@@ -3,7 +3,8 @@
 //! `cargo bench --bench kernels`, at the root and without `-p`; behind `--` a part of a name picks some, as
 //! `experts` or `S`. RAYON_NUM_THREADS says how many threads.
 //!
-//! A kernel with a backward pass is measured twice: `forward`, without a tape, and `both` passes on one. A new kernel is a function here and its name in the group below.
+//! A kernel with a backward pass is measured twice: `forward`, without a tape, and `both` passes on one. A new
+//! kernel is a function here and its name in the group below.
 
 mod measure;
 mod sizes;
