@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -58,7 +59,7 @@ def arguments():
     add("--passive", action="store_true", help=passive)
     malloc = "let PyTorch give large blocks back to the system and take them anew, as it does by itself"
     add("--system-malloc", action="store_true", help=malloc)
-    add("--out", type=Path, metavar="FILE", help="every turn, as JSON")
+    add("--out", type=Path, metavar="FILE", help="every turn, as JSON, written as results come")
     asked = parser.parse_args()
     asked.rounds = asked.rounds or (2 if asked.quick else 10)
     asked.steps = asked.steps or (1 if asked.quick else 2)
@@ -73,42 +74,50 @@ def check_python(parts):
         sys.exit(f"against_torch: {sys.executable} has no {' and no '.join(missing)}: set PYTHON to one that has")
 
 
-def compare(asked, built, folder):
-    """The results of each part, in a list."""
+def compare(asked, built, folder, keep):
+    """Measures part by part; each result is given to `keep` as it comes."""
 
     def environment(threads):
         return settings.environment(folder, threads, asked.passive, not asked.system_malloc)
 
     bench = steps.Bench(built, folder, environment)
-    found = {part: [] for part in asked.parts}
     if "steps" in asked.parts:
         for model in asked.models:
             held = steps.memory(bench, model, max(asked.threads))
             for threads in asked.threads:
                 result = steps.rounds(bench, model, threads, asked.rounds, asked.steps)
-                found["steps"].append({"model": model, "threads": threads, "memory": held, **result})
+                keep("steps", {"model": model, "threads": threads, "memory": held, **result})
     for threads in asked.threads:
         if "quickstart" in asked.parts:
-            found["quickstart"].append(quickstart.measure(bench, threads, 20 if asked.quick else 200))
+            keep("quickstart", quickstart.measure(bench, threads, 20 if asked.quick else 200))
         if "generation" in asked.parts:
             tokens = 32 if asked.quick else 128
-            found["generation"].append(generation.measure(bench, threads, asked.rounds, tokens))
+            keep("generation", generation.measure(bench, threads, asked.rounds, tokens))
         if "paper" in asked.parts and (result := paper.measure(bench, threads, 2 if asked.quick else 5)):
-            found["paper"].append(result)
-    return found
+            keep("paper", result)
 
 
 def main():
+    # What is stopped ends its programs and removes its files as what fails does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     asked = arguments()
     check_python(asked.parts)
     built = build()
+    found = {part: [] for part in asked.parts}
+
+    def keep(part, result):
+        found[part].append(result)
+        if asked.out:
+            document = {"coec": built.version, "machine": machine.name(), **found}
+            asked.out.write_text(json.dumps(document))
+
     try:
         with tempfile.TemporaryDirectory(prefix="against_torch_") as folder:
-            found = compare(asked, built, Path(folder))
+            compare(asked, built, Path(folder), keep)
     except (Disagree, Failed) as error:
         sys.exit(f"against_torch: {error}")
-    if asked.out:
-        asked.out.write_text(json.dumps({"coec": built.version, "machine": machine.name(), **found}))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     report.show(asked, built, found)
 
 
