@@ -95,6 +95,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn main() -> ExitCode {
+    // As `coec train` does.
+    coec_train::memory::keep_freed();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

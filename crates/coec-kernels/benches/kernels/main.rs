@@ -11,7 +11,8 @@ mod sizes;
 
 use burn::tensor::{Int, Tensor};
 use coec_kernels::{
-    Activation, AdamWStep, Pairs, adamw, causal_softmax, experts, mlp, rms_norm, rotate, select_top_k,
+    Activation, AdamWStep, Pairs, adamw, attention, experts, head_cross_entropy, linear, mlp, rms_norm,
+    rotate, select_top_k, sum_of_squares,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use measure::{Kernel, Make, Work};
@@ -66,13 +67,57 @@ fn norm(criterion: &mut Criterion) {
     }
 }
 
-fn attention_weights(criterion: &mut Criterion) {
+fn causal_attention(criterion: &mut Criterion) {
+    const BLOCK: usize = 64;
     for size in &SIZES {
-        let shape = [size.sequences, size.heads, size.context, size.context];
-        Kernel { name: "causal_softmax", size: size.name, work: Work::elements(shape) }.both(
+        let width = size.dim / size.heads;
+        let shape = [size.sequences, size.context, size.heads, width];
+        // Scores and mix, each query with the keys that its block sees.
+        let pairs = size.context * (size.context + BLOCK) / 2;
+        let work = Work::Flops((4 * size.sequences * size.heads * pairs * width) as u64);
+        Kernel { name: "attention", size: size.name, work }.both(
+            criterion,
+            |make: &Make| (make.float(shape), make.float(shape), make.float(shape)),
+            |(q, k, v)| attention(q, k, v, 0.125, BLOCK),
+        );
+    }
+}
+
+fn projection(criterion: &mut Criterion) {
+    for size in &SIZES {
+        let work = Work::Flops((2 * size.tokens() * size.dim * size.dim) as u64);
+        Kernel { name: "linear", size: size.name, work }.both(
+            criterion,
+            |make: &Make| (make.float([size.tokens(), size.dim]), make.float([size.dim, size.dim])),
+            |(x, weight)| linear(x, weight),
+        );
+    }
+}
+
+fn head(criterion: &mut Criterion) {
+    for size in &SIZES {
+        let (tokens, classes) = (size.tokens(), size.vocab);
+        let work = Work::Flops((2 * tokens * size.dim * classes) as u64);
+        Kernel { name: "head_cross_entropy", size: size.name, work }.both(
+            criterion,
+            |make: &Make| {
+                let targets: Tensor<1, Int> =
+                    select_top_k(make.constant([tokens, classes]), 1).reshape([tokens]);
+                let (x, weight) = (make.float([tokens, size.dim]), make.float([classes, size.dim]));
+                (x, weight, targets, make.constant([tokens]))
+            },
+            |(x, weight, targets, weights)| head_cross_entropy(x, weight, targets, weights, 256),
+        );
+    }
+}
+
+fn norm_of_a_gradient(criterion: &mut Criterion) {
+    for size in &SIZES {
+        let shape = [size.experts * 2 * size.hidden * size.dim];
+        Kernel { name: "sum_of_squares", size: size.name, work: Work::elements(shape) }.forward(
             criterion,
             |make: &Make| make.float(shape),
-            |scores| causal_softmax(scores, 0.125),
+            sum_of_squares,
         );
     }
 }
@@ -80,7 +125,7 @@ fn attention_weights(criterion: &mut Criterion) {
 fn rotary_embedding(criterion: &mut Criterion) {
     for size in &SIZES {
         let width = size.dim / size.heads;
-        let shape = [size.sequences, size.heads, size.context, width];
+        let shape = [size.sequences, size.context, size.heads, width];
         Kernel { name: "rotate", size: size.name, work: Work::elements(shape) }.both(
             criterion,
             |make: &Make| {
@@ -106,8 +151,14 @@ fn selection(criterion: &mut Criterion) {
 /// Of the first matrices of a layer's experts. The update works in place only on what nobody else holds, so that
 /// parameter and moments are handed on from one to the next.
 fn update(criterion: &mut Criterion) {
-    let step =
-        AdamWStep { lr: 1e-4, betas: [0.9, 0.95], eps: 1e-8, weight_decay: 0.01, corrections: [0.1, 0.05] };
+    let step = AdamWStep {
+        lr: 1e-4,
+        betas: [0.9, 0.95],
+        eps: 1e-8,
+        weight_decay: 0.01,
+        corrections: [0.1, 0.05],
+        scale: 1.0,
+    };
     for size in &SIZES {
         let shape = [size.experts * 2 * size.hidden * size.dim];
         Kernel { name: "adamw", size: size.name, work: Work::elements(shape) }.in_place(
@@ -129,7 +180,10 @@ criterion_group!(
     routed_experts,
     shared_expert,
     norm,
-    attention_weights,
+    causal_attention,
+    projection,
+    head,
+    norm_of_a_gradient,
     rotary_embedding,
     selection,
     update,

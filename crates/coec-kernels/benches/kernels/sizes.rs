@@ -8,6 +8,8 @@ pub struct Size {
     pub sequences: usize,
     /// Tokens in a sequence.
     pub context: usize,
+    /// Tokens there are.
+    pub vocab: usize,
     /// Width of the stream.
     pub dim: usize,
     /// Heads, each of `dim / heads`.
@@ -28,6 +30,26 @@ impl Size {
 }
 
 pub const SIZES: [Size; 2] = [
-    Size { name: "S", sequences: 8, context: 256, dim: 256, heads: 4, experts: 16, selected: 2, hidden: 128 },
-    Size { name: "M", sequences: 4, context: 256, dim: 512, heads: 4, experts: 64, selected: 4, hidden: 176 },
+    Size {
+        name: "S",
+        sequences: 8,
+        context: 256,
+        vocab: 512,
+        dim: 256,
+        heads: 4,
+        experts: 16,
+        selected: 2,
+        hidden: 128,
+    },
+    Size {
+        name: "M",
+        sequences: 4,
+        context: 256,
+        vocab: 4096,
+        dim: 512,
+        heads: 4,
+        experts: 64,
+        selected: 4,
+        hidden: 176,
+    },
 ];
