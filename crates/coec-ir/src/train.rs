@@ -4,7 +4,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Cost, Setting};
-use crate::{Figure, Model, Verified};
+use crate::{Figure, Model, Recompute, Verified};
 
 /// A training run, every value explicit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Train {
     pub schedule: Schedule,
     /// Arithmetic of the forward and backward pass.
     pub precision: Precision,
+    /// What the backward pass computes again, rather than to keep it.
+    #[serde(default, skip_serializing_if = "Recompute::is_none")]
+    pub recompute: Recompute,
     /// Root of every random stream.
     pub seed: u64,
     /// How often and how long to evaluate.
@@ -71,8 +74,9 @@ impl Train {
             (Some(steps), ..) => u128::from(steps),
             (_, Some(total), _) => u128::from(total).div_ceil(u128::from(tokens)),
             (.., total) => {
-                let setting = Setting { context: self.context, batch: self.batch, precision: self.precision };
-                let token = Cost::of(model, setting).figure(Figure::FlopsTrain).unwrap_or_default();
+                let token = Cost::of(model, Setting::of_training(self))
+                    .figure(Figure::FlopsTrain)
+                    .unwrap_or_default();
                 let step = (token * tokens).max(BigUint::from(1u32));
                 // A float of this size is a whole number, or is followed by one.
                 let total = BigUint::from(total.unwrap_or(0.0).ceil() as u128);
@@ -363,7 +367,7 @@ impl Schedule {
 }
 
 /// Arithmetic of the forward and backward pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32-bit floats.

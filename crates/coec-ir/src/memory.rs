@@ -1,0 +1,68 @@
+//! What is alive for the backward pass, in elements per token, at its peak.
+
+use crate::{Layer, Model, Recompute, Sublayer};
+
+/// The moments of a backward pass at which most is alive.
+pub(crate) struct Peak<'a> {
+    pub model: &'a Model,
+    /// Tokens per sequence.
+    pub context: usize,
+    pub recompute: Recompute,
+}
+
+impl Peak<'_> {
+    /// The most elements alive at once: everything kept, and beside it either the head's gradients, or
+    /// what the backward pass through a layer takes once the head's are gone. What lies above a layer is gone
+    /// by then too.
+    pub fn elements(&self) -> u128 {
+        let outside = outside(self.model);
+        let layers = self.model.layers.iter();
+        let (kept, peak) = layers.fold((0, 0), |(kept, peak), layer| {
+            let kept = kept + self.kept(layer);
+            (kept, peak.max(kept + self.backward(layer)))
+        });
+        peak.max(kept + outside + 2 * self.model.vocab as u128)
+    }
+
+    /// Elements that a layer keeps from its forward pass on.
+    fn kept(&self, layer: &Layer) -> u128 {
+        let [attention, ffn] = self.sublayers(layer);
+        let segment = self.model.dim as u128 + layer.ffn.as_coe().map_or(0, |coe| coe.selections());
+        match self.recompute {
+            Recompute::Layers => segment,
+            Recompute::Experts if layer.ffn.as_coe().is_some() => self.of(attention) + segment,
+            Recompute::Experts | Recompute::None => self.of(attention) + self.of(ffn),
+        }
+    }
+
+    /// Elements alive during the backward pass through a layer, beyond what it kept.
+    fn backward(&self, layer: &Layer) -> u128 {
+        let [attention, ffn] = self.sublayers(layer);
+        let transient = |sublayer: &dyn Sublayer| sublayer.transient(self.model.dim, self.context);
+        // A segment's input is kept already.
+        let input = self.model.dim as u128;
+        match self.recompute {
+            Recompute::Layers => {
+                (self.of(ffn) + transient(ffn)).max(transient(attention)) + self.of(attention) - input
+            }
+            Recompute::Experts if layer.ffn.as_coe().is_some() => {
+                (self.of(ffn) + transient(ffn) - input).max(transient(attention))
+            }
+            Recompute::Experts | Recompute::None => transient(attention).max(transient(ffn)),
+        }
+    }
+
+    fn sublayers<'b>(&self, layer: &'b Layer) -> [&'b dyn Sublayer; 2] {
+        [layer.attention.sublayer(), layer.ffn.sublayer()]
+    }
+
+    /// Elements that a sublayer keeps, or would.
+    fn of(&self, sublayer: &dyn Sublayer) -> u128 {
+        sublayer.kept(self.model.dim, self.context)
+    }
+}
+
+/// Elements kept outside the layers: the final stream, its norm, the log-probabilities.
+fn outside(model: &Model) -> u128 {
+    2 * model.dim as u128 + model.vocab as u128
+}
