@@ -215,8 +215,7 @@ fn layer_part(model: &Model, layer: &Layer, setting: Setting) -> Part {
     };
     let mut whole = part(layer.attention.sublayer());
     whole += &part(layer.ffn.sublayer());
-    let again = setting.recompute.sublayers(layer).into_iter();
-    whole.again = again.map(|sublayer| sublayer.flops(model.dim, setting.context).executed).sum();
+    whole.again = setting.recompute.flops(layer, model.dim, setting.context);
     if let Some(coe) = layer.ffn.as_coe() {
         whole.calls = coe.calls();
         whole.paths = Some(coe.paths());

@@ -30,7 +30,7 @@ impl Peak<'_> {
         let segment = self.model.dim as u128 + layer.ffn.as_coe().map_or(0, |coe| coe.selections());
         match self.recompute {
             Recompute::Layers => segment,
-            Recompute::Experts if layer.ffn.as_coe().is_some() => self.of(attention) + segment,
+            Recompute::Experts if self.recompute.repeats(&layer.ffn) => self.of(attention) + segment,
             Recompute::Experts | Recompute::None => self.of(attention) + self.of(ffn),
         }
     }
@@ -45,7 +45,7 @@ impl Peak<'_> {
             Recompute::Layers => {
                 (self.of(ffn) + transient(ffn)).max(transient(attention)) + self.of(attention) - input
             }
-            Recompute::Experts if layer.ffn.as_coe().is_some() => {
+            Recompute::Experts if self.recompute.repeats(&layer.ffn) => {
                 (self.of(ffn) + transient(ffn) - input).max(transient(attention))
             }
             Recompute::Experts | Recompute::None => transient(attention).max(transient(ffn)),

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Layer;
-use crate::table::Described;
+use crate::{Ffn, Layer, Sublayer};
 
 /// What is computed again in the backward pass instead of kept. Selections of experts are kept, and never
 /// made again.
@@ -32,16 +31,24 @@ impl Recompute {
         }
     }
 
+    /// Whether a feed-forward sublayer is computed again.
+    pub fn repeats(self, ffn: &Ffn) -> bool {
+        match self {
+            Self::None => false,
+            Self::Experts => ffn.as_coe().is_some(),
+            Self::Layers => true,
+        }
+    }
+
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::None
     }
 
-    /// The sublayers of a layer that are computed again, in order.
-    pub(crate) fn sublayers(self, layer: &Layer) -> Vec<&dyn Described> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Experts => layer.ffn.as_coe().into_iter().map(|coe| coe as &dyn Described).collect(),
-            Self::Layers => vec![layer.attention.sublayer(), layer.ffn.sublayer()],
-        }
+    /// FLOPs per token of a layer of a model of width `dim` that are performed again.
+    pub(crate) fn flops(self, layer: &Layer, dim: usize, context: usize) -> u128 {
+        let executed = |sublayer: &dyn Sublayer| sublayer.flops(dim, context).executed;
+        let attention = if self == Self::Layers { executed(layer.attention.sublayer()) } else { 0 };
+        let ffn = if self.repeats(&layer.ffn) { executed(layer.ffn.sublayer()) } else { 0 };
+        attention + ffn
     }
 }

@@ -31,8 +31,7 @@ pub(super) struct Prepared {
 
 /// The sequences that are computed at once.
 pub(super) fn setting(job: &Job<'_>) -> Setting {
-    let train = job.train;
-    Setting { context: train.context, batch: train.batch / train.accumulate, precision: train.precision }
+    Setting::of_training(job.train)
 }
 
 pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prepared, TrainError> {
@@ -146,6 +145,14 @@ fn goes_on(
             lr(&new.train, is)
         ));
     }
+    let [was, is] = [old, new].map(|identity| identity.train.recompute);
+    if was != is {
+        notes.push(format!(
+            "train.recompute was {} and is {}: what is measured of FLOPs, memory and speed is measured anew",
+            was.word(),
+            is.word()
+        ));
+    }
     let places = [
         ("backend", old.backend.clone(), new.backend.clone()),
         ("threads", old.threads.to_string(), new.threads.to_string()),
@@ -175,8 +182,9 @@ pub fn check_spec(dir: &RunDir, old: &Identity, model: &Model, train: &Train) ->
 
 /// What differs in the spec and may not.
 fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
-    // How long a run is and what is kept of it; where its tokenizer lies, whose content is compared instead.
-    let free = ["train.save", "train.keep", "train.tokenizer.path"];
+    // How long a run is, what is kept of it, and what is computed twice, which changes no number of it; where
+    // its tokenizer lies, whose content is compared instead.
+    let free = ["train.save", "train.keep", "train.recompute", "train.tokenizer.path"];
     let is_free = |field: &str| {
         is_length(field)
             || free

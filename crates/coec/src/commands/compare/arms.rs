@@ -31,8 +31,7 @@ pub struct Arm {
 impl Arm {
     /// What its figures are computed for: a batch of its training.
     pub fn setting(&self) -> Setting {
-        let train = &self.train;
-        Setting { context: train.context, batch: train.batch / train.accumulate, precision: train.precision }
+        Setting::of_training(&self.train)
     }
 
     pub fn cost(&self) -> Cost {
@@ -101,13 +100,16 @@ fn free_name(arms: &[Arm], name: &str) -> String {
     std::iter::once(name.to_owned()).chain(numbered).find(|name| is_free(name)).unwrap_or_default()
 }
 
-/// Holds the trainings to each other: their optimizers may differ, and how many steps reach the same budget.
+/// Holds the trainings to each other: their optimizers may differ, and how many steps reach the same budget;
+/// so may what they compute twice, which changes no loss.
 fn same_training(arms: &[Arm]) -> Result<(), Failure> {
     let [first, others @ ..] = arms else { return Ok(()) };
     let mut wrong = Vec::new();
     for other in others {
         let changes = diff::train(Some(&first.train), Some(&other.train));
-        let may_differ = |field: &str| field == "train.optimizer" || field.starts_with("train.optimizer.");
+        let may_differ = |field: &str| {
+            field == "train.recompute" || field == "train.optimizer" || field.starts_with("train.optimizer.")
+        };
         for change in changes.iter().filter(|change| !may_differ(&change.field)) {
             let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
             let (name, old, new) = (change.name(), text(&change.old), text(&change.new));

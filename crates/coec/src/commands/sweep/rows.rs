@@ -153,13 +153,11 @@ fn planned(number: usize, spec: &Spec, dir: &Path) -> Result<State, Failure> {
         let rule = coec_ir::text::rule(&broken.rule);
         return Ok(State::Infeasible(format!("it does not keep {rule}")));
     }
-    let setting =
-        Setting { context: train.context, batch: train.batch / train.accumulate, precision: train.precision };
     let steps = train.length(&spec.model);
     let name = format!("{number:04}");
     let place = |ending: &str| -> PathBuf { dir.join("runs").join(format!("{name}{ending}")) };
     Ok(State::Feasible(Box::new(Planned {
-        cost: Cost::of(&spec.model, setting),
+        cost: Cost::of(&spec.model, Setting::of_training(&train)),
         text: explicit(spec, &report, &train),
         tokens: train.tokens_a_step() * steps as u64,
         run: Run {

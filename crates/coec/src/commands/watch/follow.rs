@@ -151,9 +151,7 @@ impl Follower {
             let spec = load_one(&path_of(&path).ok()?, &[], &Disk).ok()?;
             let report = check(&spec, &Disk).ok()?;
             let train = spec.train.clone()?;
-            let batch = train.batch / train.accumulate;
-            let setting = Setting { context: train.context, batch, precision: train.precision };
-            let flops_train = figure(&spec.model, setting, Figure::FlopsTrain);
+            let flops_train = figure(&spec.model, Setting::of_training(&train), Figure::FlopsTrain);
             let steps = train.length(&spec.model) as u64;
             Some(Declared { at, report, flops_train, steps, spec })
         };
