@@ -3,9 +3,9 @@
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::{Conditions, Figure, Model, Tensors, Verified, verify};
+use coec_ir::{Conditions, Figure, Model, Recompute, Tensors, Verified, verify};
 use coec_lang::{MapLoader, load_one};
-use coec_nn::{LanguageModel, Source, capture, cross_entropy, reference};
+use coec_nn::{Forward, LanguageModel, Source, capture, reference};
 use coec_tests::models::{Sizes, model};
 use proptest::prelude::*;
 
@@ -39,20 +39,31 @@ fn tokens(model: &Model, device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, shape), device)
 }
 
-/// Closed form, captured graph, a step on the CPU.
+/// Closed form, captured graph, a step on the CPU, also with something computed again.
 fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
-    let setting = Setting { batch: 2, context: model.context, precision: coec_ir::Precision::F32 };
+    // Each word for a third of the models.
+    let recompute = Recompute::ALL[(model.vocab + model.context) % Recompute::ALL.len()];
+    let (context, precision) = (model.context, coec_ir::Precision::F32);
+    let setting = Setting { batch: 2, context, precision, recompute };
     capture::check_built(model, setting).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let device = Device::flex().autodiff();
     let built = LanguageModel::new(model, &device, Source::Seed(7)).unwrap();
     let tokens = tokens(model, &device);
+    let gradients = |forward: &Forward| {
+        let loss = forward.loss(tokens.clone());
+        (loss.clone().into_scalar::<f64>(), GradientsParams::from_grads(loss.backward(), &built))
+    };
     let forward = built.forward(tokens.clone());
-    let loss = cross_entropy(forward.logits, tokens);
-    let loss = forward.aux_loss.map_or(loss.clone(), |aux| loss + aux);
-    prop_assert!(loss.clone().into_scalar::<f64>().is_finite());
-    let grads = GradientsParams::from_grads(loss.backward(), &built);
-    for (param, gradient) in built.gradients(&grads) {
+    let (loss, grads) = gradients(&forward);
+    prop_assert!(loss.is_finite());
+    let (again, grads_again) = gradients(&built.forward_recomputing(tokens.clone(), recompute));
+    prop_assert_eq!(again.to_bits(), loss.to_bits(), "loss under recompute={}", recompute.word());
+    let grads_again = built.gradients(&grads_again);
+    for ((param, gradient), (_, again)) in built.gradients(&grads).into_iter().zip(grads_again) {
         prop_assert!(gradient.iter().all(|v| v.is_finite()), "gradient of {}", param.name);
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        let is_same = bits(gradient) == bits(again);
+        prop_assert!(is_same, "gradient of {} under recompute={}", param.name, recompute.word());
     }
     built.update_biases(&forward.loads);
     Ok(())

@@ -65,7 +65,7 @@ mod tests;
 pub use adamw::{AdamWStep, adamw};
 pub use causal_softmax::causal_softmax;
 pub use experts::{Activation, experts, mlp};
-pub use recompute::{Segment, recompute};
+pub use recompute::{Segment, recomputed};
 pub use rms_norm::rms_norm;
 pub use rotate::{Pairs, rotate};
 pub use select_top_k::select_top_k;

@@ -36,7 +36,7 @@ pub type Segment = Box<dyn FnOnce(DispatchTensor, Vec<DispatchTensor>) -> Vec<Di
 /// # Panics
 ///
 /// When the tensors are on several devices, and when their device checkpoints by itself.
-pub fn recompute(
+pub fn recomputed(
     x: DispatchTensor,
     leaves: Vec<DispatchTensor>,
     outputs: Vec<DispatchTensor>,

@@ -44,7 +44,7 @@ pub fn recompute<M: Module + 'static>(
         outputs(out, again.into_aux_loss())
     };
     let outputs =
-        coec_kernels::recompute(h.into_dispatch(), leaves, outputs(out, aux_loss), Box::new(segment));
+        coec_kernels::recomputed(h.into_dispatch(), leaves, outputs(out, aux_loss), Box::new(segment));
     let mut outputs = outputs.into_iter();
     let out = outputs.next().expect("the stream is the first output");
     pass.add_aux_loss(outputs.next().map(Tensor::from_dispatch));

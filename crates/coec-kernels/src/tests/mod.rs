@@ -6,6 +6,7 @@ mod composed;
 mod dtypes;
 mod nan;
 mod product;
+mod recompute;
 mod threads;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
