@@ -122,7 +122,9 @@ fn same_training(arms: &[Arm]) -> Result<(), Failure> {
     let is_long = wrong.iter().any(|change| is_length(change.split(' ').next().unwrap_or_default()));
     let help = match is_long {
         true => "train all arms alike: `--set train.steps=N`, or tokens, or flops, sets it for each of them",
-        false => "train all arms alike: a `--set` holds for each of them; only their optimizers may differ",
+        false => {
+            "train all arms alike: a `--set` holds for each of them; only their optimizers, and what they compute again, may differ"
+        }
     };
     Err(Failure::input("coec::compare::trainings", wrong.join("; "), help))
 }
