@@ -15,13 +15,14 @@ impl Peak<'_> {
     /// what the backward pass through a layer takes once the head's are gone. What lies above a layer is gone
     /// by then too.
     pub fn elements(&self) -> u128 {
-        let outside = outside(self.model);
-        let layers = self.model.layers.iter();
-        let (kept, peak) = layers.fold((0, 0), |(kept, peak), layer| {
-            let kept = kept + self.kept(layer);
-            (kept, peak.max(kept + self.backward(layer)))
+        let layers = &self.model.layers;
+        let kinds: Vec<_> =
+            layers.kinds().iter().map(|layer| (self.kept(layer), self.backward(layer))).collect();
+        let of_layers = layers.order().iter().map(|&kind| kinds[kind]);
+        let (kept, peak) = of_layers.fold((0, 0), |(sum, peak): (u128, u128), (kept, backward)| {
+            (sum + kept, peak.max(sum + kept + backward))
         });
-        peak.max(kept + outside + 2 * self.model.vocab as u128)
+        peak.max(kept + outside(self.model) + 2 * self.model.vocab as u128)
     }
 
     /// Elements that a layer keeps from its forward pass on.

@@ -41,6 +41,9 @@
 //!
 //! **An operation** is a folder like the others, and its lines below.
 //!
+//! `recompute` is no kernel: it makes one step of the tape of a whole segment of a computation, which the
+//! backward pass runs again.
+//!
 //! Generated crates carry these files: each has its place in `coec-emit/src/carried.rs`.
 //!
 //! `unsafe` code of the workspace lives here: the calls into `gemm`, and calls of functions

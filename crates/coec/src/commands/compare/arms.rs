@@ -123,7 +123,8 @@ fn same_training(arms: &[Arm]) -> Result<(), Failure> {
     let help = match is_long {
         true => "train all arms alike: `--set train.steps=N`, or tokens, or flops, sets it for each of them",
         false => {
-            "train all arms alike: a `--set` holds for each of them; only their optimizers, and what they compute again, may differ"
+            "train all arms alike: a `--set` holds for each of them; only their optimizers, and what they compute \
+             again, may differ"
         }
     };
     Err(Failure::input("coec::compare::trainings", wrong.join("; "), help))
