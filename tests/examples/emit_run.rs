@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use coec_emit::{Files, Input, Link, emit};
-use coec_ir::{Conditions, Ffn, Model, Verified, cost::Setting, verify};
+use coec_ir::{Conditions, Ffn, Model, Recompute, Verified, cost::Setting, verify};
 use coec_lang::{Loader, load};
 use coec_nn::capture;
 use coec_tests::models::{Sizes, model};
@@ -34,6 +34,9 @@ const ALONE: [&str; 5] = [
     "lang_pass_latent_queries_latent_queries",
     "lang_pass_overrides_overrides",
 ];
+
+/// The one of them whose layers are run again in the backward pass, as its README says how.
+const RECOMPUTED: &str = "specs_paper_coe2_4_64_coe2_4_64";
 
 /// The root of the repository.
 fn root() -> PathBuf {
@@ -110,9 +113,14 @@ fn has_biases(model: &Model) -> bool {
     model.layers.kinds().iter().any(|layer| matches!(&layer.ffn, Ffn::Coe(block) if block.has_bias()))
 }
 
-/// The crate of a model, with the parts of its budget that its test reads.
-fn crate_of(model: &Verified<Model>, link: Option<&Link>) -> Result<Files, Box<dyn Error>> {
-    let setting = Setting::of(model, &Conditions::default());
+/// The crate of a model, with the parts of its budget that its test reads: of a pass that computes so much
+/// again.
+fn crate_of(
+    model: &Verified<Model>,
+    link: Option<&Link>,
+    recompute: Recompute,
+) -> Result<Files, Box<dyn Error>> {
+    let setting = Setting { recompute, ..Setting::of(model, &Conditions::default()) };
     let counts = capture::check_built(model, setting)?;
     let budget = json!({
         "setting": setting,
@@ -157,6 +165,16 @@ fn member(manifest: &str, name: &str, tests_of_the_library: bool) -> String {
     format!("{}[lib]\nname = {own}\ntest = {tests_of_the_library}\ndoctest = false\n", &manifest[..end])
 }
 
+/// `src/model.rs` with the line in place of another that the README gives for recomputation.
+fn recomputed(model: &str, readme: &str) -> Result<String, String> {
+    let again = readme.lines().find(|line| line.starts_with("h = crate::recompute("));
+    let again = again.ok_or("the README says nothing of recomputation")?;
+    let kept = model.lines().find(|line| line.trim_start().starts_with("h = layer.forward(h, &mut pass);"));
+    let kept = kept.ok_or("no layer is passed as the README says")?;
+    let indent = &kept[..kept.len() - kept.trim_start().len()];
+    Ok(model.replacen(kept, &format!("{indent}{again}"), 1))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::args().nth(1).ok_or("usage: emit_run FOLDER")?);
     let root = root().canonicalize()?;
@@ -167,7 +185,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut library, mut tests, mut alone) = (String::new(), String::new(), Vec::new());
     let models = models()?;
     for (name, model) in &models {
-        let linked = crate_of(model, Some(&link))?;
+        let linked = crate_of(model, Some(&link), Recompute::None)?;
         add(format!("models/src/{name}/mod.rs"), linked["src/lib.rs"].clone());
         add(format!("models/src/{name}/model.rs"), linked["src/model.rs"].clone());
         add(format!("models/ir/{name}.json"), serde_json::to_string(&**model)?);
@@ -176,7 +194,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         tests
             .push_str(&format!("generated!({name}, models::{name}, coec_nn, \"ir/{name}.json\"{biases});\n"));
         if ALONE.contains(&name.as_str()) {
-            for (path, text) in crate_of(model, None)? {
+            let recompute = if name == RECOMPUTED { Recompute::Layers } else { Recompute::None };
+            for (path, text) in crate_of(model, None, recompute)? {
                 add(format!("alone/{name}/{path}"), text);
             }
             alone.push((name.clone(), biases));
@@ -200,6 +219,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (path, text) in copied {
             match path.as_str() {
                 "Cargo.lock" => {}
+                "src/model.rs" if name == RECOMPUTED => {
+                    let readme = &files[&format!("{from}README.md")];
+                    let text = recomputed(&text, readme)?;
+                    files.insert(format!("member/{name}/{path}"), text);
+                }
                 "Cargo.toml" => {
                     files.insert(format!("member/{name}/{path}"), member(&text, name, number == 0));
                 }

@@ -1,5 +1,6 @@
 //! What tests across crates share. The tests themselves live beside this file.
 
+pub mod device;
 pub mod models;
 pub mod modules;
 pub mod reduced;

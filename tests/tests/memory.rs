@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use coec_ir::Recompute;
 use coec_lang::{Loader, load_one};
 use coec_train::{
     memory::CountingAllocator,
@@ -66,17 +67,25 @@ fn memory(sets: &[&str]) -> (f64, f64) {
 /// One test, one process: the allocator counts everything.
 #[test]
 fn closed_form_is_within_15_percent_of_the_peak() {
-    let cases: [&[&str]; 6] = [
+    let cases: [&[&str]; 8] = [
         &[],
         &["context=256", "train.context=256", "train.batch=8"],
         &["ffn=dense(hidden=512)"],
         &["attention=mla(heads=4, kv_rank=64, nope=32, rope_dim=16, value=32)"],
         &["attention=mha(heads=8, kv_heads=2)"],
         &["ffn.residual=inner", "ffn.norm=each", "ffn.iter=3"],
+        // Many layers with few weights, so that what each keeps shows.
+        &["layers=16", "ffn=coe(iter=2, k=2, experts=4, hidden=64, residual=delta)"],
+        // The head takes more than a layer.
+        &["vocab=8192", "ffn=moe(k=2, experts=4, hidden=64)"],
     ];
     for sets in cases {
-        let (closed, measured) = memory(sets);
-        let off = closed / measured - 1.0;
-        assert!(off.abs() < 0.15, "{sets:?}: {closed} bytes by the closed form, {measured} held: {off:+.3}");
+        for recompute in Recompute::ALL {
+            let word = format!("train.recompute={}", recompute.word());
+            let sets: Vec<&str> = sets.iter().copied().chain([word.as_str()]).collect();
+            let (closed, measured) = memory(&sets);
+            let off = closed / measured - 1.0;
+            assert!(off.abs() < 0.15, "{sets:?}: {closed} by the closed form, {measured} held: {off:+.3}");
+        }
     }
 }

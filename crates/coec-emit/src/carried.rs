@@ -165,14 +165,14 @@ pub(crate) const CARRIED: &[Carried] = carried! {
             "cpu/simd.rs", "cross_entropy/capture.rs", "cross_entropy/composed.rs", "cross_entropy/cpu.rs", "cross_entropy/mod.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
             "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/mod.rs", "experts/pieces.rs",
-            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
+            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
             "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/mod.rs", "tape.rs";
     }
     Nn "coec-nn" {
         "": "attention/dot_product.rs", "bindings.rs", "cache.rs", "counting.rs", "embedding.rs",
             "ffn/mlp.rs", "init.rs", "maker.rs", "norm.rs", "pass.rs", "positions.rs",
-            "random.rs";
+            "random.rs", "recompute.rs";
         "mha": "attention/multi_head.rs";
         "mla": "attention/latent.rs";
         "coe": "ffn/balance.rs", "ffn/bias.rs", "ffn/chain.rs", "ffn/router.rs";
@@ -289,6 +289,7 @@ pub(crate) fn kernels() -> String {
      mod experts;\n\
      pub mod flops;\n\
      mod linear;\n\
+     mod recompute;\n\
      mod rms_norm;\n\
      mod rotate;\n\
      mod select_top_k;\n\
@@ -298,6 +299,7 @@ pub(crate) fn kernels() -> String {
      pub use cross_entropy::{head_cross_entropy, head_losses};\n\
      pub use experts::{Activation, experts, mlp};\n\
      pub use linear::linear;\n\
+     pub use recompute::{Segment, recomputed};\n\
      pub use rms_norm::rms_norm;\n\
      pub use rotate::{Pairs, rotate};\n\
      pub use select_top_k::select_top_k;\n"
@@ -338,6 +340,7 @@ pub(crate) fn nn(uses: &Uses) -> String {
          pub(crate) mod pass;\n\
          pub(crate) mod positions;\n\
          pub mod random;\n\
+         mod recompute;\n\
          \n\
          /// The attention sublayers.\n\
          mod attention {{\n{attention}}}\n\
@@ -352,7 +355,8 @@ pub(crate) fn nn(uses: &Uses) -> String {
          {ffn_names}\
          pub use maker::{{Maker, Source}};\n\
          pub use norm::RmsNorm;\n\
-         pub use pass::{{Forward, Load, Pass, cross_entropy}};\n"
+         pub use pass::{{Forward, Load, Pass, cross_entropy}};\n\
+         pub use recompute::recompute;\n"
     )
 }
 
@@ -379,7 +383,9 @@ mod tests {
                 "diff",
                 "figure.rs",
                 "lib.rs",
+                "memory.rs",
                 "quantity.rs",
+                "recompute.rs",
                 "table",
                 "tensors.rs",
                 "text",

@@ -127,7 +127,9 @@ fn root(input: Input<'_>, writer: &model::Writer<'_>, name: &str) -> String {
     } else {
         out.push_str("\npub mod model;\n\n");
         out.push_str(&import("coec_ir", &names(&spec)));
-        out.push_str("pub use coec_nn::{Cache, Forward, Load, Logits, Source, counting, cross_entropy};\n");
+        out.push_str(
+            "pub use coec_nn::{Cache, Forward, Load, Logits, Source, counting, cross_entropy, recompute};\n",
+        );
         out.push_str(&export("model", &writer.types()));
         out.push('\n');
     }

@@ -3,7 +3,7 @@
 use num_bigint::BigUint;
 use serde::{Serialize, Serializer};
 
-use crate::{Figure, Precision, Quantity};
+use crate::{Figure, Precision, Quantity, Recompute};
 
 /// One line of a budget block.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,7 +71,7 @@ pub enum Target {
 pub const BACKENDS: &[&str] = &["cpu", "ndarray", "cuda"];
 
 /// The conditions of a rule, in the order of the language reference.
-pub const CONDITIONS: &[&str] = &["context", "batch", "precision", "backend"];
+pub const CONDITIONS: &[&str] = &["context", "batch", "precision", "recompute", "backend"];
 
 /// What a figure is computed for. A field left out takes the default that
 /// [`Setting::of`](crate::cost::Setting::of) gives it.
@@ -86,6 +86,9 @@ pub struct Conditions {
     /// Arithmetic; f32 when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
+    /// What the backward pass computes again; nothing when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recompute: Option<Recompute>,
     /// For measured figures: the rule holds on this backend only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,

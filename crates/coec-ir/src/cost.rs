@@ -11,11 +11,12 @@ use std::ops::AddAssign;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
+use crate::memory::Peak;
 use crate::table::Described;
-use crate::{Conditions, Figure, Flops, LOGIT_ROWS, Layer, Model, Precision, Verified};
+use crate::{Conditions, Figure, Flops, Layer, Model, Precision, Recompute, Verified};
 
 /// What a figure is computed for, every condition explicit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Setting {
     /// Tokens per sequence T.
     pub context: usize,
@@ -23,15 +24,20 @@ pub struct Setting {
     pub batch: usize,
     /// Arithmetic.
     pub precision: Precision,
+    /// What the backward pass computes again.
+    #[serde(default)]
+    pub recompute: Recompute,
 }
 
 impl Setting {
-    /// The setting of a rule on `model`: its conditions, else the model's context, one sequence, f32.
+    /// The setting of a rule on `model`: its conditions, else the model's context, one sequence, f32 and
+    /// nothing computed again.
     pub fn of(model: &Model, conditions: &Conditions) -> Self {
         Self {
             context: conditions.context.unwrap_or(model.context),
             batch: conditions.batch.unwrap_or(1),
             precision: conditions.precision.unwrap_or(Precision::F32),
+            recompute: conditions.recompute.unwrap_or_default(),
         }
     }
 }
@@ -45,6 +51,8 @@ pub struct Part {
     pub active: u128,
     /// FLOPs per token.
     pub flops: Flops,
+    /// FLOPs per token of the forward pass that the backward pass performs again.
+    pub again: u128,
     /// Expert calls per token.
     pub calls: u128,
     /// Paths through the experts; absent without experts.
@@ -52,8 +60,6 @@ pub struct Part {
     pub paths: Option<BigUint>,
     /// Cached elements per token.
     pub cache: u128,
-    /// Elements kept per token for the backward pass.
-    pub kept: u128,
 }
 
 fn as_text<S: serde::Serializer>(paths: &Option<BigUint>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -68,9 +74,9 @@ impl AddAssign<&Part> for Part {
         self.params += other.params;
         self.active += other.active;
         self.flops += other.flops;
+        self.again += other.again;
         self.calls += other.calls;
         self.cache += other.cache;
-        self.kept += other.kept;
         if let Some(paths) = &other.paths {
             *self.paths.get_or_insert_default() += paths;
         }
@@ -84,10 +90,10 @@ impl Part {
             params: self.params * n,
             active: self.active * n,
             flops: self.flops * n,
+            again: self.again * n,
             calls: self.calls * n,
             paths: self.paths.as_ref().map(|paths| paths * n),
             cache: self.cache * n,
-            kept: self.kept * n,
         }
     }
 }
@@ -119,31 +125,19 @@ impl Cost {
             params: embedding + d,
             active: embedding + d,
             flops: Flops::exact(2 * d * v),
-            kept: kept_outside(model),
             ..Part::default()
         };
         let kinds: Vec<Part> =
-            model.layers.kinds().iter().map(|layer| layer_part(model, layer, setting.context)).collect();
+            model.layers.kinds().iter().map(|layer| layer_part(model, layer, setting)).collect();
         let mut total = outside.clone();
         for (part, (_, count)) in kinds.iter().zip(model.layers.counted()) {
             total += &part.times(count);
         }
         let order = model.layers.order().to_vec();
-        Self { setting, embedding, outside, kinds, order, total, peak: 0 }.with_peak(model)
-    }
-
-    /// The most elements alive at once: everything kept, and beside it either a block of logits and what
-    /// goes into the head, or the last layer's transients once the head's are gone.
-    fn with_peak(mut self, model: &Model) -> Self {
-        let tokens = self.setting.batch as u128 * self.setting.context as u128;
-        let logits = tokens.min(LOGIT_ROWS as u128) * model.vocab as u128;
-        let head = logits + tokens * model.dim as u128;
-        let last = model.layers.iter().last().map_or(0, |layer| {
-            let transient = |sublayer: &dyn Described| sublayer.transient(model.dim, self.setting.context);
-            transient(layer.attention.sublayer()).max(transient(layer.ffn.sublayer()))
-        });
-        self.peak = tokens * self.total.kept + head.max(tokens * last.saturating_sub(kept_outside(model)));
-        self
+        let Setting { context, batch, recompute, .. } = setting;
+        let tokens = batch as u128 * context as u128;
+        let peak = Peak { model, context, tokens, recompute }.elements();
+        Self { setting, embedding, outside, kinds, order, total, peak }
     }
 
     /// A figure that can be computed before training; `None` for measured ones.
@@ -187,6 +181,7 @@ impl Cost {
             Figure::FlopsForward => part.flops.forward.into(),
             Figure::FlopsExecuted => part.flops.executed.into(),
             Figure::FlopsTrain => (3 * part.flops.forward).into(),
+            Figure::FlopsExecutedTrain => (3 * part.flops.executed + part.again).into(),
             Figure::MemoryKvCache => (part.cache * tokens * self.setting.precision.bytes()).into(),
             Figure::ExpertsCalls => part.calls.into(),
             Figure::ExpertsPaths => part.paths.clone().unwrap_or_default(),
@@ -198,28 +193,23 @@ impl Cost {
 /// Bytes of AdamW's two f32 moments per parameter.
 const OPTIMIZER_BYTES: u128 = 8;
 
-fn layer_part(model: &Model, layer: &Layer, context: usize) -> Part {
+fn layer_part(model: &Model, layer: &Layer, setting: Setting) -> Part {
     let part = |sublayer: &dyn Described| {
         let params = sublayer.param_count(model.dim);
         Part {
             params,
             active: params - sublayer.idle_params(model.dim),
-            flops: sublayer.flops(model.dim, context),
+            flops: sublayer.flops(model.dim, setting.context),
             cache: sublayer.cache(),
-            kept: sublayer.kept(model.dim, context),
             ..Part::default()
         }
     };
     let mut whole = part(layer.attention.sublayer());
     whole += &part(layer.ffn.sublayer());
+    whole.again = setting.recompute.flops(layer, model.dim, setting.context);
     if let Some(coe) = layer.ffn.as_coe() {
         whole.calls = coe.calls();
         whole.paths = Some(coe.paths());
     }
     whole
-}
-
-/// Elements kept per token outside the layers: the final stream, and the gradient of its norm.
-fn kept_outside(model: &Model) -> u128 {
-    2 * model.dim as u128
 }

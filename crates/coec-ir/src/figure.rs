@@ -22,6 +22,8 @@ pub enum Figure {
     FlopsExecuted,
     /// Three times forward.
     FlopsTrain,
+    /// FLOPs a token that a training step performs.
+    FlopsExecutedTrain,
     /// Bytes of the weights.
     MemoryWeights,
     /// Bytes of the gradients.
@@ -69,7 +71,7 @@ pub enum Unit {
 
 impl Figure {
     /// Every figure, in the order of the language reference.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ParamsTotal,
         Self::ParamsActive,
         Self::ParamsEmbedding,
@@ -78,6 +80,7 @@ impl Figure {
         Self::FlopsForward,
         Self::FlopsExecuted,
         Self::FlopsTrain,
+        Self::FlopsExecutedTrain,
         Self::MemoryWeights,
         Self::MemoryGradients,
         Self::MemoryOptimizer,
@@ -103,6 +106,7 @@ impl Figure {
             Self::FlopsForward => "flops.forward",
             Self::FlopsExecuted => "flops.executed",
             Self::FlopsTrain => "flops.train",
+            Self::FlopsExecutedTrain => "flops.executed_train",
             Self::MemoryWeights => "memory.weights",
             Self::MemoryGradients => "memory.gradients",
             Self::MemoryOptimizer => "memory.optimizer",
@@ -131,9 +135,11 @@ impl Figure {
             | Self::ParamsEmbedding
             | Self::ParamsNonEmbedding
             | Self::ParamsActiveNonEmbedding => Unit::Params,
-            Self::FlopsForward | Self::FlopsExecuted | Self::FlopsTrain | Self::MeasuredFlops => {
-                Unit::FlopPerToken
-            }
+            Self::FlopsForward
+            | Self::FlopsExecuted
+            | Self::FlopsTrain
+            | Self::FlopsExecutedTrain
+            | Self::MeasuredFlops => Unit::FlopPerToken,
             Self::MemoryWeights
             | Self::MemoryGradients
             | Self::MemoryOptimizer
@@ -164,6 +170,7 @@ impl Figure {
                 | Self::FlopsForward
                 | Self::FlopsExecuted
                 | Self::FlopsTrain
+                | Self::FlopsExecutedTrain
                 | Self::MemoryKvCache
                 | Self::ExpertsCalls
                 | Self::ExpertsPaths

@@ -4,7 +4,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Cost, Setting};
-use crate::{Figure, Model, Verified};
+use crate::{Figure, Model, Recompute, Verified};
 
 /// A training run, every value explicit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Train {
     pub schedule: Schedule,
     /// Arithmetic of the forward and backward pass.
     pub precision: Precision,
+    /// What the backward pass computes again, rather than to keep it.
+    #[serde(default, skip_serializing_if = "Recompute::is_none")]
+    pub recompute: Recompute,
     /// Root of every random stream.
     pub seed: u64,
     /// How often and how long to evaluate.
@@ -65,7 +68,12 @@ impl Train {
 
     /// What its figures are computed for: the sequences that are computed at once, a part of its batch.
     pub fn setting(&self) -> Setting {
-        Setting { context: self.context, batch: self.batch / self.accumulate, precision: self.precision }
+        Setting {
+            context: self.context,
+            batch: self.batch / self.accumulate.max(1),
+            precision: self.precision,
+            recompute: self.recompute,
+        }
     }
 
     /// Optimizer steps of a training of `model`: the fewest that reach what is given of
@@ -367,7 +375,7 @@ impl Schedule {
 }
 
 /// Arithmetic of the forward and backward pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32-bit floats.

@@ -42,6 +42,9 @@
 //!
 //! **An operation** is a folder like the others, and its lines below.
 //!
+//! `recompute` is no kernel: it makes one step of the tape of a whole segment of a computation, which the
+//! backward pass runs again.
+//!
 //! Generated crates carry these files: each has its place in `coec-emit/src/carried.rs`.
 //!
 //! `unsafe` code of the workspace lives here: the kernels of matrix products, and calls of functions
@@ -57,6 +60,7 @@ mod dtypes;
 mod experts;
 pub mod flops;
 mod linear;
+mod recompute;
 mod rms_norm;
 mod rotate;
 mod select_top_k;
@@ -70,6 +74,7 @@ pub use attention::attention;
 pub use cross_entropy::{head_cross_entropy, head_losses};
 pub use experts::{Activation, experts, mlp};
 pub use linear::linear;
+pub use recompute::{Segment, recomputed};
 pub use rms_norm::rms_norm;
 pub use rotate::{Pairs, rotate};
 pub use select_top_k::select_top_k;

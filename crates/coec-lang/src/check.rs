@@ -145,12 +145,11 @@ fn layers_differ(rule: &RuleAt, found: &mut Found) {
 
 /// The counts of a model in the settings that its rules ask for.
 #[derive(Default)]
-struct Costs(HashMap<(usize, usize, u128), Cost>);
+struct Costs(HashMap<Setting, Cost>);
 
 impl Costs {
     fn of(&mut self, model: &Verified<Model>, setting: Setting) -> &Cost {
-        let key = (setting.context, setting.batch, setting.precision.bytes());
-        self.0.entry(key).or_insert_with(|| Cost::of(model, setting))
+        self.0.entry(setting).or_insert_with(|| Cost::of(model, setting))
     }
 }
 

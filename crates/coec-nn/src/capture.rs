@@ -44,16 +44,16 @@ impl CaptureError {
     }
 }
 
-/// Counts the module that `build` makes, for `batch` sequences of `context` tokens.
+/// Counts the module that `build` makes, in `setting`.
 pub fn count(
     build: impl FnOnce(&Device) -> Result<LanguageModel, BuildError>,
-    batch: usize,
-    context: usize,
+    setting: Setting,
 ) -> Result<Counts, CaptureError> {
     counting::count(|device| {
         let model = build(device)?;
-        let tokens = Tensor::<2, Int>::zeros([batch, context], device);
-        Ok((model.parameter_count(), model.forward(tokens.clone()).loss(tokens)))
+        let tokens = Tensor::<2, Int>::zeros([setting.batch, setting.context], device);
+        let forward = model.forward_recomputing(tokens.clone(), setting.recompute);
+        Ok((model.parameter_count(), forward.loss(tokens)))
     })
 }
 
@@ -68,17 +68,13 @@ pub fn check(
     build: impl Fn(&Device) -> Result<LanguageModel, BuildError>,
 ) -> Result<Counts, CaptureError> {
     let closed = Closed::of(model, setting, model.layers.len());
-    let whole = count(&build, setting.batch, setting.context)?;
+    let whole = count(&build, setting)?;
     let Some(disagreement) = closed.compare(&whole, "the whole model".into()) else {
         return Ok(whole);
     };
     // Grow the model layer by layer until the counts part.
     for layers in 0..=model.layers.len() {
-        let part = count(
-            |device| build(device).map(|model| model.with_layers(layers)),
-            setting.batch,
-            setting.context,
-        )?;
+        let part = count(|device| build(device).map(|model| model.with_layers(layers)), setting)?;
         let place = match layers.checked_sub(1) {
             None => "the embedding and the head".to_string(),
             Some(layer) => format!("layer {layer}"),
@@ -99,26 +95,26 @@ pub fn check_built(model: &Verified<Model>, setting: Setting) -> Result<Counts, 
 struct Closed {
     params: u128,
     forward: u128,
+    backward: u128,
 }
 
 impl Closed {
     fn of(model: &Verified<Model>, setting: Setting, layers: usize) -> Self {
         let cost = Cost::of(model, setting);
         let kinds = cost.order.iter().take(layers).map(|&kind| &cost.kinds[kind]);
-        let (mut params, mut executed) = (cost.outside.params, cost.outside.flops.executed);
-        for part in kinds {
-            params += part.params;
-            executed += part.flops.executed;
-        }
-        Self { params, forward: executed * setting.batch as u128 * setting.context as u128 }
+        let mut sum = cost.outside.clone();
+        kinds.for_each(|part| sum += part);
+        let tokens = setting.batch as u128 * setting.context as u128;
+        // Every product has two factors that need a gradient, so backward is twice forward.
+        let (forward, backward) = (sum.flops.executed, 2 * sum.flops.executed + sum.again);
+        Self { params: sum.params, forward: forward * tokens, backward: backward * tokens }
     }
 
     fn compare(&self, captured: &Counts, place: String) -> Option<CaptureError> {
-        // Every product has two factors that need a gradient, so backward is twice forward.
         let rows = [
             ("parameters", self.params, captured.params),
             ("forward FLOPs", self.forward, captured.forward),
-            ("backward FLOPs", 2 * self.forward, captured.backward),
+            ("backward FLOPs", self.backward, captured.backward),
         ];
         rows.into_iter()
             .find(|(_, closed, captured)| closed != captured)

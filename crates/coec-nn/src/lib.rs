@@ -26,6 +26,7 @@ mod norm;
 mod pass;
 mod positions;
 pub mod random;
+mod recompute;
 pub mod reference;
 
 pub use attention::*;
@@ -39,3 +40,4 @@ pub use maker::{Maker, Source};
 pub use model::LanguageModel;
 pub use norm::RmsNorm;
 pub use pass::{Forward, Load, Pass, Route, cross_entropy, token_losses, weighted_cross_entropy};
+pub use recompute::recompute;

@@ -3,10 +3,13 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
-use coec_ir::Param;
+use coec_ir::{Param, Recompute};
 
 use crate::{
-    Binding, Bindings, Cache, Embedding, Forward, Head, Load, LoadError, Pass, attention::Attention, ffn::Ffn,
+    Binding, Bindings, Cache, Embedding, Forward, Head, Load, LoadError, Pass,
+    attention::Attention,
+    ffn::{Chain, Ffn},
+    recompute,
 };
 
 /// A decoder-only language model, of whatever blocks its spec names.
@@ -59,7 +62,13 @@ impl LanguageModel {
 
     /// Logits and losses for `tokens` `[B, T]`.
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Forward {
-        self.run(tokens, None)
+        self.run(tokens, None, Recompute::None)
+    }
+
+    /// The same to learn from, where the backward pass computes again what `recompute` says: it takes less
+    /// memory and more time, and comes to the same.
+    pub fn forward_recomputing(&self, tokens: Tensor<2, Int>, recompute: Recompute) -> Forward {
+        self.run(tokens, None, recompute)
     }
 
     /// An empty generation cache.
@@ -69,15 +78,14 @@ impl LanguageModel {
 
     /// Logits `[B, T, V]` for `tokens` `[B, T]` that follow those in `cache`.
     pub fn extend(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {
-        self.run(tokens, Some(cache)).logits.tensor()
+        self.run(tokens, Some(cache), Recompute::None).logits.tensor()
     }
 
-    fn run(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>) -> Forward {
+    fn run(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>, recompute: Recompute) -> Forward {
         let mut pass = Pass::new(&tokens, &self.embedding, cache);
         let mut h = self.embedding.forward(tokens); // [B, T, D]
         for layer in &self.layers {
-            h = layer.attention.forward(h, &mut pass);
-            h = layer.ffn.forward(h, &mut pass);
+            h = layer.forward_recomputing(h, &mut pass, recompute);
         }
         pass.finish(self.head.forward(h, &self.embedding))
     }
@@ -116,5 +124,25 @@ impl LanguageModel {
             }
         }
         self
+    }
+}
+
+impl Layer {
+    /// The stream after the layer, `[B, T, D]`.
+    fn forward(&self, h: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
+        let h = self.attention.forward(h, pass);
+        self.ffn.forward(h, pass)
+    }
+
+    /// The same, where the backward pass computes again what `what` says of the layer.
+    fn forward_recomputing(&self, h: Tensor<3>, pass: &mut Pass<'_>, what: Recompute) -> Tensor<3> {
+        match (what, &self.ffn) {
+            (Recompute::Layers, _) => recompute(self, h, pass, Self::forward),
+            (Recompute::Experts, Ffn::Chain(chain)) => {
+                let h = self.attention.forward(h, pass);
+                recompute(chain, h, pass, Chain::forward)
+            }
+            (Recompute::Experts, Ffn::Dense(_)) | (Recompute::None, _) => self.forward(h, pass),
+        }
     }
 }

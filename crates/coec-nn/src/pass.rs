@@ -14,6 +14,8 @@ pub struct Pass<'a> {
     aux_loss: Option<Tensor<1>>,
     loads: Vec<Load>,
     routes: Vec<Route>,
+    /// Selections that were made before, `[N, K]` each, in the order of the routings.
+    selections: std::vec::IntoIter<Tensor<2, Int>>,
 }
 
 /// Which experts an iteration selected, and how often.
@@ -70,7 +72,37 @@ impl<'a> Pass<'a> {
         let table = embedding.weight.val();
         let start = cache.as_ref().map_or(0, |cache| cache.seen);
         let positions = Positions::new(start, tokens, &table.device(), table.dtype());
-        Self { positions, tokens, cache, aux_loss: None, loads: Vec::new(), routes: Vec::new() }
+        Self { cache, ..Pass::over(positions, tokens) }
+    }
+
+    fn over(positions: Positions, tokens: usize) -> Self {
+        let (loads, routes, selections) = (Vec::new(), Vec::new(), Vec::new().into_iter());
+        Self { positions, tokens, cache: None, aux_loss: None, loads, routes, selections }
+    }
+
+    /// A pass through a part of the model alone, over the same tokens. Its first routings have the
+    /// `selections` that were made before.
+    pub(crate) fn apart(&self, selections: Vec<Tensor<2, Int>>) -> Pass<'static> {
+        Pass { selections: selections.into_iter(), ..Pass::over(self.positions.clone(), self.tokens) }
+    }
+
+    /// Takes over what was noted in a pass [`apart`](Self::apart), but for its balance losses: these are
+    /// returned, with its selections.
+    pub(crate) fn join(&mut self, apart: Pass<'_>) -> (Option<Tensor<1>>, Vec<Tensor<2, Int>>) {
+        let selections = apart.routes.iter().map(|route| route.indices.clone()).collect();
+        self.positions = apart.positions;
+        self.loads.extend(apart.loads);
+        self.routes.extend(apart.routes);
+        (apart.aux_loss, selections)
+    }
+
+    /// The selection `[N, K]` of the next routing, where it was made before.
+    pub(crate) fn selection(&mut self) -> Option<Tensor<2, Int>> {
+        self.selections.next()
+    }
+
+    pub(crate) fn has_cache(&self) -> bool {
+        self.cache.is_some()
     }
 
     /// What a layer needs of the tokens so far: `a` and `b` joined to those in the cache along dimension 1.
@@ -83,14 +115,23 @@ impl<'a> Pass<'a> {
 
     /// Notes the balance losses of a layer, and of each routing its selections.
     pub(crate) fn observe(&mut self, layer: usize, aux_loss: Option<Tensor<1>>, observed: Vec<Observed>) {
-        self.aux_loss = match (self.aux_loss.take(), aux_loss) {
-            (Some(sum), Some(loss)) => Some(sum + loss),
-            (sum, loss) => sum.or(loss),
-        };
+        self.add_aux_loss(aux_loss);
         for (iteration, Observed { counts, scores, indices }) in observed.into_iter().enumerate() {
             self.loads.push(Load { layer, iteration, counts });
             self.routes.push(Route { layer, iteration, scores, indices });
         }
+    }
+
+    pub(crate) fn add_aux_loss(&mut self, aux_loss: Option<Tensor<1>>) {
+        self.aux_loss = match (self.aux_loss.take(), aux_loss) {
+            (Some(sum), Some(loss)) => Some(sum + loss),
+            (sum, loss) => sum.or(loss),
+        };
+    }
+
+    /// The balance losses alone, `[1]`.
+    pub(crate) fn into_aux_loss(self) -> Option<Tensor<1>> {
+        self.aux_loss
     }
 
     /// The result, and the tokens are seen.

@@ -8,7 +8,7 @@ use coec_ir::Rope;
 use coec_kernels::Pairs;
 
 /// Rotary tables for `count` positions from `start`, computed once per pass.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Positions {
     start: usize,
     count: usize,

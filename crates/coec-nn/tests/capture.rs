@@ -2,7 +2,7 @@
 
 mod common;
 
-use coec_ir::{Coe, Model, Precision, Tensors, Verified, cost::Setting};
+use coec_ir::{Coe, Model, Precision, Recompute, Tensors, Verified, cost::Setting};
 use coec_nn::{
     LanguageModel, Source,
     capture::{self, CaptureError},
@@ -10,7 +10,7 @@ use coec_nn::{
 use common::*;
 
 fn setting(model: &Model) -> Setting {
-    Setting { context: model.context, batch: 3, precision: Precision::F32 }
+    Setting { context: model.context, batch: 3, precision: Precision::F32, recompute: Recompute::None }
 }
 
 #[test]

@@ -54,7 +54,12 @@ fn the_cache_changes_nothing() {
         assert!(error < 1e-12, "{name}: {error:e}");
         let cost = coec_ir::cost::Cost::of(
             &model,
-            coec_ir::cost::Setting { context: 9, batch: 1, precision: coec_ir::Precision::F32 },
+            coec_ir::cost::Setting {
+                context: 9,
+                batch: 1,
+                precision: coec_ir::Precision::F32,
+                recompute: coec_ir::Recompute::None,
+            },
         );
         let bytes = cost.figure(coec_ir::Figure::MemoryKvCache).unwrap();
         assert_eq!(bytes, (cache.elements() * 4).into(), "{name}: memory.kv_cache");

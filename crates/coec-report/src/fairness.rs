@@ -1,7 +1,7 @@
 //! Which of what stands side by side did not have the same compute.
 
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::{Figure, Verified};
+use coec_ir::{Conditions, Figure, Verified};
 
 use crate::html::escape;
 use crate::values::{Report, Spec};
@@ -122,8 +122,8 @@ pub fn figure(spec: &Spec, figure: Figure) -> Option<f64> {
 
 /// The figures of a model at a context.
 pub fn cost(model: &Verified<coec_ir::Model>, context: usize) -> Cost {
-    let setting = Setting { context, batch: 1, precision: coec_ir::Precision::F32 };
-    Cost::of(model, setting)
+    let conditions = Conditions { context: Some(context), ..Conditions::default() };
+    Cost::of(model, Setting::of(model, &conditions))
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ impl Trainer {
         let (mut losses, mut aux_losses, mut loads) = (Vec::new(), Vec::new(), Vec::new());
         for part in batch.parts(parts) {
             let (tokens, targets) = tensors(&part, &self.device);
-            let Forward { logits, aux_loss, loads: seen, .. } = self.model.forward(tokens);
+            let Forward { logits, aux_loss, loads: seen, .. } =
+                self.model.forward_recomputing(tokens, config.recompute);
             let loss = loss(&part, logits, targets);
             let mut total = loss.clone();
             if let Some(aux) = aux_loss {

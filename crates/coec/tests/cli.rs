@@ -170,7 +170,7 @@ fn a_run_trains_keeps_its_files_and_generates() {
     assert_eq!(experts.lines().count(), 2 * 2 * 2, "two evaluations, two layers, two iterations");
     let card: Value = serde_json::from_str(&fs::read_to_string(run.join("budget.json")).unwrap()).unwrap();
     let row =
-        card["rows"].as_array().unwrap().iter().find(|row| row["figure"] == "flops.executed x3").unwrap();
+        card["rows"].as_array().unwrap().iter().find(|row| row["figure"] == "flops.executed_train").unwrap();
     assert_eq!(row["closed_form"], row["captured"]);
     assert_eq!(row["closed_form"].as_f64(), row["measured"].as_f64());
 

@@ -114,13 +114,13 @@ fn arms_that_do_not_cost_the_same_are_refused_or_labelled() {
 }
 
 #[test]
-fn trainings_may_differ_in_their_optimizers_alone() {
+fn trainings_may_differ_in_their_optimizers_and_in_what_they_compute_again() {
     let shell = shell();
     let other = |from: &str, to: &str| TINY.replace("model tiny", "model other").replace(from, to);
     shell.write("other.coe", other("train {", "train { seed=7"));
     let shown = shell.fails(&compare(&["a.coe", "other.coe"]), 2, "coec::compare::trainings");
     assert!(shown.contains("train.seed is 42 in a and 7 in other"), "{shown}");
-    shell.write("other.coe", other("train {", "train { optimizer=adamw(lr=0.001)"));
+    shell.write("other.coe", other("train {", "train { recompute=layers optimizer=adamw(lr=0.001)"));
     shell.ok(&compare(&["a.coe", "other.coe", "--seeds", "1", "--out", "c"]));
     shell.fails(&compare(&["a.coe"]), 2, "coec::compare::arms");
 }

@@ -35,7 +35,7 @@ fn a_trained_run_is_one_page_that_lacks_nothing() {
     // What was printed at the end of the run is what the page has.
     let card: Value = serde_json::from_str(&shell.read("r/budget.json")).unwrap();
     assert_eq!(card["rows"][0]["figure"], "params.total");
-    assert!(page.contains("flops.executed x3") && page.contains("GEMM peak"));
+    assert!(page.contains("flops.executed_train") && page.contains("GEMM peak"));
     let samples: Value = serde_json::from_str(&shell.read("r/samples.json")).unwrap();
     let prompt = samples["samples"][0]["prompt"].as_str().unwrap().trim();
     assert!(page.contains(&prompt.replace('\'', "&#39;")), "{prompt}");

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use coec_ir::{Figure, Model, Train, Verified, cost::Setting};
+use coec_ir::{Figure, Model, Train, Verified};
 use coec_nn::{LanguageModel, Source};
 use coec_train::{
     data::{Batch, Purpose, Stream},
@@ -44,9 +44,8 @@ impl<'a> Steps<'a> {
     /// What is trained and what it costs: the model and the optimizer as the IR has them, the batch `[B, T]`,
     /// FLOPs a token and bytes by the closed form.
     pub fn about(&self) -> Value {
-        let Train { batch, context, accumulate, precision, .. } = self.train;
-        let setting = Setting { context, batch: batch / accumulate, precision };
-        let counted = |of| figure(self.model, setting, of);
+        let Train { batch, context, .. } = self.train;
+        let counted = |of| figure(self.model, self.train.setting(), of);
         json!({
             "model": **self.model,
             "optimizer": self.train.optimizer,

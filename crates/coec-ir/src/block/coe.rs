@@ -226,6 +226,11 @@ impl Coe {
         self.k.iter().map(|&k| k as u128).sum::<u128>() + (self.shared * self.shared_runs()) as u128
     }
 
+    /// Experts selected per token, over the routings.
+    pub fn selections(&self) -> u128 {
+        self.k.iter().take(self.routings()).map(|&k| k as u128).sum()
+    }
+
     /// Paths of a token through the pool: the product over routings of `binomial(E, K)`.
     pub fn paths(&self) -> BigUint {
         let routings = self.routings().min(self.k.len());
@@ -327,7 +332,7 @@ impl Sublayer for Coe {
     fn kept(&self, dim: usize, _: usize) -> u128 {
         let (d, e, c) = (dim as u128, self.experts as u128, self.iter as u128);
         let inputs = if self.norm == ChainNorm::Once { d + c * d } else { 2 * c * d };
-        let gates: u128 = self.k.iter().take(self.routings()).map(|&k| 4 * k as u128).sum();
+        let gates = 4 * self.selections();
         let weighed = if self.gates_shared() { self.shared_runs() as u128 * (d + 1) } else { 0 };
         inputs + self.routings() as u128 * 2 * e + gates + weighed + self.calls() * self.first_product()
     }

@@ -242,15 +242,17 @@ pub fn position(word: &str, field: &str) -> Option<usize> {
     tables.find_map(|table| table.position(field))
 }
 
-/// Whether a word has a meaning somewhere, so that no `let` may take it.
+/// Whether a word has a meaning somewhere, so that no `let` may take it. Names of fields may be taken, of
+/// words those that a field has too, as `experts` and `layers`: they mean themselves where they are words.
 pub fn is_word(word: &str) -> bool {
     static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let mut words: HashSet<&str> = all().iter().map(|table| table.word).collect();
         words.extend(["none", "true", "false"]);
-        let tables = all().iter().copied().chain([&MODEL, &TRAIN]);
-        for field in tables.flat_map(|table| table.fields) {
+        let tables = || all().iter().copied().chain([&MODEL, &TRAIN]);
+        let is_field = |word: &&str| tables().any(|table| names(table).any(|name| name == *word));
+        for field in tables().flat_map(|table| table.fields) {
             if let Kind::Word(all) = field.kind {
-                words.extend(all());
+                words.extend(all().into_iter().filter(|word| !is_field(word)));
             }
         }
         words

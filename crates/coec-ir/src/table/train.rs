@@ -4,8 +4,8 @@ use super::tabled::{block, tabled};
 use super::value::{Held, Words};
 use super::{Block, Default, Field, Kind, Table, Tabled, Value};
 use crate::{
-    AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Save, Schedule, ScheduleShape,
-    Sources, Tokenizer, Train, ViolationKind, bounds,
+    AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Recompute, Save, Schedule,
+    ScheduleShape, Sources, Tokenizer, Train, ViolationKind, bounds,
 };
 
 /// `train { ... }`.
@@ -31,6 +31,7 @@ tabled! { Train, Table::new("train"), {
     optimizer: Kind::Block(AdamW::TABLES) => Default::Preset("adamw", &[("lr", 2e-3)]),
     schedule: Kind::Block(Schedule::TABLES) => Default::Word("cosine"),
     precision: Kind::Word(Precision::words) => Default::Word("f32"),
+    recompute: Kind::Word(Recompute::words) => Default::Word("none"),
     seed: Kind::Count(Bounds::ANY) => Default::Count(42),
     eval: Kind::Block(Eval::TABLES) => Default::Word("every"),
     save: Kind::Block(Save::TABLES) => Default::Word("minutes"),

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::Table;
 use crate::{
-    Act, Amount, ChainNorm, Gate, Globs, GroupScore, Loss, OnError, Precision, QkNorm, Residual, SharedAt,
-    SharedGate,
+    Act, Amount, ChainNorm, Gate, Globs, GroupScore, Loss, OnError, Precision, QkNorm, Recompute, Residual,
+    SharedAt, SharedGate,
 };
 
 /// Anything on the right of a `=`, every field of it written out.
@@ -167,7 +167,10 @@ macro_rules! words {
         })*
     };
 }
-words!(Act, ChainNorm, Gate, GroupScore, Loss, OnError, Precision, QkNorm, Residual, SharedAt, SharedGate);
+words!(
+    Act, ChainNorm, Gate, GroupScore, Loss, OnError, Precision, QkNorm, Recompute, Residual, SharedAt,
+    SharedGate
+);
 
 /// An enum whose variants are words of the language.
 pub(crate) trait Words {

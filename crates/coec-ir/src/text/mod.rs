@@ -117,6 +117,7 @@ pub fn rule(rule: &Rule) -> String {
     conditions.extend(at.context.map(|v| format!("context={v}")));
     conditions.extend(at.batch.map(|v| format!("batch={v}")));
     conditions.extend(at.precision.map(|v| format!("precision={}", v.word())));
+    conditions.extend(at.recompute.map(|v| format!("recompute={}", v.word())));
     conditions.extend(at.backend.as_ref().map(|v| format!("backend={v}")));
     if !conditions.is_empty() {
         let _ = write!(out, " @ {}", conditions.join(", "));

@@ -8,6 +8,7 @@ mod dtypes;
 mod linear;
 mod nan;
 mod product;
+mod recompute;
 mod threads;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};

@@ -2,8 +2,8 @@
 
 use coec_ir::budget::{BACKENDS, CONDITIONS};
 use coec_ir::{
-    Bounds, Conditions, Figure, Place, Precision, Quantity, Rule, Target, Unit, Violation, ViolationKind,
-    bounds,
+    Bounds, Conditions, Figure, Place, Precision, Quantity, Recompute, Rule, Target, Unit, Violation,
+    ViolationKind, bounds,
 };
 
 use super::Cx;
@@ -132,7 +132,7 @@ impl Cx<'_> {
 
     fn conditions(&mut self, rule: &ast::Rule, figure: Option<Figure>) -> Option<Conditions> {
         let mut conditions = Conditions::default();
-        let mut first: [Option<Span>; 4] = [None; 4];
+        let mut first = [None; CONDITIONS.len()];
         let before = self.found.count();
         for (name, value) in &rule.conditions {
             let Some(position) = CONDITIONS.iter().position(|known| *known == name.text) else {
@@ -147,6 +147,7 @@ impl Cx<'_> {
                 "context" => conditions.context = self.bounded("context", value, bounds::CONTEXT),
                 "batch" => conditions.batch = self.bounded("batch", value, bounds::BATCH),
                 "precision" => conditions.precision = self.precision(value),
+                "recompute" => conditions.recompute = self.recompute(value),
                 _ => conditions.backend = self.backend(name, value, figure),
             }
         }
@@ -178,6 +179,12 @@ impl Cx<'_> {
         let words = Precision::ALL.iter().map(|precision| precision.word()).collect();
         let word = self.word_of("precision", words, value)?;
         Precision::ALL.iter().copied().find(|precision| precision.word() == word)
+    }
+
+    fn recompute(&mut self, value: &Value) -> Option<Recompute> {
+        let words = Recompute::ALL.iter().map(|recompute| recompute.word()).collect();
+        let word = self.word_of("recompute", words, value)?;
+        Recompute::ALL.iter().copied().find(|recompute| recompute.word() == word)
     }
 
     fn bounded(&mut self, name: &'static str, value: &Value, bounds: Bounds) -> Option<usize> {

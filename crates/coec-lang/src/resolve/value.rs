@@ -172,7 +172,9 @@ impl<'a> Cx<'a> {
 
     /// One of these words.
     pub fn word_of(&mut self, name: &str, words: Vec<&'static str>, value: &Value) -> Option<&'static str> {
-        let value = self.follow(value)?;
+        // A word that is a field's name too may be a let's. Where it is a word, it means itself.
+        let is_meant = words.iter().any(|word| is_word(value, word));
+        let value = if is_meant { value } else { self.follow(value)? };
         match &value.kind {
             ValueKind::Word(word) if word.args.is_none() => {
                 let one = words.iter().copied().find(|one| *one == word.name.text);

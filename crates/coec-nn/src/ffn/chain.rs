@@ -80,7 +80,7 @@ impl Chain {
                 (Some(first), Gate::Frozen) => first,
                 (slot, _) => {
                     let router = &self.routers[iteration.min(self.routers.len() - 1)];
-                    let new = router.forward(u.clone(), config.k[iteration]);
+                    let new = router.forward(u.clone(), config.k[iteration], pass.selection());
                     observed.add(config, &new, b);
                     slot.insert(new)
                 }

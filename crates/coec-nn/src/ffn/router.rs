@@ -29,22 +29,14 @@ pub struct Routing {
 }
 
 impl Router {
-    /// Scores `u` `[N, D]` and selects `k` experts per token.
-    pub fn forward(&self, u: Tensor<2>, k: usize) -> Routing {
+    /// Scores `u` `[N, D]` and selects `k` experts per token, unless the `selection` `[N, K]` was made before.
+    pub fn forward(&self, u: Tensor<2>, k: usize, selection: Option<Tensor<2, Int>>) -> Routing {
         let logits = coec_kernels::linear(u, self.weight.val()); // [N, E]
         let scores = match self.config.score {
             Score::Softmax => activation::softmax(logits.clone(), 1),
             Score::Sigmoid => activation::sigmoid(logits.clone()),
         };
-        // The selection is not differentiated, and the bias takes part in nothing else.
-        let mut ranked = scores.clone().detach();
-        if let Some(bias) = &self.bias {
-            ranked = ranked + bias.val().detach().unsqueeze();
-        }
-        if let Some(groups) = &self.config.groups {
-            ranked = keep_best_groups(ranked, groups);
-        }
-        let indices = coec_kernels::select_top_k(ranked, k); // [N, K]
+        let indices = selection.unwrap_or_else(|| self.select(scores.clone().detach(), k)); // [N, K]
         let mut gates = scores.clone().gather(1, indices.clone()); // [N, K]
         if self.config.renorm {
             gates = gates.clone() / (gates.sum_dim(1) + 1e-20);
@@ -53,6 +45,18 @@ impl Router {
             gates = gates * self.config.scale;
         }
         Routing { logits, scores, indices, gates }
+    }
+
+    /// The `k` best experts of each token by their scores `[N, E]`, `[N, K]`: not differentiated, and the bias
+    /// takes part in nothing else.
+    fn select(&self, mut ranked: Tensor<2>, k: usize) -> Tensor<2, Int> {
+        if let Some(bias) = &self.bias {
+            ranked = ranked + bias.val().detach().unsqueeze();
+        }
+        if let Some(groups) = &self.config.groups {
+            ranked = keep_best_groups(ranked, groups);
+        }
+        coec_kernels::select_top_k(ranked, k)
     }
 }
 

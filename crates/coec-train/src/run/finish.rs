@@ -1,6 +1,6 @@
 //! What came of a run: measured figures, the report card, the summary.
 
-use coec_ir::{Figure, Model, Param, Verified};
+use coec_ir::{Figure, Layer, Model, Param, Recompute, Verified};
 use coec_nn::{capture::Counts, initial_values};
 
 use super::{Control, Event, Job, Summary, prepare::flops_train, session::Ended};
@@ -97,13 +97,15 @@ fn summary(state: &State, clock: &Clock, interrupted: bool, card: ReportCard) ->
 
 /// What the steps of a run measured, all its sessions together; `None` without a step.
 fn measured(job: &Job<'_>, state: &State, clock: &Clock) -> Option<Measured> {
-    if clock.tokens == 0 || state.tokens == 0 {
+    let counted = state.tokens - state.uncounted;
+    if clock.tokens == 0 || counted == 0 {
         return None;
     }
     let model = job.model;
     let throughput = clock.tokens as f64 / clock.seconds;
-    let products = state.expert_flops as f64 / state.tokens as f64;
-    let others = 3.0 * (figure(model, job.train.setting(), Figure::FlopsExecuted) - product_flops(model));
+    let products = state.expert_flops as f64 / counted as f64;
+    let others = figure(model, job.train.setting(), Figure::FlopsExecutedTrain)
+        - product_flops(model, job.train.recompute);
     Some(Measured {
         flops: products + others,
         memory: clock.memory,
@@ -113,10 +115,13 @@ fn measured(job: &Job<'_>, state: &State, clock: &Clock) -> Option<Measured> {
     })
 }
 
-/// FLOPs a token of the expert products, which the kernels count themselves.
-fn product_flops(model: &Verified<Model>) -> f64 {
-    let kinds = model.layers.counted();
-    kinds.map(|(layer, count)| (count as u128 * layer.ffn.product_flops(model.dim)) as f64).sum()
+/// FLOPs a token of the expert products of a step, which the kernels count themselves.
+fn product_flops(model: &Verified<Model>, recompute: Recompute) -> f64 {
+    let of = |(layer, count): (&Layer, usize)| {
+        let times = 3 + u128::from(recompute.repeats(&layer.ffn));
+        (count as u128 * times * layer.ffn.product_flops(model.dim)) as f64
+    };
+    model.layers.counted().map(of).sum()
 }
 
 /// What training never moved: experts that no token ever selected, and tensors that no gradient

@@ -21,7 +21,7 @@ use coec_ir::Precision;
 pub use control::{Control, Rescue};
 pub use finish::finished;
 pub use job::{Bases, Event, Job, MemoryMeter, Outcome, Start, Summary};
-pub use prepare::{check_spec, is_length};
+pub use prepare::{FREE, check_spec, is_free, is_length};
 
 use crate::{error::TrainError, gemm, generate::Generator, run_dir::commit};
 

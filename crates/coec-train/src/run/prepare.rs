@@ -140,6 +140,14 @@ fn goes_on(
             lr(&new.train, is)
         ));
     }
+    let [was, is] = [old, new].map(|identity| identity.train.recompute);
+    if was != is {
+        notes.push(format!(
+            "train.recompute was {} and is {}: what is measured of FLOPs, memory and speed is measured anew",
+            was.word(),
+            is.word()
+        ));
+    }
     let places = [
         ("backend", old.backend.clone(), new.backend.clone()),
         ("threads", old.threads.to_string(), new.threads.to_string()),
@@ -154,7 +162,7 @@ fn goes_on(
     Ok(notes)
 }
 
-/// Whether `model` and `train` are those of a run, its length and what is kept of it apart.
+/// Whether `model` and `train` are those of a run, its length and what is [`FREE`] apart.
 ///
 /// # Errors
 ///
@@ -169,18 +177,12 @@ pub fn check_spec(dir: &RunDir, old: &Identity, model: &Model, train: &Train) ->
 
 /// What differs in the spec and may not.
 fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
-    // How long a run is and what is kept of it; where its tokenizer lies, whose content is compared instead.
-    let free = ["train.save", "train.keep", "train.tokenizer.path"];
-    let is_free = |field: &str| {
-        is_length(field)
-            || free
-                .iter()
-                .any(|free| field == *free || field.strip_prefix(free).is_some_and(|r| r.starts_with('.')))
-    };
+    // How long a run is, and where its tokenizer lies, whose content is compared instead.
+    let may_change = |field: &str| is_length(field) || is_free(field) || field == "train.tokenizer.path";
     let changes = coec_ir::diff::model(&old.model, model)
         .into_iter()
         .chain(coec_ir::diff::train(Some(&old.train), Some(&at_places_of(&old.train, train))))
-        .filter(|change| !is_free(&change.field));
+        .filter(|change| !may_change(&change.field));
     let text = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
     changes
         .map(|change| {
@@ -188,6 +190,16 @@ fn spec_changes(old: &Identity, model: &Model, train: &Train) -> Vec<String> {
             format!("{name} was {} and is {}", text(change.old), text(change.new))
         })
         .collect()
+}
+
+/// The fields that change no number of a run: what is kept of it, and what is computed twice.
+pub const FREE: [&str; 3] = ["train.save", "train.keep", "train.recompute"];
+
+/// Whether a field, by its whole name, is one of [`FREE`], or of a block there.
+pub fn is_free(field: &str) -> bool {
+    let is_of =
+        |free: &str| field.strip_prefix(free).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    FREE.into_iter().any(is_of)
 }
 
 /// Whether a field, by its whole name, says how long a training is.

@@ -113,15 +113,20 @@ fn go_on(
     let model = load_model(job.model, &Weights::open(&commit.path.join(MODEL))?, device)?;
     let moments = Weights::open(&commit.path.join(OPTIMIZER))?;
     let optimizer = AdamW::restore(job.train.optimizer, &model, commit.state.updates, &moments)?;
-    let mut state = commit.state.clone();
+    let (mut state, mut clock) = (commit.state.clone(), commit.clock.clone());
     let committed = Some(state.stage());
+    if state.identity.train.recompute != job.train.recompute {
+        // Another step from here on: of what was measured before, nothing can be held against it.
+        (state.expert_flops, state.uncounted) = (0, state.tokens);
+        (clock.seconds, clock.tokens, clock.memory) = (0.0, 0, 0);
+    }
     state.identity = data.identity.clone().into();
     write_spec(job, dir)?;
     // What was killed behind a commit may show an older one, and keep more than it would.
     dir.show_commit(commit.state.stage())?;
     dir.commits().prune(job.train.keep)?;
     let trainer = Trainer { model, optimizer, device: device.clone() };
-    Ok(Begun { dir: dir.clone(), trainer, state, clock: commit.clock.clone(), committed })
+    Ok(Begun { dir: dir.clone(), trainer, state, clock, committed })
 }
 
 /// The spec may say another length, or where the data is now.

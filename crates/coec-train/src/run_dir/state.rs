@@ -33,8 +33,12 @@ pub struct State {
     pub skipped: usize,
     /// Those of them since the last step that was applied.
     pub skipped_in_a_row: usize,
-    /// FLOPs of the expert products of all steps, as the kernels counted them.
+    /// FLOPs of the expert products of all steps that recomputed as the last did, as the kernels counted
+    /// them.
     pub expert_flops: u64,
+    /// Tokens of the steps before those.
+    #[serde(default)]
+    pub uncounted: u64,
     /// How often each expert was selected.
     pub experts: ExpertCounts,
     /// The last evaluation.
@@ -150,6 +154,7 @@ impl State {
             skipped: 0,
             skipped_in_a_row: 0,
             expert_flops: 0,
+            uncounted: 0,
             experts: ExpertCounts(BTreeMap::new()),
             evaluation: None,
             unevaluated: None,

@@ -69,6 +69,7 @@ pub fn train(optimizer: AdamW, accumulate: usize) -> Train {
         optimizer,
         schedule: Schedule { shape: ScheduleShape::Constant, warmup: Amount::Steps(0) },
         precision: Precision::F32,
+        recompute: Recompute::None,
         seed: 1,
         eval: Eval { every: 10, batches: 1 },
         save: Save::Every(10),

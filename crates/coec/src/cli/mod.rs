@@ -225,6 +225,17 @@ pub enum PrecisionArg {
     Bf16,
 }
 
+/// `recompute` on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecomputeArg {
+    /// Nothing
+    None,
+    /// Sublayers with experts
+    Experts,
+    /// Whole layers
+    Layers,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Example: coec cost 'CoE-2(4/64)' 'MoE(8/64)' --batch 4 --context 512")]
 pub struct CostArgs {
@@ -242,6 +253,9 @@ pub struct CostArgs {
     /// Arithmetic
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub precision: PrecisionArg,
+    /// What the backward pass computes again instead of keeping it
+    #[arg(long, value_enum, default_value_t = RecomputeArg::None)]
+    pub recompute: RecomputeArg,
 }
 
 #[derive(Debug, Args)]

@@ -124,12 +124,20 @@ impl Counted {
     /// The real module, counted on the capture device and held against the closed form.
     fn of(spec: &Spec, report: &Report, setting: Setting) -> Result<Self, Failure> {
         let counts = coec_nn::capture::check_built(&spec.model, setting)?;
+        // The crate's test counts a pass that keeps everything; the card says what a step of the spec's
+        // training performs.
+        let recompute = spec.train.as_ref().map(|train| train.recompute).unwrap_or_default();
+        let trained = Setting { recompute, ..setting };
+        let in_training = match trained == setting {
+            true => counts,
+            false => coec_nn::capture::check_built(&spec.model, trained)?,
+        };
         let budgets = crate::judge::judged(spec, report, "capture", None);
         let card = coec_train::report::ReportCard::new(
             &spec.model,
-            setting,
+            trained,
             "capture",
-            &counts,
+            &in_training,
             None,
             budgets,
             Default::default(),

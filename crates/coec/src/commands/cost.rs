@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use coec_ir::{
-    Conditions, Figure, Precision,
+    Conditions, Figure, Precision, Recompute,
     cost::{Cost, Part, Setting},
 };
 use coec_lang::{Spec, load};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     arguments,
-    cli::{By, CostArgs, PrecisionArg},
+    cli::{By, CostArgs, PrecisionArg, RecomputeArg},
     disk::Disk,
     failure::{Done, Failure},
     render::{
@@ -33,6 +33,11 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
         precision: Some(match args.precision {
             PrecisionArg::F32 => Precision::F32,
             PrecisionArg::Bf16 => Precision::Bf16,
+        }),
+        recompute: Some(match args.recompute {
+            RecomputeArg::None => Recompute::None,
+            RecomputeArg::Experts => Recompute::Experts,
+            RecomputeArg::Layers => Recompute::Layers,
         }),
         backend: None,
     };
@@ -123,9 +128,7 @@ fn side_by_side(counted: &[(&Spec, Cost)]) {
     }
     table.lines().iter().for_each(|text| render::line(text));
     for (spec, cost) in counted {
-        let Setting { context, batch, precision } = cost.setting;
-        let name = &spec.model.name;
-        render::line(&format!("{name}: {batch} x {context} tokens, {}", precision.word()));
+        render::line(&format!("{}: {}", spec.model.name, render::figure::setting(cost.setting)));
     }
 }
 

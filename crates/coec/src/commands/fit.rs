@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use coec_ir::cost::{Cost, Setting};
+use coec_ir::cost::Cost;
 use coec_ir::{Figure, Quantity, Rule, Target, diff};
 use coec_lang::{Candidate, Fit, FitError, Matched, Spec, fit, load_one};
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use crate::{
     failure::{Done, Failure},
     render::{
         self,
-        figure::{ACTIVE, CONVENTION, FigureValue, cell},
+        figure::{ACTIVE, CONVENTION, FigureValue, cell, setting},
         json::print_json,
         number,
         table::Table,
@@ -157,8 +157,7 @@ fn show(spec: &Spec, found: &Fit) {
         table.push(row);
     }
     table.lines().iter().for_each(|text| render::line(text));
-    let Setting { context, batch, precision } = found.setting;
-    render::line(&format!("({batch} x {context} tokens, {}; {CONVENTION})", precision.word()));
+    render::line(&format!("({}; {CONVENTION})", setting(found.setting)));
     render::line(&format!("({ACTIVE})"));
     for matched in &found.best.matched {
         let rule = coec_ir::text::rule(&matched.rule);

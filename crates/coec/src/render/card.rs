@@ -1,26 +1,18 @@
 //! The budget report card.
 
-use coec_ir::cost::Setting;
 use coec_ir::{Figure, Unit};
 use coec_train::report::{Judged, LayerExperts, Number, ReportCard, Row, Standing, Unmoved};
 
 use super::{
-    figure::{ACTIVE, CONVENTION},
+    figure::{self, ACTIVE, CONVENTION},
     line, number,
     table::Table,
 };
 
 /// Prints the card: figures in every way they were counted, then the declared budgets.
 pub fn print(card: &ReportCard) {
-    let setting = card.setting;
-    line(&format!(
-        "\nbudget report card: {} on {}, {} x {} tokens, {}",
-        card.model,
-        card.backend,
-        setting.batch,
-        setting.context,
-        setting.precision.word()
-    ));
+    let setting = figure::setting(card.setting);
+    line(&format!("\nbudget report card: {} on {}, {setting}", card.model, card.backend));
     let header = ["figure", "closed form", "captured", "measured", "verdict"];
     let mut table = Table::new(header.map(String::from).to_vec());
     figures(card).into_iter().for_each(|row| table.push(row.to_vec()));
@@ -38,13 +30,12 @@ pub fn print(card: &ReportCard) {
 
 /// What the figures are for: `16 x 128 tokens, f32, on cpu`.
 pub fn setting(card: &ReportCard) -> String {
-    let Setting { batch, context, precision } = card.setting;
-    format!("{batch} x {context} tokens, {}, on {}", precision.word(), card.backend)
+    format!("{}, on {}", figure::setting(card.setting), card.backend)
 }
 
 /// The figures: name, closed form, captured, measured, verdict.
 pub fn figures(card: &ReportCard) -> Vec<[String; 5]> {
-    let mut rows: Vec<[String; 5]> = card.rows.iter().map(figure).collect();
+    let mut rows: Vec<[String; 5]> = card.rows.iter().map(cells).collect();
     if let Some(measured) = &card.measured {
         let blank = String::new;
         let mut row = |name: &str, value: String| rows.push([name.into(), blank(), blank(), value, blank()]);
@@ -55,7 +46,7 @@ pub fn figures(card: &ReportCard) -> Vec<[String; 5]> {
     rows
 }
 
-fn figure(row: &Row) -> [String; 5] {
+fn cells(row: &Row) -> [String; 5] {
     let unit = Figure::from_name(&row.figure).map_or(Unit::FlopPerToken, Figure::unit);
     let cell =
         |value: Option<Number>| value.map_or(String::new(), |value| number::short(value.to_f64(), unit));

@@ -1,7 +1,7 @@
 //! Figures as people and programs read them.
 
 use coec_ir::{
-    Figure,
+    Figure, Recompute,
     cost::{Cost, Setting},
 };
 use coec_lang::Spec;
@@ -49,6 +49,16 @@ impl Serialize for Figures<'_> {
 /// The setting a model's figures are shown in when nobody says otherwise.
 pub fn default_setting(spec: &Spec) -> Setting {
     Setting::of(&spec.model, &Default::default())
+}
+
+/// What figures are for: `16 x 128 tokens, f32`, and what is computed again where something is.
+pub fn setting(setting: Setting) -> String {
+    let Setting { context, batch, precision, recompute } = setting;
+    let again = match recompute {
+        Recompute::None => String::new(),
+        _ => format!(", recompute={}", recompute.word()),
+    };
+    format!("{batch} x {context} tokens, {}{again}", precision.word())
 }
 
 /// Digits beyond which a count of paths is given by its size.

@@ -91,13 +91,16 @@ fn free_name(arms: &[Arm], name: &str) -> String {
     std::iter::once(name.to_owned()).chain(numbered).find(|name| is_free(name)).unwrap_or_default()
 }
 
-/// Holds the trainings to each other: their optimizers may differ, and how many steps reach the same budget.
+/// Holds the trainings to each other: their optimizers may differ, and how many steps reach the same budget;
+/// so may what they compute twice, which changes no loss.
 fn same_training(arms: &[Arm]) -> Result<(), Failure> {
     let [first, others @ ..] = arms else { return Ok(()) };
     let mut wrong = Vec::new();
     for other in others {
         let changes = diff::train(Some(&first.train), Some(&other.train));
-        let may_differ = |field: &str| field == "train.optimizer" || field.starts_with("train.optimizer.");
+        let may_differ = |field: &str| {
+            field == "train.recompute" || field == "train.optimizer" || field.starts_with("train.optimizer.")
+        };
         for change in changes.iter().filter(|change| !may_differ(&change.field)) {
             let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
             let (name, old, new) = (change.name(), text(&change.old), text(&change.new));
@@ -110,7 +113,10 @@ fn same_training(arms: &[Arm]) -> Result<(), Failure> {
     let is_long = wrong.iter().any(|change| is_length(change.split(' ').next().unwrap_or_default()));
     let help = match is_long {
         true => "train all arms alike: `--set train.steps=N`, or tokens, or flops, sets it for each of them",
-        false => "train all arms alike: a `--set` holds for each of them; only their optimizers may differ",
+        false => {
+            "train all arms alike: a `--set` holds for each of them; only their optimizers, and what they compute \
+             again, may differ"
+        }
     };
     Err(Failure::input("coec::compare::trainings", wrong.join("; "), help))
 }

@@ -1,11 +1,14 @@
 //! The difference for people.
 
-use coec_ir::cost::Setting;
 use coec_ir::diff::{Change, FigureChange, Loading, Pattern};
 use coec_ir::text;
 
 use super::Difference;
-use crate::render::{figure::cell, line, table::Table};
+use crate::render::{
+    figure::{cell, setting},
+    line,
+    table::Table,
+};
 
 /// Most patterns of tensors that are listed of one kind.
 const MOST_PATTERNS: usize = 12;
@@ -93,10 +96,6 @@ fn figures(difference: &Difference, [old, new]: [&str; 2]) {
     } else {
         line(&format!("  ({old}: {}; {new}: {})", setting(before), setting(after)));
     }
-}
-
-fn setting(setting: Setting) -> String {
-    format!("{} x {} tokens, {}", setting.batch, setting.context, setting.precision.word())
 }
 
 /// `+258,048`.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use coec_ir::diff;
 use coec_report::values::{Arm, Spec};
+use coec_train::run::is_free;
 
 use super::found::{Found, note};
 use super::{compare, read};
@@ -42,14 +43,13 @@ fn shown(path: &Path) -> String {
     if trimmed.is_empty() { text } else { trimmed.to_owned() }
 }
 
-/// Whether two specs differ in nothing but their seed, and what is kept of a run.
+/// Whether two specs differ in nothing but their seed, and what changes no number of a run.
 fn is_same(a: Option<&Spec>, b: Option<&Spec>) -> bool {
     let (Some(a), Some(b)) = (a, b) else { return false };
-    let is_free =
-        |field: &str| ["train.seed", "train.save", "train.keep"].iter().any(|free| field.starts_with(free));
+    let may_differ = |field: &str| field == "train.seed" || is_free(field);
     a.model.name == b.model.name
         && diff::model(&a.model, &b.model).is_empty()
-        && diff::train(Some(&a.train), Some(&b.train)).iter().all(|change| is_free(&change.field))
+        && diff::train(Some(&a.train), Some(&b.train)).iter().all(|change| may_differ(&change.field))
 }
 
 /// Arms of one name get that of their first run besides.

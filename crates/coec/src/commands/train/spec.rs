@@ -6,7 +6,7 @@ use coec_ir::{Data, Globs, Sources, Tokenizer, Train};
 use coec_lang::{Spec, load_one};
 use coec_train::{
     TrainError,
-    run::is_length,
+    run::{FREE, is_free, is_length},
     run_dir::{RunDir, RunFile},
     tokenizer,
 };
@@ -18,9 +18,6 @@ use crate::{
     disk::{Disk, QUICKSTART},
     failure::Failure,
 };
-
-/// The fields that a run may change when it goes on, besides its length.
-const FREE: [&str; 2] = ["train.save", "train.keep"];
 
 /// The field that `--weights` says too.
 const TOKENIZER: &str = "train.tokenizer";
@@ -105,16 +102,14 @@ pub fn of_run(dir: &RunDir, args: &TrainArgs) -> Result<Spec, Failure> {
     let mut sets = args.set.sets.clone();
     for set in &sets {
         let field = set.split('=').next().unwrap_or_default().trim();
-        let is_free =
-            |free: &str| field == free || field.strip_prefix(free).is_some_and(|rest| rest.starts_with('.'));
-        if !is_length(field) && !FREE.into_iter().any(is_free) {
+        if !is_length(field) && !is_free(field) {
             return Err(Failure::input(
                 "coec::train::resume",
                 format!("`--set {field}` would make it another run"),
                 format!(
                     "a run that goes on may be given another length (train.steps, tokens or flops), and other values \
                      of {}",
-                    FREE.join(" and ")
+                    FREE.join(", ")
                 ),
             ));
         }

@@ -1,0 +1,25 @@
+//! The device that tests across crates run on: the CPU, or what `COEC_TEST_DEVICE` names.
+
+use burn::tensor::Device;
+
+/// A device, and what may be asked of it.
+pub struct Tested {
+    /// Without a tape.
+    pub device: Device,
+    /// Whether equal runs have equal bits, and f64 is wide.
+    pub is_exact: bool,
+}
+
+/// The device to test. `COEC_TEST_DEVICE=cuda cargo test --release --features cuda --test parity` tests a GPU.
+///
+/// # Panics
+///
+/// When this build has no such device.
+pub fn tested() -> Tested {
+    match std::env::var("COEC_TEST_DEVICE").as_deref() {
+        Err(_) | Ok("cpu") => Tested { device: Device::flex(), is_exact: true },
+        #[cfg(feature = "cuda")]
+        Ok("cuda") => Tested { device: Device::cuda(0), is_exact: false },
+        Ok(other) => panic!("COEC_TEST_DEVICE={other}: this build has no such device"),
+    }
+}
