@@ -22,6 +22,7 @@ pub mod moved;
 pub mod optimizer;
 mod overlap;
 pub mod pass;
+mod pool;
 pub mod report;
 pub mod routing;
 pub mod run;

@@ -117,6 +117,8 @@ pub fn keep_freed() {
         // No block is a mapping of its own, and the end of the heap is never given back.
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
+        // One heap for all threads: what one of them gives back another may take.
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

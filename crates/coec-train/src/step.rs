@@ -11,6 +11,7 @@ use crate::{
     data::Batch,
     experts::Selected,
     optimizer::{AdamW, Scaled, global_norm},
+    pool::in_pool,
 };
 
 /// The state of training: the model and its optimizer.
@@ -56,6 +57,10 @@ impl Trainer {
 
     /// The gradients of `batch`, computed in `config.accumulate` parts. Nothing is changed.
     pub fn gradients(&self, config: &Train, batch: &Batch) -> Gradients {
+        in_pool(&self.device, || self.gradients_here(config, batch))
+    }
+
+    fn gradients_here(&self, config: &Train, batch: &Batch) -> Gradients {
         let parts = config.accumulate;
         let mut accumulator = GradientsAccumulator::new();
         let (mut losses, mut aux_losses, mut loads) = (Vec::new(), Vec::new(), Vec::new());
@@ -101,7 +106,12 @@ impl Trainer {
 
     /// Moves the weights along `gradients` with learning rate `lr`, unless something is not finite:
     /// then nothing changes.
-    pub fn apply(mut self, config: &Train, gradients: Gradients, lr: f64) -> (Self, StepResult) {
+    pub fn apply(self, config: &Train, gradients: Gradients, lr: f64) -> (Self, StepResult) {
+        let device = self.device.clone();
+        in_pool(&device, || self.apply_here(config, gradients, lr))
+    }
+
+    fn apply_here(mut self, config: &Train, gradients: Gradients, lr: f64) -> (Self, StepResult) {
         let Gradients { grads, loads, loss, aux_loss, norm, selected } = gradients;
         let applied = loss.is_finite() && aux_loss.is_finite() && norm.is_finite();
         if applied {

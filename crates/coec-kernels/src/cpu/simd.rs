@@ -56,11 +56,20 @@ pub(crate) fn sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
     for (lane, i) in (whole..n).enumerate() {
         lanes[lane] += f(i);
     }
-    let mut total = T::ZERO;
-    for lane in lanes {
-        total += lane;
+    together(lanes, |a, b| a + b)
+}
+
+/// All lanes in one, halves with halves.
+#[inline(always)]
+fn together<T: Real>(mut lanes: [T; LANES], with: impl Fn(T, T) -> T) -> T {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = with(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
     }
-    total
+    lanes[0]
 }
 
 /// The largest of `values`, ignoring NaN; -inf for none.
@@ -76,5 +85,5 @@ pub(crate) fn max<T: Real>(values: &[T]) -> T {
             *lane = if value > *lane { value } else { *lane };
         }
     }
-    lanes.into_iter().fold(lanes[0], |max, lane| if lane > max { lane } else { max })
+    together(lanes, |a, b| if b > a { b } else { a })
 }
