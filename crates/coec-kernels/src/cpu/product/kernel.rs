@@ -17,9 +17,7 @@ pub(crate) struct Kernel<T> {
     pub column: unsafe fn(Column<T>),
     /// See [`copied`].
     pub copy: unsafe fn(Lines<T>),
-    /// Rows and columns of the square that `turn` turns.
-    pub square: usize,
-    /// Writes a square's rows as columns.
+    /// Writes lines as columns. See [`turned`].
     pub turn: unsafe fn(Lines<T>),
 }
 
@@ -29,11 +27,29 @@ pub(crate) struct Lines<T> {
     pub from: *const T,
     /// Elements from one line to the next.
     pub from_stride: usize,
+    /// Which line is the first, the second and so on; null where they are in order.
+    pub order: *const u32,
     pub to: *mut T,
     pub to_stride: usize,
-    /// How many there are, and how long; of a square its size, twice.
+    /// How many there are, and how long.
     pub lines: usize,
     pub length: usize,
+}
+
+impl<T> Lines<T> {
+    /// Where a line begins.
+    ///
+    /// # Safety
+    ///
+    /// There is such a line.
+    #[inline(always)]
+    unsafe fn line(&self, number: usize) -> *const T {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let number = if self.order.is_null() { number } else { *self.order.add(number) as usize };
+            self.from.add(number * self.from_stride)
+        }
+    }
 }
 
 /// A strip of the right factor, and what it is multiplied with: `out (+)= left * strip`.
@@ -80,9 +96,11 @@ macro_rules! kernel {
             }
 
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn turn(square: Lines<$element>) {
+            pub(super) unsafe fn turn(lines: Lines<$element>) {
                 // SAFETY: as above.
-                unsafe { $turn(square) }
+                unsafe {
+                    kernel::turned::<$element, $square>(lines, |rows, to, stride| $turn(rows, to, stride))
+                }
             }
         }
 
@@ -94,7 +112,6 @@ macro_rules! kernel {
                 ],
                 column: $module::column,
                 copy: $module::copy,
-                square: $square,
                 turn: $module::turn,
             };
     };
@@ -130,11 +147,11 @@ pub(super) unsafe fn column<W: Vector, N: Vector<Element = W::Element>, const RO
 /// As for [`column`].
 #[inline(always)]
 pub(super) unsafe fn copied<W: Vector, N: Vector<Element = W::Element>>(lines: Lines<W::Element>) {
-    let Lines { from, from_stride, to, to_stride, lines, length } = lines;
+    let Lines { to, to_stride, length, .. } = lines;
     // SAFETY: the caller's promise.
     unsafe {
-        for line in 0..lines {
-            let (from, to) = (from.add(line * from_stride), to.add(line * to_stride));
+        for line in 0..lines.lines {
+            let (from, to) = (lines.line(line), to.add(line * to_stride));
             if length == 2 * W::LANES {
                 W::load(from).store(to);
                 W::load(from.add(W::LANES)).store(to.add(W::LANES));
@@ -147,18 +164,55 @@ pub(super) unsafe fn copied<W: Vector, N: Vector<Element = W::Element>>(lines: L
     }
 }
 
+/// Writes lines as columns: squares by `turn`, which takes where the rows of one begin, where it goes and how far
+/// apart its rows are there; at the edges element by element.
+///
+/// # Safety
+///
+/// As for [`column`]; `turn` may be called for such a square.
+#[inline(always)]
+pub(super) unsafe fn turned<T: Copy, const SQUARE: usize>(
+    lines: Lines<T>,
+    turn: impl Fn([*const T; SQUARE], *mut T, usize),
+) {
+    let Lines { to, to_stride, length, .. } = lines;
+    for first in (0..lines.lines).step_by(SQUARE) {
+        let count = SQUARE.min(lines.lines - first);
+        let mut at = 0;
+        // SAFETY: lines and columns that there are, a square of them where there is one.
+        unsafe {
+            if count == SQUARE {
+                let starts = std::array::from_fn(|i| lines.line(first + i));
+                while at + SQUARE <= length {
+                    turn(starts.map(|start| start.add(at)), to.add(at * to_stride + first), to_stride);
+                    at += SQUARE;
+                }
+            }
+            for line in first..first + count {
+                let from = lines.line(line);
+                for at in at..length {
+                    *to.add(at * to_stride + line) = *from.add(at);
+                }
+            }
+        }
+    }
+}
+
 /// A square's rows as columns, element by element.
 ///
 /// # Safety
 ///
-/// As for [`column`].
+/// Rows of `SQUARE` elements, here and there.
 #[inline(always)]
-pub(super) unsafe fn turned<T: Copy>(square: Lines<T>) {
-    let Lines { from, from_stride, to, to_stride, lines, length } = square;
-    for line in 0..lines {
-        for at in 0..length {
+pub(super) unsafe fn each_turned<T: Copy, const SQUARE: usize>(
+    rows: [*const T; SQUARE],
+    to: *mut T,
+    stride: usize,
+) {
+    for (line, row) in rows.into_iter().enumerate() {
+        for at in 0..SQUARE {
             // SAFETY: the caller's promise.
-            unsafe { *to.add(at * to_stride + line) = *from.add(line * from_stride + at) };
+            unsafe { *to.add(at * stride + line) = *row.add(at) };
         }
     }
 }

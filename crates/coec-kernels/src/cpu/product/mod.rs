@@ -108,6 +108,7 @@ fn product_with<T: Real>(
     let [rows, cols, depth] = [left.rows(), right.cols(), left.cols()];
     assert_eq!(depth, right.rows(), "inner sizes differ");
     assert_eq!(out.size(), [rows, cols], "output of the wrong size");
+    assert_eq!(left.is_in_order(), [true, true], "only the right factor is copied");
     if rows == 0 || cols == 0 {
         return;
     }

@@ -32,5 +32,5 @@ vector!(
     vaddq_f64
 );
 
-kernel!(NEON_F32, neon_f32, "neon", f32, 8, [F32x4, F32x4], 4, kernel::turned);
-kernel!(NEON_F64, neon_f64, "neon", f64, 8, [F64x2, F64x2], 4, kernel::turned);
+kernel!(NEON_F32, neon_f32, "neon", f32, 8, [F32x4, F32x4], 4, kernel::each_turned);
+kernel!(NEON_F64, neon_f64, "neon", f64, 8, [F64x2, F64x2], 4, kernel::each_turned);

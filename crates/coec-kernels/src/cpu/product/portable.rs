@@ -1,7 +1,7 @@
 //! Arrays in place of vectors, for machines without the others.
 
 use super::{
-    kernel::{Kernel, column, copied, turned},
+    kernel::{Kernel, Lines, column, copied, each_turned, turned},
     vector::Vector,
 };
 use crate::cpu::Real;
@@ -56,9 +56,13 @@ const fn kernel<T: Real>() -> Kernel<T> {
         lanes: [4, 4],
         column: column::<Four<T>, Four<T>, 4>,
         copy: copied::<Four<T>, Four<T>>,
-        square: 4,
-        turn: turned::<T>,
+        turn: turn::<T>,
     }
+}
+
+unsafe fn turn<T: Real>(lines: Lines<T>) {
+    // SAFETY: the caller's promise.
+    unsafe { turned::<T, 4>(lines, |rows, to, stride| each_turned(rows, to, stride)) };
 }
 
 pub(super) const F32: Kernel<f32> = kernel();

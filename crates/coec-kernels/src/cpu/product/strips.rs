@@ -31,14 +31,15 @@ pub(super) fn copy<T: Real>(
 ) {
     let depth = transposed.cols();
     let columns = transposed.row_range(first..first + count);
-    if transposed.row_stride() == 1 && count == width {
+    let [is_one_line, follows] = columns.is_in_order();
+    if transposed.row_stride() == 1 && is_one_line && count == width {
         let lines = columns.transposed().lines();
         let to = strip[..depth * width].as_mut_ptr();
         // SAFETY: the view has `depth` lines of `width` elements, and so has the strip.
         unsafe { (kernel.copy)(Lines { to, to_stride: width, ..lines }) };
         return;
     }
-    if columns.col_stride() == 1 {
+    if columns.col_stride() == 1 && follows {
         turn(kernel, columns, &mut strip[..depth * width], width);
     } else {
         for (p, to) in strip[..depth * width].chunks_exact_mut(width).enumerate() {

@@ -2,7 +2,7 @@
 
 use super::{
     Multiply,
-    kernel::{Kernel, Lines, turned},
+    kernel::{Kernel, Lines},
     view::View,
 };
 use crate::cpu::Real;
@@ -16,26 +16,8 @@ pub(crate) fn transpose<T: Multiply>(from: &[T], to: &mut [T], [rows, cols]: [us
 /// apart.
 pub(super) fn turn<T: Real>(kernel: Kernel<T>, from: View<'_, T>, to: &mut [T], stride: usize) {
     let [rows, cols] = [from.rows(), from.cols()];
-    assert!(from.col_stride() == 1 && rows <= stride, "elements apart");
+    assert!(from.col_stride() == 1 && from.is_in_order()[1] && rows <= stride, "elements apart");
     assert!(cols == 0 || (cols - 1) * stride + rows <= to.len(), "columns beyond the slice");
-    let (lines, to) = (from.lines(), to.as_mut_ptr());
-    let square = kernel.square;
-    for row in (0..rows).step_by(square) {
-        for col in (0..cols).step_by(square) {
-            let [height, length] = [square.min(rows - row), square.min(cols - col)];
-            // SAFETY: the square begins inside the view and, turned, inside `to`, as asserted, and so does all
-            // of it: it is as large as it can be, or what is left.
-            unsafe {
-                let part = Lines {
-                    from: lines.from.add(row * lines.from_stride + col),
-                    from_stride: lines.from_stride,
-                    to: to.add(col * stride + row),
-                    to_stride: stride,
-                    lines: height,
-                    length,
-                };
-                if height == square && length == square { (kernel.turn)(part) } else { turned(part) }
-            }
-        }
-    }
+    // SAFETY: lines of the view and, turned, columns of `to`, as asserted.
+    unsafe { (kernel.turn)(Lines { to: to.as_mut_ptr(), to_stride: stride, ..from.lines() }) };
 }

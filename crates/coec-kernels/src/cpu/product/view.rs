@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::kernel::Lines;
 
-/// A matrix inside a slice, by its strides.
+/// A matrix inside a slice, by its strides; of a larger one, it may have some of the rows in any order.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a, T> {
     data: &'a [T],
@@ -12,20 +12,31 @@ pub(crate) struct View<'a, T> {
     cols: usize,
     row_stride: usize,
     col_stride: usize,
+    /// Which row of the slice each row is, where they do not follow each other.
+    row_order: Option<&'a [u32]>,
+    col_order: Option<&'a [u32]>,
 }
 
 impl<'a, T: Copy> View<'a, T> {
     /// A row-major matrix that fills `data`.
     pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
         assert_eq!(data.len(), rows * cols, "a {rows} x {cols} matrix needs exactly its elements");
-        Self { data, rows, cols, row_stride: cols, col_stride: 1 }
+        Self::strided(data, rows, cols, cols)
+    }
+
+    /// Rows of a matrix of `cols` columns that fills `data`, by their numbers.
+    pub fn picked(data: &'a [T], order: &'a [u32], cols: usize) -> Self {
+        let rows = if cols == 0 { usize::MAX } else { data.len() / cols };
+        assert!(order.iter().all(|&row| (row as usize) < rows), "rows beyond the slice");
+        let row_order = Some(order);
+        Self { data, rows: order.len(), cols, row_stride: cols, col_stride: 1, row_order, col_order: None }
     }
 
     /// Rows of `cols` elements, `stride` apart, the first at the beginning of `data`.
     pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(rows <= 1 || cols <= stride, "rows that overlap");
         assert!(rows == 0 || (rows - 1) * stride + cols <= data.len(), "rows beyond the slice");
-        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
+        Self { data, rows, cols, row_stride: stride, col_stride: 1, row_order: None, col_order: None }
     }
 
     /// The same matrix, rows and columns exchanged.
@@ -35,6 +46,8 @@ impl<'a, T: Copy> View<'a, T> {
             cols: self.rows,
             row_stride: self.col_stride,
             col_stride: self.row_stride,
+            row_order: self.col_order,
+            col_order: self.row_order,
             ..self
         }
     }
@@ -42,7 +55,15 @@ impl<'a, T: Copy> View<'a, T> {
     /// The columns `start..start + count`.
     pub fn columns(self, start: usize, count: usize) -> Self {
         assert!(start + count <= self.cols, "columns beyond the matrix");
-        Self { data: self.from(start * self.col_stride), cols: count, ..self }
+        match self.col_order {
+            Some(order) => Self { col_order: Some(&order[start..start + count]), cols: count, ..self },
+            None => Self { data: self.from(start * self.col_stride), cols: count, ..self },
+        }
+    }
+
+    /// Whether its rows, or columns, follow each other at one distance.
+    pub(super) fn is_in_order(&self) -> [bool; 2] {
+        [self.row_order.is_none(), self.col_order.is_none()]
     }
 
     /// The elements from `at` on; none where there are none.
@@ -78,6 +99,8 @@ impl<'a, T: Copy> View<'a, T> {
     /// An element.
     pub(super) fn get(self, row: usize, col: usize) -> T {
         assert!(row < self.rows && col < self.cols);
+        let number = |order: Option<&[u32]>, at: usize| order.map_or(at, |order| order[at] as usize);
+        let (row, col) = (number(self.row_order, row), number(self.col_order, col));
         self.data[row * self.row_stride + col * self.col_stride]
     }
 
@@ -85,7 +108,8 @@ impl<'a, T: Copy> View<'a, T> {
     pub(super) fn lines(&self) -> Lines<T> {
         let to = std::ptr::null_mut();
         let (lines, length) = (self.rows, self.cols);
-        Lines { from: self.first(), from_stride: self.row_stride, to, to_stride: 0, lines, length }
+        let order = self.row_order.map_or(std::ptr::null(), <[u32]>::as_ptr);
+        Lines { from: self.first(), from_stride: self.row_stride, order, to, to_stride: 0, lines, length }
     }
 }
 

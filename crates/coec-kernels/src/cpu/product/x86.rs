@@ -11,10 +11,7 @@ use std::arch::x86_64::{
     _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
-use super::{
-    kernel::{Lines, kernel},
-    vector::vector,
-};
+use super::{kernel::kernel, vector::vector};
 
 vector!(
     F32x16,
@@ -95,12 +92,12 @@ kernel!(AVX2_F32, avx2_f32, "avx2,fma", f32, 6, [F32x8, F32x4], 8, super::turn_f
 kernel!(AVX2_F64, avx2_f64, "avx2,fma", f64, 6, [F64x4, F64x2], 4, super::turn_f64);
 
 /// A square of eight: pairs of rows are interleaved, then pairs of pairs, then halves exchanged.
+#[inline]
 #[target_feature(enable = "avx")]
-unsafe fn turn_f32(square: Lines<f32>) {
-    let Lines { from, from_stride, to, to_stride, .. } = square;
+unsafe fn turn_f32(rows: [*const f32; 8], to: *mut f32, stride: usize) {
     // SAFETY: the caller's square has eight rows of eight elements, here and there.
     unsafe {
-        let row = |i: usize| _mm256_loadu_ps(from.add(i * from_stride));
+        let row = |i: usize| _mm256_loadu_ps(rows[i]);
         let mut halves = [_mm256_setzero_ps(); 8];
         for half in 0..2 {
             let [a, b, c, d] = [row(4 * half), row(4 * half + 1), row(4 * half + 2), row(4 * half + 3)];
@@ -113,27 +110,27 @@ unsafe fn turn_f32(square: Lines<f32>) {
         }
         for i in 0..4 {
             let (upper, lower) = (halves[i], halves[4 + i]);
-            _mm256_storeu_ps(to.add(i * to_stride), _mm256_permute2f128_ps::<0x20>(upper, lower));
-            _mm256_storeu_ps(to.add((4 + i) * to_stride), _mm256_permute2f128_ps::<0x31>(upper, lower));
+            _mm256_storeu_ps(to.add(i * stride), _mm256_permute2f128_ps::<0x20>(upper, lower));
+            _mm256_storeu_ps(to.add((4 + i) * stride), _mm256_permute2f128_ps::<0x31>(upper, lower));
         }
     }
 }
 
 /// A square of four, in the same way.
+#[inline]
 #[target_feature(enable = "avx")]
-unsafe fn turn_f64(square: Lines<f64>) {
-    let Lines { from, from_stride, to, to_stride, .. } = square;
+unsafe fn turn_f64(rows: [*const f64; 4], to: *mut f64, stride: usize) {
     // SAFETY: the caller's square has four rows of four elements, here and there.
     unsafe {
-        let row = |i: usize| _mm256_loadu_pd(from.add(i * from_stride));
+        let row = |i: usize| _mm256_loadu_pd(rows[i]);
         let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
         let (upper, lower) = (
             [_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)],
             [_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d)],
         );
         for i in 0..2 {
-            _mm256_storeu_pd(to.add(i * to_stride), _mm256_permute2f128_pd::<0x20>(upper[i], lower[i]));
-            _mm256_storeu_pd(to.add((2 + i) * to_stride), _mm256_permute2f128_pd::<0x31>(upper[i], lower[i]));
+            _mm256_storeu_pd(to.add(i * stride), _mm256_permute2f128_pd::<0x20>(upper[i], lower[i]));
+            _mm256_storeu_pd(to.add((2 + i) * stride), _mm256_permute2f128_pd::<0x31>(upper[i], lower[i]));
         }
     }
 }

@@ -47,8 +47,7 @@ pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_
         .zip(split(&mut x_grad, &blocks, d))
         .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
             let rows = block.len;
-            let mut gathered = Scratch::default();
-            let dy = View::new(routing.rows_of(output_grad, d, block, &mut gathered), rows, d);
+            let dy = routing.rows_of(output_grad, d, block);
             let mut t = Scratch::new(f * rows);
             let t = t.as_mut_slice();
             let w_out = View::new(inputs.w_out_of(block.expert), d, f);
@@ -73,14 +72,13 @@ pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_
     };
     // dW_in = (hidden gradient)^T x, dW_out = dy^T (g h): over the rows of each expert.
     let w_in = weight_grad(&routing, &blocks, [wide, d], |block, to, rows, adds| {
-        let mut gathered = Scratch::default();
-        let x = View::new(routing.rows_of(inputs.x, d, block, &mut gathered), block.len, d);
+        let x = routing.rows_of(inputs.x, d, block);
         let left = View::new(&hidden_grad[of(&hidden_grad, wide, block)], wide, block.len);
         counted_product(to, left.row_range(rows), x, adds);
     });
     let w_out = weight_grad(&routing, &blocks, [d, f], |block, to, rows, adds| {
         let mut gathered = Scratch::default();
-        let dy = View::new(routing.rows_of(output_grad, d, block, &mut gathered), block.len, d);
+        let dy = routing.rows_together(output_grad, d, block, &mut gathered);
         let right = View::new(&weighted[of(&weighted, f, block)], f, block.len).transposed();
         counted_product(to, dy.transposed().row_range(rows), right, adds);
     });

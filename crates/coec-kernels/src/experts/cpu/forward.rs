@@ -23,8 +23,7 @@ pub(super) fn forward<T: Multiply>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
 
     blocks.par_iter().zip(split(&mut hidden, &blocks, wide)).zip(split(&mut sorted, &blocks, d)).for_each(
         |((block, pre), out)| {
-            let mut gathered = Scratch::default();
-            let x = View::new(routing.rows_of(inputs.x, d, block, &mut gathered), block.len, d);
+            let x = routing.rows_of(inputs.x, d, block);
             let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
             counted_product(&mut Rows::new(pre, wide, block.len), w_in, x.transposed(), false);
             let mut h = Scratch::new(f * block.len);

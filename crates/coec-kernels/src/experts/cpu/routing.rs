@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{BLOCK, Sizes};
-use crate::cpu::{Real, Scratch, unwritten};
+use crate::cpu::{Real, Scratch, View, unwritten};
 
 /// The selected (token, k) pairs, sorted by expert, then by token.
 pub(super) struct Routing {
@@ -13,6 +13,8 @@ pub(super) struct Routing {
     pub rows: Vec<u32>,
     /// Where each expert's rows begin; one more entry for the end.
     pub starts: Vec<usize>,
+    /// The token of each sorted row.
+    tokens: Vec<u32>,
     k: usize,
     /// Whether the pairs are in this order already: each token's one expert is the same.
     is_sorted: bool,
@@ -47,7 +49,8 @@ impl Routing {
             *row += 1;
         }
         let is_sorted = sizes.k == 1 && slots.is_sorted();
-        Self { slots, rows, starts, k: sizes.k, is_sorted }
+        let tokens = slots.iter().map(|&slot| slot / sizes.k as u32).collect();
+        Self { slots, rows, starts, tokens, k: sizes.k, is_sorted }
     }
 
     /// The rows in blocks of one expert each, none longer than [`BLOCK`].
@@ -64,24 +67,31 @@ impl Routing {
         blocks
     }
 
-    /// The rows of a block of `source` `[N, width]`: where they are if they follow each other there, else
-    /// copied to `scratch`.
-    pub fn rows_of<'a, T: Real>(
-        &self,
+    /// The rows of a block of `source` `[N, width]`, where they are.
+    pub fn rows_of<'a, T: Real>(&'a self, source: &'a [T], width: usize, block: &Tile) -> View<'a, T> {
+        if self.is_sorted {
+            return View::new(&source[block.start * width..][..block.len * width], block.len, width);
+        }
+        View::picked(source, &self.tokens[block.start..][..block.len], width)
+    }
+
+    /// The same, copied to `scratch` unless they follow each other.
+    pub fn rows_together<'a, T: Real>(
+        &'a self,
         source: &'a [T],
         width: usize,
         block: &Tile,
         scratch: &'a mut Scratch<T>,
-    ) -> &'a [T] {
+    ) -> View<'a, T> {
         if self.is_sorted {
-            return &source[block.start * width..][..block.len * width];
+            return self.rows_of(source, width, block);
         }
         *scratch = Scratch::new(block.len * width);
-        let slots = &self.slots[block.start..][..block.len];
-        for (to, &slot) in scratch.as_mut_slice().chunks_exact_mut(width).zip(slots) {
-            to.copy_from_slice(&source[slot as usize / self.k * width..][..width]);
+        let tokens = &self.tokens[block.start..][..block.len];
+        for (to, &token) in scratch.as_mut_slice().chunks_exact_mut(width).zip(tokens) {
+            to.copy_from_slice(&source[token as usize * width..][..width]);
         }
-        scratch.as_mut_slice()
+        View::new(scratch.as_mut_slice(), block.len, width)
     }
 
     /// Per token, the sum over its K rows of `sorted` `[N*K, width]`, each times its factor.
