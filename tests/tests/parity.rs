@@ -12,7 +12,7 @@ use coec_lang::load_one;
 use coec_nn::{LanguageModel, Source, cross_entropy};
 use coec_store::folder::{self, Folder};
 use coec_store::weights::Weights;
-use coec_tests::device::tested;
+use coec_tests::device::{Tested, tested};
 use common::{Repository, files, root};
 
 /// Largest relative error, in the Frobenius norm, of a whole model's logits, losses and gradients.
@@ -128,8 +128,10 @@ fn family(name: &str, path: &str) -> Errors {
 fn hold(errors: &[Errors]) {
     let page = common::text("docs/numerics.md");
     let of_gradients = if tested().is_exact { TOLERANCE } else { TOLERANCE_OF_GRADIENTS };
-    for Errors { name, logits, losses, gradients, worst } in errors {
+    for Errors { name, logits, losses, gradients, .. } in errors {
         println!("| `{name}` | {logits:.0e} | {losses:.0e} | {gradients:.0e} |");
+    }
+    for Errors { name, logits, losses, gradients, worst } in errors {
         assert!(*logits < TOLERANCE, "{name}: logits differ by {logits:e}");
         assert!(*losses < TOLERANCE, "{name}: losses differ by {losses:e}");
         assert!(*gradients < of_gradients, "{name}: the gradient of {worst} differs by {gradients:e}");
@@ -137,6 +139,29 @@ fn hold(errors: &[Errors]) {
     let names = errors.iter().map(|errors| errors.name.as_str());
     let unlisted: Vec<_> = names.filter(|name| !page.contains(&format!("\n| `{name}` |"))).collect();
     assert!(unlisted.is_empty(), "docs/numerics.md has no row for {unlisted:?}");
+}
+
+/// Products of small and large matrices on the device, whose results are known.
+#[test]
+fn products_of_every_size_are_right() {
+    let Tested { device, is_exact } = tested();
+    let largest = if is_exact { 1024 } else { 8192 };
+    for size in [1, 5, 16, 33, 64, 100, 257, 1000, largest] {
+        // Each row of either factor is one number many times.
+        let number = |row: usize, by: usize| 0.25 + ((row * by) % 7) as f32;
+        let factor = |by: usize| {
+            let values: Vec<f32> = (0..size * size).map(|at| number(at / size, by)).collect();
+            Tensor::<2>::from_data(TensorData::new(values, [size, size]), &device)
+        };
+        let product = coec_kernels::linear(factor(3), factor(5)).into_data();
+        let worst = product.iter::<f32>().enumerate().map(|(at, found)| {
+            let expected = size as f32 * number(at / size, 3) * number(at % size, 5);
+            (found / expected - 1.0).abs()
+        });
+        let worst = worst.fold(0.0, f32::max);
+        println!("products of {size}: {worst:.0e}");
+        assert!(worst < 1e-5, "products of {size} differ by {worst:e}");
+    }
 }
 
 #[test]
