@@ -8,6 +8,10 @@ import time
 import machine
 
 
+# Seconds before a turn.
+CALM = 0.2
+
+
 class Failed(Exception):
     """A program said that something is wrong, or ended."""
 
@@ -35,6 +39,8 @@ class Program:
 
     def turn(self, *words):
         """The answer, and how many processors others used meanwhile, with `others`."""
+        # Threads of the one before spin for a moment after its turn.
+        time.sleep(CALM)
         pids = (self.process.pid, os.getpid())
         clocks = lambda: (time.perf_counter(), machine.busy(), *(machine.used(pid) for pid in pids))
         before = clocks()

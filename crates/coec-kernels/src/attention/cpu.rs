@@ -155,7 +155,7 @@ fn forward<T: Multiply>(inputs: &Inputs<'_, T>, probs: Option<&mut [T]>) -> Vec<
             tasks.push((sequence, head, block, part, own));
         }
     }
-    tasks.into_par_iter().for_each(|(sequence, head, block, Part { mut to, .. }, own)| {
+    tasks.into_par_iter().with_max_len(1).for_each(|(sequence, head, block, Part { mut to, .. }, own)| {
         let mut scratch = Scratch::new(if own.is_some() { 0 } else { block.probs() });
         let probs = own.unwrap_or_else(|| scratch.as_mut_slice());
         let (q, k) = (inputs.queries(sequence, head, &block), inputs.keys(sequence, head, &block));
@@ -187,7 +187,7 @@ fn backward<T: Multiply>(inputs: &Inputs<'_, T>, probs: &[T], grad: &[T]) -> [Ve
     let v_parts = of_heads(&mut v_grad, keys, kv_heads, value);
     let q_parts = of_heads(&mut q_grad, queries, kv_heads, group * width);
     let tasks: Vec<_> = q_parts.into_iter().zip(k_parts).zip(v_parts).enumerate().collect();
-    tasks.into_par_iter().for_each(|(task, ((q_grad, mut k_grad), mut v_grad))| {
+    tasks.into_par_iter().with_max_len(1).for_each(|(task, ((q_grad, mut k_grad), mut v_grad))| {
         let (sequence, kv_head) = (task / kv_heads, task % kv_heads);
         let grad = &grad[sequence * queries * heads * value..][..queries * heads * value];
         let mut q_parts = q_grad.parts([sizes.block, width]).into_iter().map(Some).collect::<Vec<_>>();

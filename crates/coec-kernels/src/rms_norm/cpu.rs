@@ -4,7 +4,7 @@ use burn::backend::{Element, TensorMetadata, tensor::FloatTensor};
 use rayon::prelude::*;
 
 use super::{RmsNormKernel, Saved};
-use crate::cpu::{Host, Real, by_dtype, sum, widest};
+use crate::cpu::{Host, Real, by_dtype, sum, unwritten, widest};
 
 impl<B: Host> RmsNormKernel for B {
     fn forward(x: FloatTensor<B>, weight: FloatTensor<B>, eps: f64) -> [FloatTensor<B>; 2] {
@@ -43,7 +43,7 @@ const ROWS: usize = 64;
 /// `x * rsqrt(mean(x^2) + eps) * w` per row of `[N, D]`, and the factor of each row.
 fn rms_norm<T: Real>(x: &[T], w: &[T], eps: f64) -> (Vec<T>, Vec<T>) {
     let d = w.len();
-    let (mut y, mut scales) = (vec![T::ZERO; x.len()], vec![T::ZERO; x.len() / d]);
+    let (mut y, mut scales) = (unwritten(x.len()), unwritten(x.len() / d));
     y.par_chunks_mut(ROWS * d)
         .zip(scales.par_chunks_mut(ROWS))
         .zip(x.par_chunks(ROWS * d))
@@ -73,7 +73,7 @@ fn rows_inline<T: Real>(x: &[T], w: &[T], eps: T, y: &mut [T], scales: &mut [T])
 /// With `s` the row's factor and `g = dy * w`: `dx = s g - x s^3 mean(g x)`, `dw = sum of dy x s`.
 fn rms_norm_backward<T: Real>(dy: &[T], x: &[T], w: &[T], scales: &[T]) -> (Vec<T>, Vec<T>) {
     let d = w.len();
-    let mut dx = vec![T::ZERO; x.len()];
+    let mut dx = unwritten(x.len());
     let mut partial = vec![T::ZERO; scales.len().div_ceil(ROWS) * d];
     dx.par_chunks_mut(ROWS * d)
         .zip(partial.par_chunks_mut(d))

@@ -21,7 +21,7 @@ pub(crate) fn shared_product<T: Multiply>(out: &mut [T], left: View<'_, T>, righ
     let down = tasks.div_ceil(across).min(rows.div_ceil(8)).max(1);
     let size = [rows.div_ceil(down).next_multiple_of(8), cols.div_ceil(across).next_multiple_of(COLUMNS)];
     let parts = Rows::new(out, rows, cols).parts(size);
-    parts.into_par_iter().for_each(|mut part| {
+    parts.into_par_iter().with_max_len(1).for_each(|mut part| {
         let [rows, cols] = part.to.size();
         let left = left.row_range(part.row..part.row + rows);
         product(&mut part.to, left, right.columns(part.col, cols), adds);

@@ -52,6 +52,7 @@ impl<'a, T: Multiply> Gradients<'a, T> {
             .zip(split(&mut weighted, &blocks, f))
             .zip(split(&mut gate_grad, &blocks, 1))
             .zip(split(&mut x_grad, &blocks, d))
+            .with_max_len(1)
             .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
                 let rows = block.len;
                 let dy = routing.rows_of(output, d, block);

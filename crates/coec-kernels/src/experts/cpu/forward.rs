@@ -21,21 +21,20 @@ pub(super) fn forward<T: Multiply>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
     let mut hidden = unwritten(count * wide);
     let mut sorted = unwritten(count * d); // [N*K, D]
 
-    blocks.par_iter().zip(split(&mut hidden, &blocks, wide)).zip(split(&mut sorted, &blocks, d)).for_each(
-        |((block, pre), out)| {
-            let x = routing.rows_of(inputs.x, d, block);
-            let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
-            counted_product(&mut Rows::new(pre, wide, block.len), w_in, x.transposed(), false);
-            let mut h = Scratch::new(f * block.len);
-            let h = h.as_mut_slice();
-            activate(inputs.act, pre, h);
-            let mut y = Scratch::new(d * block.len);
-            let y = y.as_mut_slice();
-            let (w_out, h) = (View::new(inputs.w_out_of(block.expert), d, f), View::new(h, f, block.len));
-            counted_product(&mut Rows::new(y, d, block.len), w_out, h, false);
-            transpose(y, out, [d, block.len]);
-        },
-    );
+    let parts = blocks.par_iter().zip(split(&mut hidden, &blocks, wide)).zip(split(&mut sorted, &blocks, d));
+    parts.with_max_len(1).for_each(|((block, pre), out)| {
+        let x = routing.rows_of(inputs.x, d, block);
+        let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
+        counted_product(&mut Rows::new(pre, wide, block.len), w_in, x.transposed(), false);
+        let mut h = Scratch::new(f * block.len);
+        let h = h.as_mut_slice();
+        activate(inputs.act, pre, h);
+        let mut y = Scratch::new(d * block.len);
+        let y = y.as_mut_slice();
+        let (w_out, h) = (View::new(inputs.w_out_of(block.expert), d, f), View::new(h, f, block.len));
+        counted_product(&mut Rows::new(y, d, block.len), w_out, h, false);
+        transpose(y, out, [d, block.len]);
+    });
 
     (routing.combine(sorted, d, Some(inputs.gates)), hidden)
 }

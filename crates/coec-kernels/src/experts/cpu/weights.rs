@@ -76,14 +76,16 @@ impl<'a, T: Multiply> WeightGrad<'a, T> {
         let experts = self.routing.starts.len() - 1;
         // Few experts: their rows are shared among the threads, with few copies of what they are multiplied with.
         let task = (experts * rows).div_ceil(4 * rayon::current_num_threads()).next_multiple_of(64).min(most);
-        all.par_chunks_exact_mut(rows * cols).enumerate().for_each(|(expert, own)| {
+        all.par_chunks_exact_mut(rows * cols).enumerate().with_max_len(1).for_each(|(expert, own)| {
             let first = self.blocks.partition_point(|block| block.expert < expert);
             let count = self.blocks[first..].partition_point(|block| block.expert == expert);
             let blocks = &self.blocks[first..first + count];
-            Rows::new(own, rows, cols).parts([task, cols]).into_par_iter().for_each(|mut part| {
-                let range = part.row..part.row + part.to.size()[0];
-                work(blocks, &mut part.to, range);
-            });
+            Rows::new(own, rows, cols).parts([task, cols]).into_par_iter().with_max_len(1).for_each(
+                |mut part| {
+                    let range = part.row..part.row + part.to.size()[0];
+                    work(blocks, &mut part.to, range);
+                },
+            );
         });
     }
 }
