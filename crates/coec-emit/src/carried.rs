@@ -157,7 +157,7 @@ pub(crate) const CARRIED: &[Carried] = carried! {
         "dense": "block/dense.rs";
     }
     Kernels "coec-kernels" {
-        "": "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/mod.rs", "bridge.rs",
+        "": "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/mod.rs", "bridge.rs",
             "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
@@ -167,7 +167,7 @@ pub(crate) const CARRIED: &[Carried] = carried! {
             "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/cpu/weights.rs", "experts/mod.rs", "experts/pieces.rs",
             "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
             "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
-            "select_top_k/cpu.rs", "select_top_k/mod.rs", "tape.rs";
+            "select_top_k/cpu.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/mod.rs", "tape.rs";
     }
     Nn "coec-nn" {
         "": "attention/dot_product.rs", "bindings.rs", "cache.rs", "counting.rs", "embedding.rs",
@@ -281,6 +281,7 @@ pub(crate) fn kernels() -> String {
      //!\n\
      //! The other files of this folder are coec-kernels' own; this one declares them.\n\
      \n\
+     mod add;\n\
      mod attention;\n\
      pub(crate) mod bridge;\n\
      pub(crate) mod cpu;\n\
@@ -293,8 +294,10 @@ pub(crate) fn kernels() -> String {
      mod rms_norm;\n\
      mod rotate;\n\
      mod select_top_k;\n\
+     mod softmax;\n\
      pub(crate) mod tape;\n\
      \n\
+     pub use add::add;\n\
      pub use attention::attention;\n\
      pub use cross_entropy::{head_cross_entropy, head_losses};\n\
      pub use experts::{Activation, experts, mlp};\n\
@@ -302,7 +305,8 @@ pub(crate) fn kernels() -> String {
      pub use recompute::{Segment, recomputed};\n\
      pub use rms_norm::rms_norm;\n\
      pub use rotate::{Pairs, rotate};\n\
-     pub use select_top_k::select_top_k;\n"
+     pub use select_top_k::select_top_k;\n\
+     pub use softmax::softmax;\n"
         .into()
 }
 

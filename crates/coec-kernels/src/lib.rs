@@ -52,6 +52,7 @@
 //! one exception: a global allocator cannot be written without.)
 
 mod adamw;
+mod add;
 mod attention;
 mod bridge;
 mod cpu;
@@ -64,12 +65,14 @@ mod recompute;
 mod rms_norm;
 mod rotate;
 mod select_top_k;
+mod softmax;
 mod sum_of_squares;
 mod tape;
 #[cfg(test)]
 mod tests;
 
 pub use adamw::{AdamWStep, adamw};
+pub use add::add;
 pub use attention::attention;
 pub use cross_entropy::{head_cross_entropy, head_losses};
 pub use experts::{Activation, experts, mlp};
@@ -78,4 +81,5 @@ pub use recompute::{Segment, recomputed};
 pub use rms_norm::rms_norm;
 pub use rotate::{Pairs, rotate};
 pub use select_top_k::select_top_k;
+pub use softmax::softmax;
 pub use sum_of_squares::sum_of_squares;

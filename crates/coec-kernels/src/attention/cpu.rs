@@ -133,9 +133,38 @@ impl<'a, T: Copy> Inputs<'a, T> {
     }
 }
 
+/// The output `[B, 1, H, e]` of one query, which sees all keys: heads that read the same ones are rows of one
+/// product. Its probabilities go to `probs`.
+fn forward_one<T: Multiply>(inputs: &Inputs<'_, T>, probs: Option<&mut [T]>) -> Vec<T> {
+    let Sizes { batch, keys, heads, kv_heads, width, value, .. } = inputs.sizes;
+    let group = heads / kv_heads;
+    let block = Block { start: 0, queries: 1, keys, at: 0 };
+    let mut output = unwritten(batch * heads * value);
+    let mut kept = probs.map(|probs| probs.chunks_exact_mut(group * keys));
+    let outputs = output.chunks_exact_mut((group * value).max(1)).enumerate();
+    let tasks: Vec<_> =
+        outputs.map(|(task, output)| (task, output, kept.as_mut().and_then(Iterator::next))).collect();
+    tasks.into_par_iter().with_max_len(1).for_each(|(task, output, own)| {
+        let (sequence, head) = (task / kv_heads, task % kv_heads * group);
+        let mut scratch = Scratch::new(if own.is_some() { 0 } else { group * keys });
+        let probs = own.unwrap_or_else(|| scratch.as_mut_slice());
+        let q = View::new(&inputs.q[task * group * width..][..group * width], group, width);
+        let k = inputs.keys(sequence, head, &block);
+        product(&mut Rows::new(probs, group, keys), q, k.transposed(), false);
+        probs.chunks_exact_mut(keys).for_each(|row| softmax(row, keys, inputs.scale));
+        let probs = View::new(&*probs, group, keys);
+        let values = inputs.values(sequence, head, &block);
+        product(&mut Rows::new(output, group, value), probs, values, false);
+    });
+    output
+}
+
 /// The output `[B, T, H, e]`; the probabilities of all blocks go to `probs`.
 fn forward<T: Multiply>(inputs: &Inputs<'_, T>, probs: Option<&mut [T]>) -> Vec<T> {
     let sizes = inputs.sizes;
+    if sizes.queries == 1 {
+        return forward_one(inputs, probs);
+    }
     let blocks = sizes.blocks();
     let row = sizes.heads * sizes.value;
     let mut output = unwritten(sizes.batch * sizes.queries * row);

@@ -17,13 +17,15 @@ struct Case {
 }
 
 /// Sequences, queries, keys, heads, key-value heads, widths of keys and values, queries of a block.
-const SIZES: [[usize; 8]; 6] = [
+const SIZES: [[usize; 8]; 8] = [
     [2, 70, 70, 3, 3, 8, 8, 32],
     [1, 300, 310, 4, 2, 20, 12, 64],
     [2, 3, 21, 4, 1, 6, 10, 3],
     [1, 1, 5, 2, 2, 4, 4, 16],
     [1, 1, 1, 1, 1, 2, 2, 1],
     [3, 10, 10, 2, 1, 4, 6, 4],
+    [2, 1, 37, 8, 2, 12, 10, 16],
+    [3, 1, 40, 6, 1, 9, 7, 4],
 ];
 
 impl Case {

@@ -9,6 +9,7 @@ mod linear;
 mod nan;
 mod product;
 mod recompute;
+mod rows;
 mod threads;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};

@@ -56,7 +56,7 @@ impl LatentAttention {
 
     /// The stream after the sublayer, `[B, T, D]`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
-        let Mla { heads, kv_rank, nope, rope_dim, value, rope, .. } = &self.config;
+        let Mla { heads, kv_rank, nope, rope_dim, rope, .. } = &self.config;
         let x = self.norm.forward(h.clone()); // [B, T, D]
         let q = match (&self.q_a_proj, &self.q_a_layernorm) {
             (Some(proj), Some(norm)) => norm.forward(project(x.clone(), proj.val())), // [B, T, q_rank]
@@ -69,17 +69,71 @@ impl LatentAttention {
 
         let tables = pass.positions.tables(rope, *rope_dim);
         let key = rotate_neighbours(key, tables.clone());
+        let rotated = rotate_neighbours(q.clone().narrow(3, *nope, *rope_dim), tables);
+        let q = q.narrow(3, 0, *nope); // [B, T, H, nope]
+
         let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]
-        let latent = latent.squeeze_dim::<3>(2); // [B, S, kv_rank]
-        let kv = split_heads(project(latent, self.kv_b_proj.val()), *heads); // [B, S, H, nope + value]
-        let [b, s, _, _] = kv.dims();
+        let scale = ((nope + rope_dim) as f64).powf(-0.5) * softmax_factor(rope);
+        let attended = if pass.has_cache() && self.absorbs(q.dims()[1]) {
+            self.attend_to_latents(q, rotated, latent, key, scale)
+        } else {
+            self.attend_to_heads(q, rotated, latent, key, scale)
+        };
+        coec_kernels::add(h, project(attended, self.o_proj.val()))
+    }
+
+    /// Each head's keys and values are made of the latents of all tokens. `q` `[B, T, H, nope]`, `rotated`
+    /// `[B, T, H, rope]`, `latent` `[B, S, 1, kv_rank]`, `key` `[B, S, 1, rope]`, output `[B, T, H*value]`.
+    fn attend_to_heads(
+        &self,
+        q: Tensor<4>,
+        rotated: Tensor<4>,
+        latent: Tensor<4>,
+        key: Tensor<4>,
+        scale: f64,
+    ) -> Tensor<3> {
+        let Mla { heads, nope, rope_dim, value, .. } = &self.config;
+        let kv = split_heads(project(latent.squeeze_dim(2), self.kv_b_proj.val()), *heads);
+        let [b, s, _, _] = kv.dims(); // [B, S, H, nope + value]
         let key = key.expand([b, s, *heads, *rope_dim]); // one rotary key for all heads
         let k = Tensor::cat(vec![kv.clone().narrow(3, 0, *nope), key], 3); // [B, S, H, nope + rope]
         let v = kv.narrow(3, *nope, *value); // [B, S, H, value]
+        attend(Tensor::cat(vec![q, rotated], 3), k, v, scale)
+    }
 
-        let rotated = rotate_neighbours(q.clone().narrow(3, *nope, *rope_dim), tables);
-        let q = Tensor::cat(vec![q.narrow(3, 0, *nope), rotated], 3);
-        let scale = ((nope + rope_dim) as f64).powf(-0.5) * softmax_factor(rope);
-        h + project(attend(q, k, v, scale), self.o_proj.val())
+    /// The same for few tokens: the latents themselves are keys and values, of all heads. What would make a
+    /// head's keys of them is applied to its queries, what would make its values, to its outputs.
+    fn attend_to_latents(
+        &self,
+        q: Tensor<4>,
+        rotated: Tensor<4>,
+        latent: Tensor<4>,
+        key: Tensor<4>,
+        scale: f64,
+    ) -> Tensor<3> {
+        let Mla { heads, kv_rank, nope, value, .. } = &self.config;
+        let [b, t, _, _] = q.dims();
+        let weights = self.kv_b_proj.val().reshape([*heads, nope + value, *kv_rank]);
+        let (into_keys, into_values) =
+            (weights.clone().narrow(1, 0, *nope), weights.narrow(1, *nope, *value));
+
+        let by_head = |x: Tensor<4>| x.swap_dims(0, 2).swap_dims(1, 2).flatten::<3>(1, 2); // [H, B*T, *]
+        let by_token = |x: Tensor<3>| {
+            let [_, _, width] = x.dims();
+            x.reshape([*heads, b, t, width]).swap_dims(1, 2).swap_dims(0, 2) // [B, T, H, *]
+        };
+        let q = by_token(by_head(q).matmul(into_keys)); // [B, T, H, kv_rank]
+        let k = Tensor::cat(vec![latent.clone(), key], 3); // [B, S, 1, kv_rank + rope]
+        let y = attend(Tensor::cat(vec![q, rotated], 3), k, latent, scale); // [B, T, H*kv_rank]
+        let y = by_head(split_heads(y, *heads)).matmul(into_values.swap_dims(1, 2)); // [H, B*T, value]
+        by_token(y).reshape([b, t, heads * value])
+    }
+
+    /// Whether T tokens are cheaper by their latents. Of multiplications, for each head and each of the tokens
+    /// seen, keys and values take `kv_rank (nope + value)` and T times `nope + rope + value`, latents T times
+    /// `2 kv_rank + rope`.
+    fn absorbs(&self, tokens: usize) -> bool {
+        let Mla { kv_rank, nope, value, .. } = self.config;
+        tokens * 2 * kv_rank < (kv_rank + tokens) * (nope + value)
     }
 }

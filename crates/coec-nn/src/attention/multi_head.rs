@@ -82,6 +82,6 @@ impl MultiHeadAttention {
         let k = rotate_half_split(k, tables);
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
-        h + project(attend(q, k, v, scale), self.o_proj.val())
+        coec_kernels::add(h, project(attend(q, k, v, scale), self.o_proj.val()))
     }
 }

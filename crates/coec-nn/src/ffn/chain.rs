@@ -89,26 +89,29 @@ impl Chain {
             if config.runs_shared(iteration)
                 && let Some(shared) = self.shared(u)
             {
-                y = y + shared;
+                y = coec_kernels::add(y, shared);
             }
             if wiring.output == Output::StreamPlusChange {
                 // Summed rather than taken as a difference: exact for one iteration.
                 change = Some(match change {
-                    Some(sum) => sum + y.clone(),
+                    Some(sum) => coec_kernels::add(sum, y.clone()),
                     None => y.clone(),
                 });
+                if iteration + 1 == config.iter {
+                    break; // nobody reads the state any more
+                }
             }
             state = match wiring.carry {
-                Carry::AddToState => state + y,
-                Carry::AddToStart => start.clone() + y,
+                Carry::AddToState => coec_kernels::add(state, y),
+                Carry::AddToStart => coec_kernels::add(start.clone(), y),
                 Carry::Replace => y,
             };
         }
         let out = match wiring.output {
             Output::State => state,
-            Output::StreamPlusState => stream + state,
+            Output::StreamPlusState => coec_kernels::add(stream, state),
             Output::StreamPlusChange => match change {
-                Some(change) => stream + change,
+                Some(change) => coec_kernels::add(stream, change),
                 None => stream,
             },
         };

@@ -28,6 +28,6 @@ impl FeedForward {
     pub fn forward(&self, h: Tensor<3>, _: &mut Pass) -> Tensor<3> {
         let [b, t, d] = h.dims();
         let y = self.mlp.forward(self.norm.forward(h.clone()).reshape([b * t, d]));
-        h + y.reshape([b, t, d])
+        coec_kernels::add(h, y.reshape([b, t, d]))
     }
 }

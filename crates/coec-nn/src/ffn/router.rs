@@ -33,7 +33,7 @@ impl Router {
     pub fn forward(&self, u: Tensor<2>, k: usize, selection: Option<Tensor<2, Int>>) -> Routing {
         let logits = coec_kernels::linear(u, self.weight.val()); // [N, E]
         let scores = match self.config.score {
-            Score::Softmax => activation::softmax(logits.clone(), 1),
+            Score::Softmax => coec_kernels::softmax(logits.clone()),
             Score::Sigmoid => activation::sigmoid(logits.clone()),
         };
         let indices = selection.unwrap_or_else(|| self.select(scores.clone().detach(), k)); // [N, K]
