@@ -156,9 +156,9 @@ fn products_of_every_size_are_right() {
         let product = coec_kernels::linear(factor(3), factor(5)).into_data();
         let worst = product.iter::<f32>().enumerate().map(|(at, found)| {
             let expected = size as f32 * number(at / size, 3) * number(at % size, 5);
-            (found / expected - 1.0).abs()
+            f64::from(found / expected - 1.0).abs()
         });
-        let worst = worst.fold(0.0, f32::max);
+        let worst = worst.fold(0.0, f64::max);
         println!("products of {size}: {worst:.0e}");
         assert!(worst < TOLERANCE, "products of {size} differ by {worst:e}");
     }
