@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, Sublayer, flops::probabilities, params::linear};
+use crate::{Flops, Init, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///

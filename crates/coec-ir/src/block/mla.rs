@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, Sublayer, flops::probabilities, params::linear};
+use crate::{Flops, Init, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one

@@ -13,7 +13,7 @@ pub(crate) struct Kernel<T> {
     /// Elements of its vector, and of a narrower one. Strips of the right factor are two wide vectors, one,
     /// or a narrow one wide.
     pub lanes: [usize; 2],
-    /// See [`column`].
+    /// See [`column()`].
     pub column: unsafe fn(Column<T>),
     /// See [`copied`].
     pub copy: unsafe fn(Lines<T>),
@@ -144,7 +144,7 @@ pub(super) unsafe fn column<W: Vector, N: Vector<Element = W::Element>, const RO
 ///
 /// # Safety
 ///
-/// As for [`column`].
+/// As for [`column()`].
 #[inline(always)]
 pub(super) unsafe fn copied<W: Vector, N: Vector<Element = W::Element>>(lines: Lines<W::Element>) {
     let Lines { to, to_stride, length, .. } = lines;
@@ -169,7 +169,7 @@ pub(super) unsafe fn copied<W: Vector, N: Vector<Element = W::Element>>(lines: L
 ///
 /// # Safety
 ///
-/// As for [`column`]; `turn` may be called for such a square.
+/// As for [`column()`]; `turn` may be called for such a square.
 #[inline(always)]
 pub(super) unsafe fn turned<T: Copy, const SQUARE: usize>(
     lines: Lines<T>,

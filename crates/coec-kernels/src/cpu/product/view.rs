@@ -26,7 +26,7 @@ impl<'a, T: Copy> View<'a, T> {
 
     /// Rows of a matrix of `cols` columns that fills `data`, by their numbers.
     pub fn picked(data: &'a [T], order: &'a [u32], cols: usize) -> Self {
-        let rows = if cols == 0 { usize::MAX } else { data.len() / cols };
+        let rows = data.len().checked_div(cols).unwrap_or(usize::MAX);
         assert!(order.iter().all(|&row| (row as usize) < rows), "rows beyond the slice");
         let row_order = Some(order);
         Self { data, rows: order.len(), cols, row_stride: cols, col_stride: 1, row_order, col_order: None }
