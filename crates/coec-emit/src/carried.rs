@@ -164,7 +164,7 @@ pub(crate) const CARRIED: &[Carried] = carried! {
             "cpu/product/view.rs", "cpu/product/x86.rs", "cpu/real.rs",
             "cpu/simd.rs", "cross_entropy/capture.rs", "cross_entropy/composed.rs", "cross_entropy/cpu.rs", "cross_entropy/mod.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
-            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/cpu/weights.rs", "experts/mod.rs", "experts/pieces.rs",
+            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/mod.rs", "experts/pieces.rs",
             "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
             "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/mod.rs", "tape.rs";

@@ -18,12 +18,8 @@ impl ExpertsKernel for Capture {
         tensors::forward(inputs, forward)
     }
 
-    fn backward(
-        saved: Saved<Self>,
-        output_grad: FloatTensor<Self>,
-        so_far: [Option<FloatTensor<Self>>; 2],
-    ) -> [FloatTensor<Self>; 4] {
-        tensors::backward(saved, output_grad, so_far, backward)
+    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4] {
+        tensors::backward(saved, output_grad, backward)
     }
 }
 

@@ -146,7 +146,6 @@ impl<B: ExpertsKernel> ExpertsOp for B {
 impl<B: ExpertsKernel, C: CheckpointStrategy> ExpertsOp for Autodiff<B, C> {
     fn experts(inputs: Experts<Self>) -> FloatTensor<Self> {
         let nodes = [inputs.x.node(), inputs.gates.node(), inputs.w_in.node(), inputs.w_out.node()];
-        let weights = [inputs.w_in.clone(), inputs.w_out.clone()];
         let inputs = Experts::<B> {
             x: inputs.x.into_primitive(),
             indices: inputs.indices,
@@ -158,7 +157,7 @@ impl<B: ExpertsKernel, C: CheckpointStrategy> ExpertsOp for Autodiff<B, C> {
         match ExpertsStep.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(step) => {
                 let Forward { output, hidden } = inputs.clone().forward();
-                step.finish((Saved { inputs, hidden }, weights), output)
+                step.finish(Saved { inputs, hidden }, output)
             }
             OpsKind::UnTracked(step) => step.finish(inputs.forward().output),
         }
@@ -169,14 +168,10 @@ impl<B: ExpertsKernel, C: CheckpointStrategy> ExpertsOp for Autodiff<B, C> {
 struct ExpertsStep;
 
 impl<B: ExpertsKernel> Backward<B, 4> for ExpertsStep {
-    /// The weights are kept as they are on the tape, too: whose gradient has a sum so far is asked by them.
-    type State = (Saved<B>, [FloatTensor<Autodiff<B>>; 2]);
+    type State = Saved<B>;
 
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
-        // Iterations of a chain use the same weights. What the later ones have made of the gradient is taken
-        // off the tape, and the sum put there.
-        let so_far = ops.state.1.each_ref().map(|weights| grads.remove(weights));
-        tape::backward::<B, _, 4>(ops, grads, |(saved, _), grad| saved.backward(grad, so_far));
+    fn backward(self, ops: Ops<Saved<B>, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+        tape::backward::<B, _, 4>(ops, grads, Saved::backward);
     }
 }
 
@@ -198,19 +193,15 @@ impl<B: ExpertsKernel> Experts<B> {
 }
 
 impl<B: ExpertsKernel> Saved<B> {
-    /// The gradients of `x` and `gates`, and those of `w_in` and `w_out` with what there is of them `so_far`.
-    pub(crate) fn backward(
-        self,
-        output_grad: FloatTensor<B>,
-        so_far: [Option<FloatTensor<B>>; 2],
-    ) -> [FloatTensor<B>; 4] {
+    /// The gradients of `x`, `gates`, `w_in` and `w_out`.
+    pub(crate) fn backward(self, output_grad: FloatTensor<B>) -> [FloatTensor<B>; 4] {
         let [x, gates, w_in, w_out] = self.inputs.dtypes();
         let (hidden, grad) = (self.hidden.dtype(), output_grad.dtype());
         dtypes::same(
             "the backward pass of experts",
             &[x, gates, w_in, w_out, ("hidden", hidden), ("output_grad", grad)],
         );
-        B::backward(self, output_grad, so_far)
+        B::backward(self, output_grad)
     }
 }
 
@@ -221,14 +212,9 @@ pub trait ExpertsKernel: Bridge {
         tensors::forward(inputs, composed::forward)
     }
 
-    /// The gradients of `x`, `gates`, `w_in` and `w_out`, in this order: each of the weights' is made whole,
-    /// and then added to what there is of it `so_far`.
-    fn backward(
-        saved: Saved<Self>,
-        output_grad: FloatTensor<Self>,
-        so_far: [Option<FloatTensor<Self>>; 2],
-    ) -> [FloatTensor<Self>; 4] {
-        tensors::backward(saved, output_grad, so_far, composed::backward)
+    /// The gradients of `x`, `gates`, `w_in` and `w_out`, in this order.
+    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4] {
+        tensors::backward(saved, output_grad, composed::backward)
     }
 }
 

@@ -40,23 +40,15 @@ pub(super) fn forward<B: Bridge>(
     Forward { output: B::primitive(output), hidden: B::primitive(hidden) }
 }
 
-/// The backward pass by a kernel that takes the inputs, the first product and the output's gradient. The
-/// gradients of the weights are added to what there is of them.
+/// The backward pass by a kernel that takes the inputs, the first product and the output's gradient.
 pub(super) fn backward<B: Bridge>(
     saved: Saved<B>,
     output_grad: FloatTensor<B>,
-    so_far: [Option<FloatTensor<B>>; 2],
     kernel: impl FnOnce(Tensors, Tensor<2>, Tensor<2>) -> Gradients,
 ) -> [FloatTensor<B>; 4] {
     let inputs = Tensors::of(saved.inputs);
     let grads = kernel(inputs, B::tensor(saved.hidden), B::tensor(output_grad));
-    let sum = |grad: Tensor<3>, so_far: Option<FloatTensor<B>>| match so_far {
-        Some(so_far) => B::float_add(B::primitive(grad), so_far),
-        None => B::primitive(grad),
-    };
-    let [w_in, w_out] = so_far;
-    let (w_in, w_out) = (sum(grads.w_in, w_in), sum(grads.w_out, w_out));
-    [B::primitive(grads.x), B::primitive(grads.gates), w_in, w_out]
+    [B::primitive(grads.x), B::primitive(grads.gates), B::primitive(grads.w_in), B::primitive(grads.w_out)]
 }
 
 /// The gradients of every input that has one.

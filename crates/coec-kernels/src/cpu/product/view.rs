@@ -164,21 +164,6 @@ impl<'a, T: Copy> Rows<'a, T> {
         }
     }
 
-    /// Adds `values`, row by row.
-    pub fn add(&mut self, values: &[T])
-    where
-        T: std::ops::AddAssign,
-    {
-        assert_eq!(values.len(), self.rows * self.cols, "as many values as elements");
-        for (row, values) in values.chunks_exact(self.cols.max(1)).enumerate() {
-            // SAFETY: a row of the matrix, which is exclusively borrowed.
-            let to = unsafe { std::slice::from_raw_parts_mut(self.first.add(row * self.stride), self.cols) };
-            for (to, &value) in to.iter_mut().zip(values) {
-                *to += value;
-            }
-        }
-    }
-
     /// Rows and columns.
     pub fn size(&self) -> [usize; 2] {
         [self.rows, self.cols]

@@ -9,92 +9,114 @@
 use rayon::prelude::*;
 
 use super::{
-    Inputs, Sizes,
+    Inputs,
     activation::differentiate,
     routing::{Routing, Tile, split},
     weighing::weigh,
-    weights::WeightGrad,
 };
 use crate::cpu::{Multiply, Rows, Scratch, View, counted_product, unwritten};
 
-/// The gradients of the inputs, and what those of the weights are made of.
-pub(super) struct Gradients<'a, T> {
-    inputs: Inputs<'a, T>,
-    /// Of the output, `[N, D]`.
-    output: &'a [T],
-    routing: Routing,
-    blocks: Vec<Tile>,
-    /// Of the first product, of each block `[G*F, rows]`.
-    hidden: Vec<T>,
-    /// `g h`, of each block `[F, rows]`.
-    weighted: Vec<T>,
+/// The gradients of every input that has one.
+pub(super) struct Gradients<T> {
     /// `[N, D]`.
     pub x: Vec<T>,
     /// `[N, K]`.
     pub gates: Vec<T>,
+    /// `[E, G*F, D]`.
+    pub w_in: Vec<T>,
+    /// `[E, D, F]`.
+    pub w_out: Vec<T>,
 }
 
-impl<'a, T: Multiply> Gradients<'a, T> {
-    /// The backward pass, given the forward pass's first product and the output's gradient `[N, D]`.
-    pub fn new(inputs: Inputs<'a, T>, hidden: &[T], output: &'a [T]) -> Self {
-        let (d, f, wide) = (inputs.sizes.dim, inputs.sizes.hidden, inputs.wide());
-        let routing = Routing::new(inputs.indices, inputs.sizes);
-        let blocks = routing.blocks();
-        let count = routing.slots.len();
+/// The gradients of the forward pass, given its first product and the output's gradient `[N, D]`.
+pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_grad: &[T]) -> Gradients<T> {
+    let (d, f, wide) = (inputs.sizes.dim, inputs.sizes.hidden, inputs.wide());
+    let routing = Routing::new(inputs.indices, inputs.sizes);
+    let blocks = routing.blocks();
+    let count = routing.slots.len();
 
-        let mut hidden_grad = unwritten(count * wide);
-        let mut weighted = unwritten(count * f);
-        let mut gate_grad = vec![T::ZERO; count]; // sorted
-        let mut x_grad = unwritten(count * d); // sorted, [N*K, D]
-        blocks
-            .par_iter()
-            .zip(split(&mut hidden_grad, &blocks, wide))
-            .zip(split(&mut weighted, &blocks, f))
-            .zip(split(&mut gate_grad, &blocks, 1))
-            .zip(split(&mut x_grad, &blocks, d))
-            .with_max_len(1)
-            .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
-                let rows = block.len;
-                let dy = routing.rows_of(output, d, block);
-                let mut t = Scratch::new(f * rows);
-                let t = t.as_mut_slice();
-                let w_out = View::new(inputs.w_out_of(block.expert), d, f);
-                counted_product(&mut Rows::new(t, f, rows), w_out.transposed(), dy.transposed(), false);
-                let pre = &hidden[block.start * wide..][..rows * wide];
-                differentiate(inputs.act, pre, t, weighted, hidden_grad);
-                let gates: Vec<T> = routing.slots[block.start..][..rows]
-                    .iter()
-                    .map(|&slot| inputs.gates[slot as usize])
-                    .collect();
-                weigh(&gates, t, weighted, hidden_grad, gate_grad);
-                let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
-                let hidden_grad = View::new(hidden_grad, wide, rows).transposed();
-                counted_product(&mut Rows::new(x_grad, rows, d), hidden_grad, w_in, false);
-            });
+    let mut hidden_grad = unwritten(count * wide); // of each block, [G*F, rows]
+    let mut weighted = unwritten(count * f); // g h, of each block [F, rows]
+    let mut gate_grad = vec![T::ZERO; count]; // sorted
+    let mut x_grad = unwritten(count * d); // sorted, [N*K, D]
+    blocks
+        .par_iter()
+        .zip(split(&mut hidden_grad, &blocks, wide))
+        .zip(split(&mut weighted, &blocks, f))
+        .zip(split(&mut gate_grad, &blocks, 1))
+        .zip(split(&mut x_grad, &blocks, d))
+        .with_max_len(1)
+        .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
+            let rows = block.len;
+            let dy = routing.rows_of(output_grad, d, block);
+            let mut t = Scratch::new(f * rows);
+            let t = t.as_mut_slice();
+            let w_out = View::new(inputs.w_out_of(block.expert), d, f);
+            counted_product(&mut Rows::new(t, f, rows), w_out.transposed(), dy.transposed(), false);
+            let pre = &hidden[block.start * wide..][..rows * wide];
+            differentiate(inputs.act, pre, t, weighted, hidden_grad);
+            let gates: Vec<T> = routing.slots[block.start..][..rows]
+                .iter()
+                .map(|&slot| inputs.gates[slot as usize])
+                .collect();
+            weigh(&gates, t, weighted, hidden_grad, gate_grad);
+            let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
+            let hidden_grad = View::new(hidden_grad, wide, rows).transposed();
+            counted_product(&mut Rows::new(x_grad, rows, d), hidden_grad, w_in, false);
+        });
 
-        let gates = routing.rows.iter().map(|&row| gate_grad[row as usize]).collect();
-        let x = routing.combine(x_grad, d, None);
-        Self { inputs, output, routing, blocks, hidden: hidden_grad, weighted, x, gates }
-    }
+    let gates = routing.rows.iter().map(|&row| gate_grad[row as usize]).collect();
+    let x = routing.combine(x_grad, d, None);
+    let of = |values: &'_ [T], width: usize, block: &Tile| -> std::ops::Range<usize> {
+        debug_assert!((block.start + block.len) * width <= values.len());
+        block.start * width..(block.start + block.len) * width
+    };
+    // dW_in = (hidden gradient)^T x, dW_out = dy^T (g h): over the rows of each expert.
+    let w_in = weight_grad(&routing, &blocks, [wide, d], |block, to, rows, adds| {
+        let x = routing.rows_of(inputs.x, d, block);
+        let left = View::new(&hidden_grad[of(&hidden_grad, wide, block)], wide, block.len);
+        counted_product(to, left.row_range(rows), x, adds);
+    });
+    let w_out = weight_grad(&routing, &blocks, [d, f], |block, to, rows, adds| {
+        let mut gathered = Scratch::default();
+        let dy = routing.rows_together(output_grad, d, block, &mut gathered);
+        let right = View::new(&weighted[of(&weighted, f, block)], f, block.len).transposed();
+        counted_product(to, dy.transposed().row_range(rows), right, adds);
+    });
+    Gradients { x, gates, w_in, w_out }
+}
 
-    /// Of `W_in`: (hidden gradient)^T x, over the rows of each expert.
-    pub fn w_in(&self) -> WeightGrad<'_, T> {
-        let (d, wide) = (self.inputs.sizes.dim, self.inputs.wide());
-        WeightGrad::new(&self.routing, &self.blocks, [wide, d], move |block, to, rows, adds| {
-            let x = self.routing.rows_of(self.inputs.x, d, block);
-            let left = View::new(&self.hidden[block.start * wide..][..block.len * wide], wide, block.len);
-            counted_product(to, left.row_range(rows), x, adds);
-        })
-    }
+/// Rows of a weight's gradient that one task makes.
+const TASK: usize = 512;
 
-    /// Of `W_out`: dy^T (g h).
-    pub fn w_out(&self) -> WeightGrad<'_, T> {
-        let Sizes { dim: d, hidden: f, .. } = self.inputs.sizes;
-        WeightGrad::new(&self.routing, &self.blocks, [d, f], move |block, to, rows, adds| {
-            let mut gathered = Scratch::default();
-            let dy = self.routing.rows_together(self.output, d, block, &mut gathered);
-            let right = View::new(&self.weighted[block.start * f..][..block.len * f], f, block.len);
-            counted_product(to, dy.transposed().row_range(rows), right.transposed(), adds);
-        })
-    }
+/// The gradients of the experts' weights, each `[rows, cols]`: for each block of an expert's rows `add` adds
+/// its part, or sets it where it is the first.
+fn weight_grad<T: Multiply>(
+    routing: &Routing,
+    blocks: &[Tile],
+    [rows, cols]: [usize; 2],
+    add: impl Fn(&Tile, &mut Rows<'_, T>, std::ops::Range<usize>, bool) + Sync,
+) -> Vec<T> {
+    let experts = routing.starts.len() - 1;
+    let mut grad = unwritten(experts * rows * cols);
+    // Few experts: their rows are shared among the threads, with few copies of what they are multiplied with.
+    let task = (experts * rows).div_ceil(4 * rayon::current_num_threads()).next_multiple_of(64).min(TASK);
+    grad.par_chunks_exact_mut(rows * cols).enumerate().with_max_len(1).for_each(|(expert, grad)| {
+        let first = blocks.partition_point(|block| block.expert < expert);
+        let own = blocks[first..].iter().take_while(|block| block.expert == expert);
+        Rows::new(grad, rows, cols).parts([task, cols]).into_par_iter().with_max_len(1).for_each(
+            |mut part| {
+                let range = part.row..part.row + part.to.size()[0];
+                let mut adds = false;
+                for block in own.clone() {
+                    add(block, &mut part.to, range.clone(), adds);
+                    adds = true;
+                }
+                if !adds {
+                    part.to.fill(T::ZERO);
+                }
+            },
+        );
+    });
+    grad
 }

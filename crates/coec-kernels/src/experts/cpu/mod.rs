@@ -5,18 +5,14 @@ mod backward;
 mod forward;
 mod routing;
 mod weighing;
-mod weights;
 
 use burn::backend::{
     Element, TensorMetadata,
     tensor::{FloatTensor, IntTensor},
 };
 
-use burn::tensor::Shape;
-
-use self::{backward::Gradients, weights::WeightGrad};
 use super::{Activation, Experts, ExpertsKernel, Forward, Saved};
-use crate::cpu::{Host, Multiply, by_dtype, unwritten};
+use crate::cpu::{Host, Multiply, by_dtype};
 
 /// Rows of one task: few enough that what is made of them stays in the second cache, and that threads share
 /// an expert's rows.
@@ -27,13 +23,9 @@ impl<B: Host> ExpertsKernel for B {
         by_dtype!("experts", inputs.x.dtype(), T => forward::<B, T>(inputs))
     }
 
-    fn backward(
-        saved: Saved<B>,
-        output_grad: FloatTensor<B>,
-        so_far: [Option<FloatTensor<B>>; 2],
-    ) -> [FloatTensor<B>; 4] {
+    fn backward(saved: Saved<B>, output_grad: FloatTensor<B>) -> [FloatTensor<B>; 4] {
         by_dtype!("the backward pass of experts", output_grad.dtype(), T =>
-            backward::<B, T>(saved, output_grad, so_far))
+            backward::<B, T>(saved, output_grad))
     }
 }
 
@@ -50,37 +42,17 @@ fn forward<B: Host, T: Multiply + Element>(inputs: Experts<B>) -> Forward<B> {
 fn backward<B: Host, T: Multiply + Element>(
     saved: Saved<B>,
     output_grad: FloatTensor<B>,
-    so_far: [Option<FloatTensor<B>>; 2],
 ) -> [FloatTensor<B>; 4] {
     let Saved { inputs, hidden } = saved;
     let device = inputs.x.device();
     let shapes = [&inputs.x, &inputs.gates, &inputs.w_in, &inputs.w_out].map(|input| input.shape());
     let (hidden, output_grad) = (B::hold(hidden), B::hold(output_grad));
+    let grads = on_slices(inputs, |inputs| {
+        backward::backward::<T>(inputs, B::slice(&hidden), B::slice(&output_grad))
+    });
     let [x, gates, w_in, w_out] = shapes;
-    on_slices(inputs, |inputs| {
-        let grads = Gradients::new(inputs, B::slice(&hidden), B::slice(&output_grad));
-        let [in_so_far, out_so_far] = so_far;
-        let w_in = of_weight::<B, T>(&grads.w_in(), in_so_far, w_in, &device);
-        let w_out = of_weight::<B, T>(&grads.w_out(), out_so_far, w_out, &device);
-        [B::float(grads.x, x, &device), B::float(grads.gates, gates, &device), w_in, w_out]
-    })
-}
-
-/// The gradient of a weight, or the sum of it and what there is of it.
-fn of_weight<B: Host, T: Multiply + Element>(
-    grad: &WeightGrad<'_, T>,
-    so_far: Option<FloatTensor<B>>,
-    shape: Shape,
-    device: &B::Device,
-) -> FloatTensor<B> {
-    match so_far {
-        Some(so_far) => B::in_place(so_far, |sum| grad.add_to(sum)),
-        None => {
-            let mut values = unwritten(shape.num_elements());
-            grad.write_to(&mut values);
-            B::float(values, shape, device)
-        }
-    }
+    [(grads.x, x), (grads.gates, gates), (grads.w_in, w_in), (grads.w_out, w_out)]
+        .map(|(values, shape)| B::float(values, shape, &device))
 }
 
 /// What `kernel` makes of the inputs as slices.
