@@ -5,12 +5,7 @@ mod cpu;
 
 use burn::backend::{
     Backend, Dispatch, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::FloatTensor,
 };
@@ -58,22 +53,15 @@ impl<B: AddKernel> AddOp for B {
 impl<B: AddKernel, C: CheckpointStrategy> AddOp for Autodiff<B, C> {
     fn add(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [a.node(), b.node()];
-        let sum = B::add(a.into_primitive(), b.into_primitive());
-        match AddStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => step.finish((), sum),
-            OpsKind::UnTracked(step) => step.finish(sum),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct AddStep;
-
-impl<B: AddKernel> Backward<B, 2> for AddStep {
-    type State = ();
-
-    fn backward(self, ops: Ops<(), 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 2>(ops, grads, |(), grad| [grad.clone(), grad]);
+        let inputs = (a.into_primitive(), b.into_primitive());
+        let sum = |(a, b)| B::add(a, b);
+        tape::recorded::<B, C, _, _, 2>(
+            nodes,
+            inputs,
+            |inputs| (sum(inputs), ()),
+            sum,
+            |(), grad| [grad.clone(), grad],
+        )
     }
 }
 

@@ -7,12 +7,7 @@ mod cpu;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::FloatTensor,
 };
@@ -91,24 +86,11 @@ impl<B: AttentionKernel, C: CheckpointStrategy> AttentionOp for Autodiff<B, C> {
         let (q, k, v) = (q.into_primitive(), k.into_primitive(), v.into_primitive());
         let inputs = Attended::<B> { q, k, v, scale, block };
         inputs.check();
-        match AttentionStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => {
-                let [output, probs] = B::forward(inputs.clone());
-                step.finish(Saved { inputs, probs }, output)
-            }
-            OpsKind::UnTracked(step) => step.finish(B::output(inputs)),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct AttentionStep;
-
-impl<B: AttentionKernel> Backward<B, 3> for AttentionStep {
-    type State = Saved<B>;
-
-    fn backward(self, ops: Ops<Saved<B>, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 3>(ops, grads, Saved::backward);
+        let kept = |inputs: Attended<B>| {
+            let [output, probs] = B::forward(inputs.clone());
+            (output, Saved { inputs, probs })
+        };
+        tape::recorded::<B, C, _, _, 3>(nodes, inputs, kept, B::output, Saved::backward)
     }
 }
 

@@ -7,12 +7,7 @@ mod cpu;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::{FloatTensor, IntTensor},
 };
@@ -123,30 +118,15 @@ impl<B: CrossEntropyKernel, C: CheckpointStrategy> CrossEntropyOp for Autodiff<B
         let head = Head::<B> { x, weight, targets: head.targets, block: head.block };
         let weights = weights.into_primitive();
         check(&head, &weights);
-        match CrossEntropyStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => {
-                let (loss, saved) = B::forward(head, weights);
-                step.finish(saved, loss)
-            }
-            OpsKind::UnTracked(step) => step.finish(B::loss(head, weights)),
-        }
+        let kept = |(head, weights)| B::forward(head, weights);
+        let output = |(head, weights)| B::loss(head, weights);
+        tape::recorded::<B, C, _, _, 2>(nodes, (head, weights), kept, output, Saved::backward)
     }
 }
 
 fn check<B: Backend>(head: &Head<B>, weights: &FloatTensor<B>) {
     let (x, weight) = (head.x.dtype(), head.weight.dtype());
     dtypes::same("cross_entropy", &[("x", x), ("weight", weight), ("weights", weights.dtype())]);
-}
-
-#[derive(Debug)]
-struct CrossEntropyStep;
-
-impl<B: CrossEntropyKernel> Backward<B, 2> for CrossEntropyStep {
-    type State = Saved<B>;
-
-    fn backward(self, ops: Ops<Saved<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 2>(ops, grads, Saved::backward);
-    }
 }
 
 /// What the backward pass reads again: the gradients for an upstream gradient of 1, or what they are made of.

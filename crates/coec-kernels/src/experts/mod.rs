@@ -10,12 +10,7 @@ pub(crate) mod tensors;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::{FloatTensor, IntTensor},
 };
@@ -154,24 +149,12 @@ impl<B: ExpertsKernel, C: CheckpointStrategy> ExpertsOp for Autodiff<B, C> {
             w_out: inputs.w_out.into_primitive(),
             act: inputs.act,
         };
-        match ExpertsStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => {
-                let Forward { output, hidden } = inputs.clone().forward();
-                step.finish(Saved { inputs, hidden }, output)
-            }
-            OpsKind::UnTracked(step) => step.finish(inputs.forward().output),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct ExpertsStep;
-
-impl<B: ExpertsKernel> Backward<B, 4> for ExpertsStep {
-    type State = Saved<B>;
-
-    fn backward(self, ops: Ops<Saved<B>, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 4>(ops, grads, Saved::backward);
+        let kept = |inputs: Experts<B>| {
+            let Forward { output, hidden } = inputs.clone().forward();
+            (output, Saved { inputs, hidden })
+        };
+        let output = |inputs: Experts<B>| inputs.forward().output;
+        tape::recorded::<B, C, _, _, 4>(nodes, inputs, kept, output, Saved::backward)
     }
 }
 

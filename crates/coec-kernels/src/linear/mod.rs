@@ -6,12 +6,7 @@ mod cpu;
 
 use burn::backend::{
     Backend, Dispatch, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::FloatTensor,
 };
@@ -59,23 +54,13 @@ impl<B: LinearKernel> LinearOp for B {
 impl<B: LinearKernel, C: CheckpointStrategy> LinearOp for Autodiff<B, C> {
     fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = forward::<B>(x.clone(), weight.clone());
-        match LinearStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => step.finish(Saved { x, weight }, y),
-            OpsKind::UnTracked(step) => step.finish(y),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct LinearStep;
-
-impl<B: LinearKernel> Backward<B, 2> for LinearStep {
-    type State = Saved<B>;
-
-    fn backward(self, ops: Ops<Saved<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 2>(ops, grads, Saved::backward);
+        let inputs = (x.into_primitive(), weight.into_primitive());
+        let kept = |(x, weight): (FloatTensor<B>, FloatTensor<B>)| {
+            let y = forward::<B>(x.clone(), weight.clone());
+            (y, Saved::<B> { x, weight })
+        };
+        let output = |(x, weight)| forward::<B>(x, weight);
+        tape::recorded::<B, C, _, _, 2>(nodes, inputs, kept, output, Saved::backward)
     }
 }
 

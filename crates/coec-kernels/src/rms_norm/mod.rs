@@ -6,12 +6,7 @@ mod cpu;
 
 use burn::backend::{
     Backend, Dispatch, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::FloatTensor,
 };
@@ -60,28 +55,16 @@ impl<B: RmsNormKernel> RmsNormOp for B {
 impl<B: RmsNormKernel, C: CheckpointStrategy> RmsNormOp for Autodiff<B, C> {
     fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, eps: f64) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        match RmsNormStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => {
-                let [y, scales] = forward::<B>(x.clone(), weight.clone(), eps);
-                step.finish(Saved { x, weight, scales }, y)
-            }
-            OpsKind::UnTracked(step) => {
-                let [y, _] = forward::<B>(x, weight, eps);
-                step.finish(y)
-            }
-        }
-    }
-}
-
-#[derive(Debug)]
-struct RmsNormStep;
-
-impl<B: RmsNormKernel> Backward<B, 2> for RmsNormStep {
-    type State = Saved<B>;
-
-    fn backward(self, ops: Ops<Saved<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 2>(ops, grads, Saved::backward);
+        let inputs = (x.into_primitive(), weight.into_primitive());
+        let kept = |(x, weight): (FloatTensor<B>, FloatTensor<B>)| {
+            let [y, scales] = forward::<B>(x.clone(), weight.clone(), eps);
+            (y, Saved::<B> { x, weight, scales })
+        };
+        let output = |(x, weight)| {
+            let [y, _] = forward::<B>(x, weight, eps);
+            y
+        };
+        tape::recorded::<B, C, _, _, 2>(nodes, inputs, kept, output, Saved::backward)
     }
 }
 

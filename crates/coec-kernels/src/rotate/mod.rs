@@ -6,12 +6,7 @@ mod cpu;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::FloatTensor,
 };
@@ -83,22 +78,11 @@ impl<B: RotateKernel, C: CheckpointStrategy> RotateOp for Autodiff<B, C> {
         let nodes = [x.node()];
         let (cos, sin) = (by.cos.into_primitive(), by.sin.into_primitive());
         let by = Angles::<B> { cos, sin, pairs: by.pairs };
-        let y = by.clone().rotated(x.into_primitive(), false);
-        match RotateStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => step.finish(by, y),
-            OpsKind::UnTracked(step) => step.finish(y),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct RotateStep;
-
-impl<B: RotateKernel> Backward<B, 1> for RotateStep {
-    type State = Angles<B>;
-
-    fn backward(self, ops: Ops<Angles<B>, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 1>(ops, grads, |by, grad| [by.rotated(grad, true)]);
+        let rotated = |x| by.clone().rotated(x, false);
+        let kept = |x| (rotated(x), by.clone());
+        tape::recorded::<B, C, _, _, 1>(nodes, x.into_primitive(), kept, rotated, |by, grad| {
+            [by.rotated(grad, true)]
+        })
     }
 }
 

@@ -6,12 +6,7 @@ mod cpu;
 
 use burn::backend::{
     Backend, Dispatch, TensorMetadata,
-    autodiff::{
-        Autodiff,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::{Autodiff, checkpoint::strategy::CheckpointStrategy},
     backend_extension,
     tensor::FloatTensor,
 };
@@ -56,22 +51,13 @@ impl<B: SoftmaxKernel> SoftmaxOp for B {
 impl<B: SoftmaxKernel, C: CheckpointStrategy> SoftmaxOp for Autodiff<B, C> {
     fn softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [x.node()];
-        let y = B::forward(x.into_primitive());
-        match SoftmaxStep.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(step) => step.finish(y.clone(), y),
-            OpsKind::UnTracked(step) => step.finish(y),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct SoftmaxStep;
-
-impl<B: SoftmaxKernel> Backward<B, 1> for SoftmaxStep {
-    type State = FloatTensor<B>;
-
-    fn backward(self, ops: Ops<FloatTensor<B>, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        tape::backward::<B, _, 1>(ops, grads, |y, grad| [backward::<B>(y, grad)]);
+        let kept = |x| {
+            let y = B::forward(x);
+            (y.clone(), y)
+        };
+        tape::recorded::<B, C, _, _, 1>(nodes, x.into_primitive(), kept, B::forward, |y, grad| {
+            [backward::<B>(y, grad)]
+        })
     }
 }
 
