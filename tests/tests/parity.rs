@@ -13,6 +13,7 @@ use coec_nn::{LanguageModel, Source, cross_entropy};
 use coec_store::folder::{self, Folder};
 use coec_store::weights::Weights;
 use coec_tests::device::{Tested, tested};
+use coec_tests::errors::relative;
 use common::{Repository, files, root};
 
 /// Largest relative error, in the Frobenius norm, of a whole model's logits, losses and gradients.
@@ -28,15 +29,6 @@ struct Errors {
     /// The worst of all gradients.
     gradients: f64,
     worst: String,
-}
-
-fn relative(found: &[f32], expected: &[f32]) -> f64 {
-    assert_eq!(found.len(), expected.len());
-    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-    let difference = norm(&mut found.iter().zip(expected).map(|(&a, &b)| f64::from(a) - f64::from(b)));
-    let size = norm(&mut expected.iter().map(|&v| f64::from(v)));
-    // A gradient that is nothing but rounding has no relative error.
-    if size < 1e-7 { difference } else { difference / size }
 }
 
 /// Runs the model of a spec with given weights against a golden.

@@ -7,6 +7,7 @@ use coec_ir::{Conditions, Figure, Model, Recompute, Tensors, Verified, verify};
 use coec_lang::{MapLoader, load_one};
 use coec_nn::{Forward, LanguageModel, Source, capture, reference};
 use coec_tests::device::{Tested, tested};
+use coec_tests::errors::relative;
 use coec_tests::models::{Sizes, model};
 use proptest::prelude::*;
 
@@ -99,19 +100,10 @@ fn run_elsewhere(
         expected_loss
     );
     for ((param, gradient), (_, expected)) in gradients.into_iter().zip(expected_gradients) {
-        let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<_>>();
-        let error = relative(&wide(gradient), &wide(expected));
+        let error = relative(&gradient, &expected);
         prop_assert!(error < 1e-3, "the gradient of {} differs by {}", param.name, error);
     }
     Ok(())
-}
-
-/// Relative error in the Frobenius norm; absolute of what is nothing but rounding.
-fn relative(found: &[f64], expected: &[f64]) -> f64 {
-    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-    let difference = norm(&mut found.iter().zip(expected).map(|(a, b)| a - b));
-    let size = norm(&mut expected.iter().copied());
-    if size < 1e-6 { difference } else { difference / size }
 }
 
 /// Logits and balance losses against the slow twin, and token by token with a cache.

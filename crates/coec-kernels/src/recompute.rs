@@ -35,7 +35,8 @@ pub type Segment = Box<dyn FnOnce(DispatchTensor, Vec<DispatchTensor>) -> Vec<Di
 ///
 /// # Panics
 ///
-/// When the tensors are on several devices, and when their device checkpoints by itself.
+/// When the tensors are on several devices, when their device checkpoints by itself, and on a backend that no
+/// operation of this crate has.
 pub fn recomputed(
     x: DispatchTensor,
     leaves: Vec<DispatchTensor>,
@@ -51,7 +52,7 @@ pub fn recomputed(
         #[cfg(feature = "cuda")]
         DispatchTensorKind::Cube(_) => attach::<burn::backend::Cube>(x, leaves, outputs, again),
         DispatchTensorKind::Capture(_) => attach::<burn::backend::Capture>(x, leaves, outputs, again),
-        _ => unimplemented!("recomputation on a backend that no operation of this crate has"),
+        _ => panic!("no operation of this crate, recomputation neither, has a kernel for this backend"),
     }
 }
 

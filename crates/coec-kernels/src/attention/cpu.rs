@@ -9,7 +9,7 @@ use super::{
     blocks::{Block, blocks},
 };
 use crate::cpu::{
-    Host, Multiply, Part, Real, Rows, Scratch, View, by_dtype, max, product, sum, unwritten, widest,
+    self, Host, Multiply, Part, Real, Rows, Scratch, View, by_dtype, product, unwritten, widest,
 };
 
 impl<B: Host> AttentionKernel for B {
@@ -146,17 +146,30 @@ fn forward_one<T: Multiply>(inputs: &Inputs<'_, T>, probs: Option<&mut [T]>) -> 
         outputs.map(|(task, output)| (task, output, kept.as_mut().and_then(Iterator::next))).collect();
     tasks.into_par_iter().with_max_len(1).for_each(|(task, output, own)| {
         let (sequence, head) = (task / kv_heads, task % kv_heads * group);
-        let mut scratch = Scratch::new(if own.is_some() { 0 } else { group * keys });
-        let probs = own.unwrap_or_else(|| scratch.as_mut_slice());
         let q = View::new(&inputs.q[task * group * width..][..group * width], group, width);
-        let k = inputs.keys(sequence, head, &block);
-        product(&mut Rows::new(probs, group, keys), q, k.transposed(), false);
-        probs.chunks_exact_mut(keys).for_each(|row| softmax(row, keys, inputs.scale));
-        let probs = View::new(&*probs, group, keys);
-        let values = inputs.values(sequence, head, &block);
-        product(&mut Rows::new(output, group, value), probs, values, false);
+        let (k, v) = (inputs.keys(sequence, head, &block), inputs.values(sequence, head, &block));
+        let all_seen = |scores: &mut [T]| {
+            scores.chunks_exact_mut(keys).for_each(|row| softmax(row, keys, inputs.scale));
+        };
+        attend([q, k, v], own, &mut Rows::new(output, group, value), all_seen);
     });
     output
+}
+
+/// Queries, keys and values to outputs, with a `softmax` of the scores, which are kept where there is a place
+/// for them.
+fn attend<T: Multiply>(
+    [q, k, v]: [View<'_, T>; 3],
+    kept: Option<&mut [T]>,
+    to: &mut Rows<'_, T>,
+    softmax: impl Fn(&mut [T]),
+) {
+    let (queries, keys) = (q.rows(), k.rows());
+    let mut scratch = Scratch::new(if kept.is_some() { 0 } else { queries * keys });
+    let probs = kept.unwrap_or_else(|| scratch.as_mut_slice());
+    product(&mut Rows::new(probs, queries, keys), q, k.transposed(), false);
+    softmax(probs);
+    product(to, View::new(&*probs, queries, keys), v, false);
 }
 
 /// The output `[B, T, H, e]`; the probabilities of all blocks go to `probs`.
@@ -185,13 +198,9 @@ fn forward<T: Multiply>(inputs: &Inputs<'_, T>, probs: Option<&mut [T]>) -> Vec<
         }
     }
     tasks.into_par_iter().with_max_len(1).for_each(|(sequence, head, block, Part { mut to, .. }, own)| {
-        let mut scratch = Scratch::new(if own.is_some() { 0 } else { block.probs() });
-        let probs = own.unwrap_or_else(|| scratch.as_mut_slice());
-        let (q, k) = (inputs.queries(sequence, head, &block), inputs.keys(sequence, head, &block));
-        product(&mut Rows::new(probs, block.queries, block.keys), q, k.transposed(), false);
-        softmax(probs, block.keys, inputs.scale);
-        let probs = View::new(&*probs, block.queries, block.keys);
-        product(&mut to, probs, inputs.values(sequence, head, &block), false);
+        let q = inputs.queries(sequence, head, &block);
+        let (k, v) = (inputs.keys(sequence, head, &block), inputs.values(sequence, head, &block));
+        attend([q, k, v], own, &mut to, |scores| softmax(scores, block.keys, inputs.scale));
     });
     output
 }
@@ -262,20 +271,12 @@ fn softmax_inline<T: Real>(scores: &mut [T], keys: usize, scale: T) {
     let queries = scores.len() / keys;
     for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
         let (seen, hidden) = scores.split_at_mut(keys - queries + row + 1);
-        let top = max(seen);
-        for value in seen.iter_mut() {
-            *value = ((*value - top) * scale).exp();
-        }
-        let inverse = T::ONE / sum(seen.len(), |i| seen[i]);
-        for value in seen.iter_mut() {
-            *value = *value * inverse;
-        }
+        cpu::softmax(seen, scale);
         hidden.fill(T::ZERO);
     }
 }
 
-/// The gradient of the scores from that of the probabilities, in place of the latter:
-/// `ds = scale p (dp - sum of p dp)`.
+/// The gradient of the scores from that of the probabilities, in place of the latter.
 fn softmax_backward<T: Real>(grad: &mut [T], probs: &[T], keys: usize, scale: T) {
     widest!(grad: &mut [T], probs: &[T], keys: usize, scale: T;
         T => softmax_backward_inline(grad, probs, keys, scale))
@@ -286,10 +287,7 @@ fn softmax_backward_inline<T: Real>(grad: &mut [T], probs: &[T], keys: usize, sc
     let queries = grad.len() / keys;
     for (row, (grad, probs)) in grad.chunks_exact_mut(keys).zip(probs.chunks_exact(keys)).enumerate() {
         let (grad, hidden) = grad.split_at_mut(keys - queries + row + 1);
-        let mean = sum(grad.len(), |i| grad[i] * probs[i]);
-        for (grad, &p) in grad.iter_mut().zip(probs) {
-            *grad = scale * p * (*grad - mean);
-        }
+        cpu::softmax_gradient(grad, probs, scale);
         hidden.fill(T::ZERO);
     }
 }

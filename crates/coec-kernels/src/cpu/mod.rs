@@ -18,4 +18,4 @@ pub(crate) use product::{
     Multiply, Part, Rows, Scratch, View, counted_product, product, shared_product, transpose, unwritten,
 };
 pub(crate) use real::Real;
-pub(crate) use simd::{max, sum, widest};
+pub(crate) use simd::{exponentials, softmax, softmax_gradient, sum, widest};

@@ -87,3 +87,31 @@ pub(crate) fn max<T: Real>(values: &[T]) -> T {
     }
     together(lanes, |a, b| if b > a { b } else { a })
 }
+
+/// `e^(scale (value - largest))` of each value in place; the largest, and their sum.
+#[inline(always)]
+pub(crate) fn exponentials<T: Real>(values: &mut [T], scale: T) -> [T; 2] {
+    let top = max(values);
+    for value in values.iter_mut() {
+        *value = ((*value - top) * scale).exp();
+    }
+    [top, sum(values.len(), |i| values[i])]
+}
+
+/// The softmax of `scale` times a row, in place.
+#[inline(always)]
+pub(crate) fn softmax<T: Real>(row: &mut [T], scale: T) {
+    let [_, sum] = exponentials(row, scale);
+    let inverse = T::ONE / sum;
+    row.iter_mut().for_each(|value| *value = *value * inverse);
+}
+
+/// The gradient of a row from that of its softmax `probs`, in place of the latter:
+/// `scale p (dp - sum of p dp)`.
+#[inline(always)]
+pub(crate) fn softmax_gradient<T: Real>(grad: &mut [T], probs: &[T], scale: T) {
+    let mean = sum(grad.len(), |i| grad[i] * probs[i]);
+    for (grad, &p) in grad.iter_mut().zip(probs) {
+        *grad = scale * p * (*grad - mean);
+    }
+}

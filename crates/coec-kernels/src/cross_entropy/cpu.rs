@@ -7,7 +7,7 @@ use burn::backend::{
 use rayon::prelude::*;
 
 use super::{CrossEntropyKernel, Head, Saved};
-use crate::cpu::{Host, Multiply, Real, View, by_dtype, max, shared_product, sum, unwritten, widest};
+use crate::cpu::{Host, Multiply, Real, View, by_dtype, exponentials, shared_product, unwritten, widest};
 
 impl<B: Host> CrossEntropyKernel for B {
     fn losses(head: Head<B>) -> FloatTensor<B> {
@@ -123,9 +123,7 @@ fn rows_of<T: Real>(logits: &mut [T], targets: &[usize], weights: Option<&[T]>, 
         let rows = logits.chunks_exact_mut(classes).zip(targets).zip(losses).enumerate();
         for (row, ((logits, &target), loss)) in rows {
             let own = logits[target];
-            let mut top_and_sum = [T::ZERO; 2];
-            exponentials(logits, &mut top_and_sum);
-            let [top, sum] = top_and_sum;
+            let [top, sum] = shifted(logits);
             *loss = top + sum.ln() - own;
             if let Some(weights) = weights {
                 let weight = weights[task * TASK + row];
@@ -138,17 +136,14 @@ fn rows_of<T: Real>(logits: &mut [T], targets: &[usize], weights: Option<&[T]>, 
 }
 
 /// `e^(z - max)` of a row in place; its largest value, and their sum.
-fn exponentials<T: Real>(logits: &mut [T], top_and_sum: &mut [T; 2]) {
-    widest!(logits: &mut [T], top_and_sum: &mut [T; 2]; T => exponentials_inline(logits, top_and_sum))
+fn shifted<T: Real>(logits: &mut [T]) -> [T; 2] {
+    let mut top_and_sum = [T::ZERO; 2];
+    write_shifted(logits, &mut top_and_sum);
+    top_and_sum
 }
 
-#[inline(always)]
-fn exponentials_inline<T: Real>(logits: &mut [T], top_and_sum: &mut [T; 2]) {
-    let top = max(logits);
-    for value in logits.iter_mut() {
-        *value = (*value - top).exp();
-    }
-    *top_and_sum = [top, sum(logits.len(), |i| logits[i])];
+fn write_shifted<T: Real>(logits: &mut [T], top_and_sum: &mut [T; 2]) {
+    widest!(logits: &mut [T], top_and_sum: &mut [T; 2]; T => *top_and_sum = exponentials(logits, T::ONE))
 }
 
 fn scale<T: Real>(values: &mut [T], factor: T) {

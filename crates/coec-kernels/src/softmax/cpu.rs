@@ -4,7 +4,7 @@ use burn::backend::{Element, TensorMetadata, tensor::FloatTensor};
 use rayon::prelude::*;
 
 use super::SoftmaxKernel;
-use crate::cpu::{Host, Real, by_dtype, max, sum, unwritten, widest};
+use crate::cpu::{Host, Real, by_dtype, softmax, softmax_gradient, unwritten, widest};
 
 impl<B: Host> SoftmaxKernel for B {
     fn forward(x: FloatTensor<B>) -> FloatTensor<B> {
@@ -49,16 +49,8 @@ fn rows<T: Real>(x: &[T], y: &mut [T], cols: usize) {
 
 #[inline(always)]
 fn rows_inline<T: Real>(x: &[T], y: &mut [T], cols: usize) {
-    for (x, y) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)) {
-        let top = max(x);
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = (x - top).exp();
-        }
-        let inverse = T::ONE / sum(cols, |i| y[i]);
-        for y in y {
-            *y = *y * inverse;
-        }
-    }
+    y.copy_from_slice(x);
+    y.chunks_exact_mut(cols).for_each(|row| softmax(row, T::ONE));
 }
 
 fn rows_backward<T: Real>(y: &[T], grad: &[T], x_grad: &mut [T], cols: usize) {
@@ -67,11 +59,7 @@ fn rows_backward<T: Real>(y: &[T], grad: &[T], x_grad: &mut [T], cols: usize) {
 
 #[inline(always)]
 fn rows_backward_inline<T: Real>(y: &[T], grad: &[T], x_grad: &mut [T], cols: usize) {
-    let rows = y.chunks_exact(cols).zip(grad.chunks_exact(cols)).zip(x_grad.chunks_exact_mut(cols));
-    for ((y, grad), x_grad) in rows {
-        let mean = sum(cols, |i| y[i] * grad[i]);
-        for ((x_grad, &y), &grad) in x_grad.iter_mut().zip(y).zip(grad) {
-            *x_grad = y * (grad - mean);
-        }
-    }
+    x_grad.copy_from_slice(grad);
+    let rows = x_grad.chunks_exact_mut(cols).zip(y.chunks_exact(cols));
+    rows.for_each(|(x_grad, y)| softmax_gradient(x_grad, y, T::ONE));
 }

@@ -36,6 +36,19 @@ pub struct LatentAttention {
     pub o_proj: Slot<Tensor<2>>,
 }
 
+/// What is attended with, and to.
+struct Inputs {
+    /// The part of the queries that is not rotated, `[B, T, H, nope]`.
+    q: Tensor<4>,
+    /// The part that is, `[B, T, H, rope]`.
+    rotated: Tensor<4>,
+    /// Of all tokens, `[B, S, 1, kv_rank]`.
+    latent: Tensor<4>,
+    /// The rotated key of all heads, `[B, S, 1, rope]`.
+    key: Tensor<4>,
+    scale: f64,
+}
+
 impl LatentAttention {
     /// The block at `site`.
     pub fn new(make: &mut Maker, site: &Site, block: &Mla) -> Self {
@@ -74,24 +87,16 @@ impl LatentAttention {
 
         let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]
         let scale = ((nope + rope_dim) as f64).powf(-0.5) * softmax_factor(rope);
-        let attended = if pass.has_cache() && self.absorbs(q.dims()[1]) {
-            self.attend_to_latents(q, rotated, latent, key, scale)
-        } else {
-            self.attend_to_heads(q, rotated, latent, key, scale)
-        };
+        let is_absorbed = pass.has_cache() && self.absorbs(q.dims()[1]);
+        let inputs = Inputs { q, rotated, latent, key, scale };
+        let attended =
+            if is_absorbed { self.attend_to_latents(inputs) } else { self.attend_to_heads(inputs) };
         coec_kernels::add(h, project(attended, self.o_proj.val()))
     }
 
-    /// Each head's keys and values are made of the latents of all tokens. `q` `[B, T, H, nope]`, `rotated`
-    /// `[B, T, H, rope]`, `latent` `[B, S, 1, kv_rank]`, `key` `[B, S, 1, rope]`, output `[B, T, H*value]`.
-    fn attend_to_heads(
-        &self,
-        q: Tensor<4>,
-        rotated: Tensor<4>,
-        latent: Tensor<4>,
-        key: Tensor<4>,
-        scale: f64,
-    ) -> Tensor<3> {
+    /// The output `[B, T, H*value]`: each head's keys and values are made of the latents of all tokens.
+    fn attend_to_heads(&self, inputs: Inputs) -> Tensor<3> {
+        let Inputs { q, rotated, latent, key, scale } = inputs;
         let Mla { heads, nope, rope_dim, value, .. } = &self.config;
         let kv = split_heads(project(latent.squeeze_dim(2), self.kv_b_proj.val()), *heads);
         let [b, s, _, _] = kv.dims(); // [B, S, H, nope + value]
@@ -103,14 +108,8 @@ impl LatentAttention {
 
     /// The same for few tokens: the latents themselves are keys and values, of all heads. What would make a
     /// head's keys of them is applied to its queries, what would make its values, to its outputs.
-    fn attend_to_latents(
-        &self,
-        q: Tensor<4>,
-        rotated: Tensor<4>,
-        latent: Tensor<4>,
-        key: Tensor<4>,
-        scale: f64,
-    ) -> Tensor<3> {
+    fn attend_to_latents(&self, inputs: Inputs) -> Tensor<3> {
+        let Inputs { q, rotated, latent, key, scale } = inputs;
         let Mla { heads, kv_rank, nope, value, .. } = &self.config;
         let [b, t, _, _] = q.dims();
         let weights = self.kv_b_proj.val().reshape([*heads, nope + value, *kv_rank]);
