@@ -20,6 +20,11 @@ pub fn tested() -> Tested {
         Err(_) | Ok("cpu") => Tested { device: Device::flex(), is_exact: true },
         #[cfg(feature = "cuda")]
         Ok("cuda") => Tested { device: Device::cuda(0), is_exact: false },
+        #[cfg(feature = "wgpu")]
+        Ok("wgpu") => {
+            let found = Device::enumerate(burn::tensor::DeviceType::Wgpu).into_iter().next();
+            Tested { device: found.expect("a device of wgpu"), is_exact: false }
+        }
         Ok(other) => panic!("COEC_TEST_DEVICE={other}: this build has no such device"),
     }
 }

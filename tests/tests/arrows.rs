@@ -106,7 +106,7 @@ fn only_the_binary_names_backends() {
     for (krate, _) in ARROWS.into_iter().filter(|(name, _)| !["coec", "coec-tests"].contains(name)) {
         for source in sources_of(krate) {
             seen += 1;
-            for backend in ["flex", "ndarray", "cuda"] {
+            for backend in ["flex", "ndarray", "wgpu", "cuda"] {
                 let named =
                     source.paths.iter().any(|path| path.ends_with(&["Device".into(), backend.into()]));
                 assert!(!named, "{} names the backend `{backend}`", source.path.display());

@@ -100,7 +100,7 @@ pub(crate) fn write(
         true => format!("{feature} = [\"burn/{feature}\"]\n"),
         false => format!("{feature} = [\"burn/{feature}\", \"coec-nn/{feature}\"]\n"),
     };
-    let features: String = ["flex", "ndarray", "cuda"].map(feature).concat();
+    let features: String = ["flex", "ndarray", "wgpu", "cuda"].map(feature).concat();
     let lock = if carries { Some(lock.for_crate(name, &pinned)?) } else { None };
     let manifest = format!(
         "[package]

@@ -68,7 +68,7 @@ pub enum Target {
 }
 
 /// The backends that a measured rule may be for, as `--backend` names them.
-pub const BACKENDS: &[&str] = &["cpu", "ndarray", "cuda"];
+pub const BACKENDS: &[&str] = &["cpu", "ndarray", "wgpu", "cuda"];
 
 /// The conditions of a rule, in the order of the language reference.
 pub const CONDITIONS: &[&str] = &["context", "batch", "precision", "recompute", "backend"];

@@ -49,7 +49,7 @@ pub fn recomputed(
         DispatchTensorKind::Flex(_) => attach::<burn::backend::Flex>(x, leaves, outputs, again),
         #[cfg(feature = "ndarray")]
         DispatchTensorKind::NdArray(_) => attach::<burn::backend::NdArray>(x, leaves, outputs, again),
-        #[cfg(feature = "cuda")]
+        #[cfg(feature = "cube")]
         DispatchTensorKind::Cube(_) => attach::<burn::backend::Cube>(x, leaves, outputs, again),
         DispatchTensorKind::Capture(_) => attach::<burn::backend::Capture>(x, leaves, outputs, again),
         _ => panic!("no operation of this crate, recomputation neither, has a kernel for this backend"),

@@ -27,7 +27,7 @@ use self::text::Text;
 
 const USAGE: &str = "\
 usage: generate [--weights FILE.safetensors] [--tokenizer tokenizer.json] [--prompt TEXT | --ids 1,2,3]
-                [--tokens N] [--backend cpu|ndarray|cuda]";
+                [--tokens N] [--backend cpu|ndarray|wgpu|cuda]";
 
 struct Arguments {
     weights: Option<PathBuf>,
@@ -136,18 +136,20 @@ fn device(backend: &str) -> Result<Device, String> {
         "cpu" => Ok(Device::flex()),
         #[cfg(feature = "ndarray")]
         "ndarray" => Ok(Device::ndarray()),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => first(burn::tensor::DeviceType::Wgpu, "no GPU with a driver for it was found"),
         #[cfg(feature = "cuda")]
-        "cuda" => {
-            // Without a driver even the question panics.
-            let found = std::panic::catch_unwind(|| Device::enumerate(burn::tensor::DeviceType::Cuda));
-            match found.is_ok_and(|found| !found.is_empty()) {
-                true => Ok(Device::cuda(0)),
-                false => Err("no NVIDIA GPU or driver was found".into()),
-            }
-        }
-        "cpu" | "ndarray" | "cuda" => Err(format!("{backend} is not compiled in; see Cargo.toml's features")),
+        "cuda" => first(burn::tensor::DeviceType::Cuda, "no NVIDIA GPU or driver was found"),
+        "cpu" | "ndarray" | "wgpu" | "cuda" => Err(format!("{backend} is not compiled in; see Cargo.toml's features")),
         _ => Err(format!("there is no backend {backend}\n{USAGE}")),
     }
+}
+
+/// The first device of a runtime. Without a driver even the question panics.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn first(kind: burn::tensor::DeviceType, missing: &str) -> Result<Device, String> {
+    let found = std::panic::catch_unwind(|| Device::enumerate(kind).into_iter().next());
+    found.ok().flatten().ok_or_else(|| missing.into())
 }
 
 /// A safetensors file; a tensor is read when it is asked for.

@@ -4,6 +4,8 @@
 pub(crate) mod composed;
 #[cfg(feature = "flex")]
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata, backend_extension, tensor::FloatTensor,
@@ -74,7 +76,7 @@ pub struct State<B: Backend> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture
 )]
 pub trait AdamWOp: Backend {
@@ -115,6 +117,4 @@ pub trait AdamWKernel: Bridge {
 // Backends without a kernel of their own.
 #[cfg(feature = "ndarray")]
 impl AdamWKernel for burn::backend::NdArray {}
-#[cfg(feature = "cuda")]
-impl AdamWKernel for burn::backend::Cube {}
 impl AdamWKernel for burn::backend::Capture {}

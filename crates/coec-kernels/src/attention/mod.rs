@@ -4,6 +4,8 @@
 mod blocks;
 pub(crate) mod composed;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
@@ -61,7 +63,7 @@ pub struct Attended<B: Backend> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture,
     Autodiff
 )]
@@ -144,6 +146,4 @@ pub trait AttentionKernel: Bridge {
 }
 
 // Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl AttentionKernel for burn::backend::Cube {}
 impl AttentionKernel for burn::backend::Capture {}

@@ -4,6 +4,8 @@
 mod capture;
 pub(crate) mod composed;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
@@ -74,7 +76,7 @@ impl Head<Dispatch> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture,
     Autodiff
 )]
@@ -87,7 +89,7 @@ pub trait CrossEntropyOp: Backend {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture
 )]
 pub trait HeadLossesOp: Backend {
@@ -190,5 +192,3 @@ pub trait CrossEntropyKernel: Bridge {
 }
 
 // Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl CrossEntropyKernel for burn::backend::Cube {}

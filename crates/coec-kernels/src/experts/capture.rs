@@ -14,6 +14,8 @@ use super::{
 };
 
 impl ExpertsKernel for Capture {
+    type Route = ();
+
     fn forward(inputs: Experts<Self>) -> Forward<Self> {
         tensors::forward(inputs, forward)
     }

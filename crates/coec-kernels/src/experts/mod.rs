@@ -5,8 +5,12 @@ mod activation;
 mod capture;
 pub(crate) mod composed;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 mod pieces;
 pub(crate) mod tensors;
+
+use std::fmt::Debug;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
@@ -18,6 +22,8 @@ use burn::tensor::{DType, Int, Tensor};
 
 use crate::{bridge::Bridge, dtypes, tape};
 pub use activation::Activation;
+#[cfg(feature = "cube")]
+pub(crate) use cube::differentiated;
 
 /// The weighted sum of the selected experts' outputs.
 ///
@@ -65,24 +71,6 @@ pub fn experts(
     Tensor::from_dispatch(<Dispatch as ExpertsOp>::experts(inputs))
 }
 
-/// One MLP for every token: the product with a single expert and gates of one.
-///
-/// # Shapes
-///
-/// - `x`: `[N, D]`, `w_in`: `[G*F, D]`, `w_out`: `[D, F]`, output: `[N, D]`
-///
-/// # Panics
-///
-/// When the shapes or the element types do not agree; see [`experts()`].
-pub fn mlp(x: Tensor<2>, w_in: Tensor<2>, w_out: Tensor<2>, act: Activation) -> Tensor<2> {
-    dtypes::same("mlp", &[("x", x.dtype()), ("w_in", w_in.dtype()), ("w_out", w_out.dtype())]);
-    let [n, _] = x.dims();
-    let device = x.device();
-    let indices = Tensor::<2, Int>::zeros([n, 1], &device);
-    let gates = Tensor::<2>::ones([n, 1], (&device, x.dtype()));
-    experts(x, indices, gates, w_in.unsqueeze(), w_out.unsqueeze(), act)
-}
-
 /// What [`experts()`] takes, on one backend.
 #[derive(Debug, Clone, ExtensionType)]
 pub struct Experts<B: Backend> {
@@ -101,27 +89,31 @@ pub struct Experts<B: Backend> {
 }
 
 /// What the forward pass makes.
-pub struct Forward<B: Backend> {
+pub struct Forward<B: ExpertsKernel> {
     /// The weighted sum, `[N, D]`.
     pub output: FloatTensor<B>,
     /// The first product, `[N*K, G*F]`, rows sorted by expert, then by token.
     pub hidden: FloatTensor<B>,
+    /// What was found out about the selection.
+    pub route: B::Route,
 }
 
 /// What the backward pass reads again.
 #[derive(Debug, Clone)]
-pub struct Saved<B: Backend> {
+pub struct Saved<B: ExpertsKernel> {
     /// What the forward pass took.
     pub inputs: Experts<B>,
     /// Its first product.
     pub hidden: FloatTensor<B>,
+    /// What it found out about the selection.
+    pub route: B::Route,
 }
 
 /// The operation, routed to the backend of its tensors.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture,
     Autodiff
 )]
@@ -150,8 +142,8 @@ impl<B: ExpertsKernel, C: CheckpointStrategy> ExpertsOp for Autodiff<B, C> {
             act: inputs.act,
         };
         let kept = |inputs: Experts<B>| {
-            let Forward { output, hidden } = inputs.clone().forward();
-            (output, Saved { inputs, hidden })
+            let Forward { output, hidden, route } = inputs.clone().forward();
+            (output, Saved { inputs, hidden, route })
         };
         let output = |inputs: Experts<B>| inputs.forward().output;
         tape::recorded::<B, C, _, _, 4>(nodes, inputs, kept, output, Saved::backward)
@@ -190,6 +182,9 @@ impl<B: ExpertsKernel> Saved<B> {
 
 /// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
 pub trait ExpertsKernel: Bridge {
+    /// What the forward pass finds out about the selection for the backward pass, where that is worth keeping.
+    type Route: Clone + Debug + Default + Send + 'static;
+
     /// The weighted sum of the selected experts' outputs, and what its backward pass needs.
     fn forward(inputs: Experts<Self>) -> Forward<Self> {
         tensors::forward(inputs, composed::forward)
@@ -200,7 +195,3 @@ pub trait ExpertsKernel: Bridge {
         tensors::backward(saved, output_grad, composed::backward)
     }
 }
-
-// Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl ExpertsKernel for burn::backend::Cube {}

@@ -3,7 +3,7 @@
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Int, Tensor};
 
-use super::{Activation, Experts, Forward, Saved};
+use super::{Activation, Experts, ExpertsKernel, Forward, Saved};
 use crate::bridge::Bridge;
 
 /// What [`experts()`](super::experts()) takes. Shapes as there.
@@ -32,16 +32,16 @@ impl Tensors {
 }
 
 /// The forward pass by a kernel that makes the weighted sum and the first product.
-pub(super) fn forward<B: Bridge>(
+pub(super) fn forward<B: ExpertsKernel>(
     inputs: Experts<B>,
     kernel: impl FnOnce(Tensors) -> (Tensor<2>, Tensor<2>),
 ) -> Forward<B> {
     let (output, hidden) = kernel(Tensors::of(inputs));
-    Forward { output: B::primitive(output), hidden: B::primitive(hidden) }
+    Forward { output: B::primitive(output), hidden: B::primitive(hidden), route: Default::default() }
 }
 
 /// The backward pass by a kernel that takes the inputs, the first product and the output's gradient.
-pub(super) fn backward<B: Bridge>(
+pub(super) fn backward<B: ExpertsKernel>(
     saved: Saved<B>,
     output_grad: FloatTensor<B>,
     kernel: impl FnOnce(Tensors, Tensor<2>, Tensor<2>) -> Gradients,

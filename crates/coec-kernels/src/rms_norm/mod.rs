@@ -3,6 +3,8 @@
 
 pub(crate) mod composed;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{
     Backend, Dispatch, TensorMetadata,
@@ -34,7 +36,7 @@ pub fn rms_norm(x: Tensor<2>, weight: Tensor<1>, eps: f64) -> Tensor<2> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture,
     Autodiff
 )]
@@ -118,6 +120,4 @@ pub trait RmsNormKernel: Bridge {
 }
 
 // Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl RmsNormKernel for burn::backend::Cube {}
 impl RmsNormKernel for burn::backend::Capture {}

@@ -3,6 +3,8 @@
 
 pub(crate) mod composed;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
@@ -56,7 +58,7 @@ pub struct Angles<B: Backend> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture,
     Autodiff
 )]
@@ -104,6 +106,4 @@ pub trait RotateKernel: Bridge {
 }
 
 // Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl RotateKernel for burn::backend::Cube {}
 impl RotateKernel for burn::backend::Capture {}

@@ -3,6 +3,8 @@
 
 pub(crate) mod composed;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{
     Backend, Dispatch,
@@ -34,7 +36,7 @@ pub fn select_top_k(scores: Tensor<2>, k: usize) -> Tensor<2, Int> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture,
     Autodiff
 )]
@@ -66,6 +68,4 @@ pub trait SelectTopKKernel: Bridge {
 }
 
 // Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl SelectTopKKernel for burn::backend::Cube {}
 impl SelectTopKKernel for burn::backend::Capture {}

@@ -3,6 +3,8 @@
 
 pub(crate) mod composed;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{
     Backend, Dispatch, TensorMetadata,
@@ -31,7 +33,7 @@ pub fn softmax(x: Tensor<2>) -> Tensor<2> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture,
     Autodiff
 )]
@@ -81,6 +83,4 @@ pub trait SoftmaxKernel: Bridge {
 }
 
 // Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl SoftmaxKernel for burn::backend::Cube {}
 impl SoftmaxKernel for burn::backend::Capture {}

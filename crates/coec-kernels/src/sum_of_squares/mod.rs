@@ -2,6 +2,8 @@
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
@@ -25,7 +27,7 @@ pub fn sum_of_squares(x: Tensor<1>) -> Tensor<1> {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "cuda"),
+    Cube: cfg(feature = "cube"),
     Capture
 )]
 pub trait SumOfSquaresOp: Backend {
@@ -48,6 +50,4 @@ pub trait SumOfSquaresKernel: Bridge {
 }
 
 // Backends without a kernel of their own.
-#[cfg(feature = "cuda")]
-impl SumOfSquaresKernel for burn::backend::Cube {}
 impl SumOfSquaresKernel for burn::backend::Capture {}

@@ -135,7 +135,7 @@ where
                 w_out: of("w_out", &[2, 4, 3]),
                 act: Activation::Relu2,
             };
-            let saved = experts::Saved { inputs, hidden: of("hidden", &[5, 3]) };
+            let saved = experts::Saved { route: Default::default(), inputs, hidden: of("hidden", &[5, 3]) };
             saved.backward(of("output_grad", &[5, 4]))
         });
     }

@@ -4,6 +4,8 @@
 mod attention;
 mod blocks;
 mod composed;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod cube;
 mod dtypes;
 mod linear;
 mod nan;
@@ -83,6 +85,19 @@ impl Product {
             act: *act,
         };
         Self { inputs, grad: on(device, &self.grad) }
+    }
+
+    /// The same values in f64.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    fn in_f64(&self) -> Self {
+        let mut wide = self.clone();
+        let Tensors { x, gates, w_in, w_out, .. } = &self.inputs;
+        wide.inputs.x = x.clone().cast(DType::F64);
+        wide.inputs.gates = gates.clone().cast(DType::F64);
+        wide.inputs.w_in = w_in.clone().cast(DType::F64);
+        wide.inputs.w_out = w_out.clone().cast(DType::F64);
+        wide.grad = self.grad.clone().cast(DType::F64);
+        wide
     }
 
     /// By the kernel of the backend, and its backward pass on the tape.

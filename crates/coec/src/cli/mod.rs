@@ -9,7 +9,8 @@ mod running;
 
 #[cfg(feature = "train")]
 pub use running::{
-    CompareArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, RunsArgs, SweepArgs, TrainArgs, WatchArgs,
+    CompareArgs, DeviceArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, RunsArgs, SweepArgs, TrainArgs,
+    WatchArgs,
 };
 
 /// Chain-of-Experts models and their compute budgets, held to each other.

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use clap::Args;
 
 use super::{JsonArgs, SetArgs};
-use crate::{backend::Backend, max_time::MaxTime};
+use crate::{backend::Backend, failure::Failure, max_time::MaxTime};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -27,9 +28,8 @@ pub struct TrainArgs {
     /// A path, `path#model`, `-` for standard input, or the paper's notation; the built-in quickstart when
     /// left out. With --resume, a run's directory
     pub spec: Option<String>,
-    /// Where to run
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub at: DeviceArgs,
     /// Files in place of the spec's data: text or JSON Lines, found out by what stands in them, plain or
     /// packed by gzip or zstd; a path or glob, may be repeated. With --resume, where the run's data is now
     #[arg(long, value_name = "PATH")]
@@ -67,9 +67,8 @@ pub struct RunsArgs {
     /// How many runs go on side by side, sharing the threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
     pub jobs: u64,
-    /// Where to run
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub at: DeviceArgs,
     /// Files in place of the data of specs, as of `coec train`; may be repeated
     #[arg(long, value_name = "PATH")]
     pub data: Vec<String>,
@@ -224,9 +223,8 @@ pub struct EvalArgs {
     /// Tokens a sequence; the training's when left out
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     pub context: Option<u64>,
-    /// Where to run
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub at: DeviceArgs,
     #[command(flatten)]
     pub json: JsonArgs,
 }
@@ -261,9 +259,8 @@ pub struct GenerateArgs {
     /// Seed of the draws
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// Where to run
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub at: DeviceArgs,
     #[command(flatten)]
     pub json: JsonArgs,
 }
@@ -287,13 +284,30 @@ pub struct ForwardArgs {
     /// Write gradients too
     #[arg(long)]
     pub grads: bool,
-    /// Where to run
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub at: DeviceArgs,
     #[command(flatten)]
     pub set: SetArgs,
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+/// Where a command runs a model.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DeviceArgs {
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    /// Which of the backend's devices: its number in `coec devices`
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub device: usize,
+}
+
+impl DeviceArgs {
+    /// The device, or what is missing.
+    pub fn open(self) -> Result<Device, Failure> {
+        self.backend.device(self.device)
+    }
 }
 
 impl TrainArgs {

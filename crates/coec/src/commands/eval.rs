@@ -51,7 +51,7 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
     let text = text?;
     let (weights, damaged) = run.weights()?;
     damaged.iter().for_each(render::damage);
-    let model = load_model(&spec.model, &weights, &args.backend.device()?)?.valid();
+    let model = load_model(&spec.model, &weights, &args.at.open()?)?.valid();
 
     let mut progress = Progress::new(args.json.json, "batch");
     let (mut done, all) = (0, text.batches());

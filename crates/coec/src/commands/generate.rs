@@ -22,7 +22,7 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
     let sampler = Sampler::new(args.temperature, args.top_p)?;
     let run = RunDir::open(&args.run)?;
     let spec = load_one(&path_of(&run.file(RunFile::Spec))?, &[], &Disk)?;
-    let (generator, damaged) = Generator::open(&run, &spec.model, &args.backend.device()?)?;
+    let (generator, damaged) = Generator::open(&run, &spec.model, &args.at.open()?)?;
     damaged.iter().for_each(render::damage);
     let options = Options { tokens: args.tokens, sampler, seed: args.seed, stops: args.stops.clone() };
     if args.json.json {

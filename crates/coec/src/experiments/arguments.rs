@@ -18,9 +18,9 @@ impl RunsArgs {
     }
 
     /// How the runs are trained; those that fail leave the others to go on where the experiment `keeps_going`.
-    pub fn jobs(&self, keeps_going: bool) -> Jobs<'_> {
+    pub fn jobs(&self, keeps_going: bool) -> Jobs {
         let side_by_side = self.jobs as usize;
         let threads = (rayon::current_num_threads() / side_by_side).max(1);
-        Jobs { backend: self.backend.name(), side_by_side, threads, keeps_going }
+        Jobs { at: self.at, side_by_side, threads, keeps_going }
     }
 }

@@ -10,14 +10,14 @@ use std::time::Duration;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::run::Run;
-use crate::failure::Failure;
+use crate::{cli::DeviceArgs, failure::Failure};
 
 /// Between two looks at what is running.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How runs are trained.
-pub struct Jobs<'a> {
-    pub backend: &'a str,
+pub struct Jobs {
+    pub at: DeviceArgs,
     /// So many at once.
     pub side_by_side: usize,
     /// Threads of each.
@@ -34,7 +34,7 @@ pub enum Ended {
     Interrupted(i32),
 }
 
-impl Jobs<'_> {
+impl Jobs {
     /// Trains the runs that are not done.
     ///
     /// # Errors
@@ -56,8 +56,7 @@ impl Jobs<'_> {
             let goes_on = signal.is_none() && failed.is_none();
             while goes_on && running.len() < self.side_by_side {
                 let Some(run) = waiting.pop_front() else { break };
-                let child =
-                    run.start(self.backend, self.threads).map_err(|error| unstartable(run, &error))?;
+                let child = run.start(self.at, self.threads).map_err(|error| unstartable(run, &error))?;
                 running.push((run, child));
             }
             if running.is_empty() {

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use coec_train::run_dir::RunDir;
 
 use super::interrupt;
-use crate::failure::Failure;
+use crate::{cli::DeviceArgs, failure::Failure};
 
 /// A run that is to be trained.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Run {
         self.dir.with_extension("log")
     }
 
-    fn command(&self, backend: &str, threads: usize) -> io::Result<Command> {
+    fn command(&self, at: DeviceArgs, threads: usize) -> io::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("train");
         match self.dir.exists() {
@@ -51,17 +51,18 @@ impl Run {
                 command.arg(&self.spec).args(sets).arg("--out").arg(&self.dir)
             }
         };
-        command.args(["--backend", backend]).env("RAYON_NUM_THREADS", threads.to_string());
+        command.args(["--backend", at.backend.name(), "--device", &at.device.to_string()]);
+        command.env("RAYON_NUM_THREADS", threads.to_string());
         command.stdin(Stdio::null());
         Ok(command)
     }
 
-    pub fn start(&self, backend: &str, threads: usize) -> io::Result<Child> {
+    pub fn start(&self, at: DeviceArgs, threads: usize) -> io::Result<Child> {
         if let Some(folder) = self.dir.parent() {
             fs::create_dir_all(folder)?;
         }
         let log = File::options().create(true).append(true).open(self.log())?;
-        let mut command = self.command(backend, threads)?;
+        let mut command = self.command(at, threads)?;
         command.stdout(log.try_clone()?).stderr(log);
         interrupt::of_ours(&mut command);
         command.spawn()

@@ -19,6 +19,8 @@ use crate::cpu::{Host, Multiply, by_dtype};
 const BLOCK: usize = 128;
 
 impl<B: Host> ExpertsKernel for B {
+    type Route = ();
+
     fn forward(inputs: Experts<B>) -> Forward<B> {
         by_dtype!("experts", inputs.x.dtype(), T => forward::<B, T>(inputs))
     }
@@ -36,6 +38,7 @@ fn forward<B: Host, T: Multiply + Element>(inputs: Experts<B>) -> Forward<B> {
     Forward {
         output: B::float(output, [sizes.tokens, sizes.dim], &device),
         hidden: B::float(hidden, [sizes.tokens * sizes.k, act.inputs() * sizes.hidden], &device),
+        route: (),
     }
 }
 
@@ -43,7 +46,7 @@ fn backward<B: Host, T: Multiply + Element>(
     saved: Saved<B>,
     output_grad: FloatTensor<B>,
 ) -> [FloatTensor<B>; 4] {
-    let Saved { inputs, hidden } = saved;
+    let Saved { inputs, hidden, .. } = saved;
     let device = inputs.x.device();
     let shapes = [&inputs.x, &inputs.gates, &inputs.w_in, &inputs.w_out].map(|input| input.shape());
     let (hidden, output_grad) = (B::hold(hidden), B::hold(output_grad));

@@ -36,7 +36,7 @@ pub fn fair(plan: &Plan) {
 }
 
 /// What is about to be done.
-pub fn begins(plan: &Plan, runs: usize, jobs: &Jobs<'_>) {
+pub fn begins(plan: &Plan, runs: usize, jobs: &Jobs) {
     let Jobs { side_by_side, threads, .. } = *jobs;
     let names: Vec<&str> = plan.arms.iter().map(|arm| arm.name.as_str()).collect();
     let beside = match side_by_side {

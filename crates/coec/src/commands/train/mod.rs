@@ -153,16 +153,16 @@ fn train(
     if let Some(place) = &begin.place {
         place.check()?;
     }
-    let backend = args.backend.name();
+    let backend = args.at.backend.name();
     let memory = Allocator { counter: &crate::MEMORY, base: Default::default() };
     let job = Job {
         model: &spec.model,
         train: &train,
         bases: Bases { data: &spec.bases.data, tokenizer: &spec.bases.tokenizer },
-        device: args.backend.device()?,
+        device: args.at.open()?,
         backend,
         threads: rayon::current_num_threads(),
-        gemm_size: args.backend.gemm_size(),
+        gemm_size: args.at.backend.gemm_size(),
         judge: &|measured: Option<&Measured>| judged(spec, &report, backend, measured),
         spec: &run_spec::explicit(spec, &report, &train_of(&spec::kept(&train, begin.input.as_deref()))),
         input: begin.input.as_deref(),
@@ -208,7 +208,7 @@ fn show_outcome(
 ) {
     let summary = &outcome.summary;
     // What the build could not judge; the rest was said before the run.
-    let verdicts = judge::verdicts(spec, report, args.backend.name(), summary.card.measured.as_ref());
+    let verdicts = judge::verdicts(spec, report, args.at.backend.name(), summary.card.measured.as_ref());
     let late: Vec<_> = verdicts
         .into_iter()
         .filter(|verdict| verdict.rule.figure.is_measured())

@@ -1,0 +1,243 @@
+//! The products, one launch each whatever the number of experts.
+
+use cubecl::prelude::*;
+
+use super::tile::{Lines, Reading, Tile, rounded, sums};
+use crate::{cube::activation::activated, experts::Activation};
+
+/// Which rows go with which factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Grouping {
+    /// One right factor for all rows; or one for each of many left ones.
+    Together,
+    /// Blocks of rows, each with the right factor of its expert.
+    Rows,
+    /// Rows are summed over: a result for each expert, of its own rows.
+    Inner,
+}
+
+/// What a product is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Form {
+    pub grouping: Grouping,
+    /// Whether the product is added to what is there.
+    pub adds: bool,
+    pub tile: Tile,
+    pub left: Reading,
+    pub right: Reading,
+}
+
+/// Sizes and strides.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Rows of the result, of one expert where each has one.
+    pub rows: usize,
+    /// Its columns.
+    pub columns: usize,
+    /// What is summed over.
+    pub depth: usize,
+    /// Where the left factor begins.
+    pub left_base: usize,
+    /// From one row of it to the next.
+    pub left_row: usize,
+    /// From one place in a row of it to the next.
+    pub left_place: usize,
+    /// Where the right factor begins.
+    pub right_base: usize,
+    /// From one column of it to the next.
+    pub right_column: usize,
+    /// From one place in a column of it to the next.
+    pub right_place: usize,
+    /// Slots of a token.
+    pub selected: usize,
+    /// Factors that stand side by side, in one of many rows of memory: heads in a sequence.
+    pub beside: usize,
+    /// How many left factors share a right one.
+    pub sharing: usize,
+    /// From one left factor to the one beside it, and to the next row of them.
+    pub left_beside: usize,
+    pub left_next: usize,
+    /// The same of right factors.
+    pub right_beside: usize,
+    pub right_next: usize,
+    /// Where the result begins.
+    pub out_base: usize,
+    /// From one result to the one beside it, and to the next row of them.
+    pub out_beside: usize,
+    pub out_next: usize,
+    /// From one row of the result to the next.
+    pub out_row: usize,
+}
+
+/// Where a cube works: its rows, what it sums over, and where its factors and its result begin.
+#[derive(CubeType, Clone, Copy)]
+struct Place {
+    first_row: usize,
+    end_row: usize,
+    first_column: usize,
+    begin: usize,
+    end: usize,
+    left: usize,
+    right: usize,
+    out: usize,
+}
+
+#[cube]
+fn place(table: &[u32], sizes: &Sizes, width: usize, #[comptime] form: Form) -> Place {
+    let height = comptime!(form.tile.height());
+    let mut at = Place {
+        first_row: CUBE_POS_Y as usize * height,
+        end_row: sizes.rows,
+        first_column: CUBE_POS_X as usize * width,
+        begin: 0usize.runtime(),
+        end: sizes.depth,
+        left: sizes.left_base,
+        right: sizes.right_base,
+        out: sizes.out_base,
+    };
+    if comptime!(form.grouping == Grouping::Rows) {
+        // A block of the table: expert, first row, the row that is none any more.
+        let block = CUBE_POS_Y as usize * 3;
+        at.right += table[block] as usize * sizes.right_next;
+        at.first_row = table[block + 1] as usize;
+        at.end_row = table[block + 2] as usize;
+    }
+    if comptime!(form.grouping == Grouping::Inner) {
+        let expert = CUBE_POS_Z as usize;
+        at.begin = table[expert] as usize;
+        at.end = table[expert + 1] as usize;
+        at.out += expert * sizes.out_next;
+    }
+    if comptime!(form.grouping == Grouping::Together) {
+        let next = CUBE_POS_Z as usize / sizes.beside;
+        let beside = CUBE_POS_Z as usize % sizes.beside;
+        at.left += next * sizes.left_next + beside * sizes.left_beside;
+        at.right += next * sizes.right_next + beside / sizes.sharing * sizes.right_beside;
+        at.out += next * sizes.out_next + beside * sizes.out_beside;
+    }
+    at
+}
+
+/// `out = left right`.
+#[cube(launch)]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn multiply(
+    left: &[f32],
+    right: &[f32],
+    out: &mut [f32],
+    table: &[u32],
+    slots: &[u32],
+    gates: &[f32],
+    sizes: &Sizes,
+    #[comptime] form: Form,
+) {
+    let tile = comptime!(form.tile);
+    let at = place(table, sizes, tile.width(), form);
+    if at.first_row >= at.end_row {
+        terminate!();
+    }
+    let rows = Lines {
+        base: at.left,
+        per_line: sizes.left_row,
+        per_place: sizes.left_place,
+        first: at.first_row,
+        end: at.end_row,
+        between: 0usize.runtime(),
+        selected: sizes.selected,
+    };
+    let columns = Lines {
+        base: at.right,
+        per_line: sizes.right_column,
+        per_place: sizes.right_place,
+        first: at.first_column,
+        end: sizes.columns,
+        between: 0usize.runtime(),
+        selected: sizes.selected,
+    };
+    let sums =
+        sums(left, right, &rows, &columns, slots, gates, at.begin, at.end, tile, form.left, form.right);
+    let row = at.first_row + UNIT_POS as usize / tile.side;
+    let column = at.first_column + UNIT_POS as usize % tile.side;
+    #[unroll]
+    for i in 0..tile.rows {
+        #[unroll]
+        for j in 0..tile.columns {
+            if row + i * tile.side < at.end_row && column + j * tile.side < sizes.columns {
+                let to = at.out + (row + i * tile.side) * sizes.out_row + column + j * tile.side;
+                let mut sum = sums[i * tile.columns + j];
+                if comptime!(form.adds) {
+                    sum += out[to];
+                }
+                out[to] = sum;
+            }
+        }
+    }
+}
+
+/// `hidden = left right`, and the activation of it beside it.
+///
+/// With a gate, the right factor's columns are those of the gate and then as many of what goes up; a tile
+/// has some of the gate and their partners.
+#[cube(launch)]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn multiply_and_activate(
+    left: &[f32],
+    right: &[f32],
+    hidden: &mut [f32],
+    out: &mut [f32],
+    table: &[u32],
+    slots: &[u32],
+    sizes: &Sizes,
+    #[comptime] act: Activation,
+    #[comptime] form: Form,
+) {
+    let tile = comptime!(form.tile);
+    let inputs = comptime!(act.inputs());
+    let at = place(table, sizes, comptime!(tile.width() / inputs), form);
+    if at.first_row >= at.end_row {
+        terminate!();
+    }
+    let width = sizes.columns / inputs; // of what comes out of the activation
+    let rows = Lines {
+        base: at.left,
+        per_line: sizes.left_row,
+        per_place: sizes.left_place,
+        first: at.first_row,
+        end: at.end_row,
+        between: 0usize.runtime(),
+        selected: sizes.selected,
+    };
+    let columns = Lines {
+        base: at.right,
+        per_line: sizes.right_column,
+        per_place: sizes.right_place,
+        first: at.first_column,
+        end: width,
+        between: width,
+        selected: sizes.selected,
+    };
+    let sums = sums(left, right, &rows, &columns, slots, left, at.begin, at.end, tile, form.left, form.right);
+    let row = at.first_row + UNIT_POS as usize / tile.side;
+    let column = at.first_column + UNIT_POS as usize % tile.side;
+    #[unroll]
+    for i in 0..tile.rows {
+        #[unroll]
+        for j in 0..comptime!(tile.columns / inputs) {
+            let (r, c) = (row + i * tile.side, column + j * tile.side);
+            if r < at.end_row && c < width {
+                let first = sums[i * tile.columns + j];
+                let second = sums[i * tile.columns + j + comptime!(tile.columns / inputs * (inputs - 1))];
+                let line = r * sizes.columns;
+                hidden[line + c] = first;
+                if comptime!(inputs == 2) {
+                    hidden[line + width + c] = second;
+                }
+                let mut value = activated(first, second, act);
+                if comptime!(form.left.rounded) {
+                    value = rounded(value);
+                }
+                out[r * width + c] = value;
+            }
+        }
+    }
+}

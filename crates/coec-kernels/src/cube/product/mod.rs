@@ -1,0 +1,291 @@
+//! Products of matrices: one, one for each of many, or one for each expert, in a single launch.
+
+mod kernel;
+mod tile;
+
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::{Route, buffer};
+use crate::experts::Activation;
+use kernel::{Form, Grouping, SizesLaunch, multiply, multiply_and_activate};
+use tile::{Gathered, Reading};
+pub(crate) use tile::Tile;
+
+/// A factor: a matrix, where it stands in a buffer. Its lines are rows of a left factor and columns of a
+/// right one; what is summed over are the places in a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operand<'a> {
+    /// The buffer, contiguous.
+    pub tensor: &'a CubeTensor,
+    /// Where it begins.
+    pub base: usize,
+    /// From one line to the next.
+    pub line: usize,
+    /// From one place in a line to the next.
+    pub place: usize,
+    /// From one factor to the one beside it, where there are many.
+    pub beside: usize,
+    /// From one row of factors to the next, or from one expert's to the next.
+    pub next: usize,
+    /// Whether its sorted rows are the tokens', each wherever a slot of it was sorted to.
+    pub is_gathered: bool,
+    /// Whether a gathered row is multiplied with the gate of its slot.
+    pub is_weighed: bool,
+}
+
+impl<'a> Operand<'a> {
+    /// A matrix whose lines are contiguous.
+    pub fn lines(tensor: &'a CubeTensor, length: usize) -> Self {
+        Self { line: length, place: 1, ..Self::transposed(tensor, 0) }
+    }
+
+    /// A matrix of `lines` lines whose neighbours in memory are of neighbouring lines.
+    pub fn transposed(tensor: &'a CubeTensor, lines: usize) -> Self {
+        Self {
+            tensor,
+            base: 0,
+            line: 1,
+            place: lines,
+            beside: 0,
+            next: 0,
+            is_gathered: false,
+            is_weighed: false,
+        }
+    }
+
+    /// From this element of the buffer on.
+    pub fn from(self, base: usize) -> Self {
+        Self { base, ..self }
+    }
+
+    /// With so many elements from one line to the next.
+    pub fn stride(self, line: usize) -> Self {
+        Self { line, ..self }
+    }
+
+    /// One for each head of a sequence `[tokens, heads, width]`, `next` elements from one sequence to the next.
+    pub fn heads(self, beside: usize, next: usize) -> Self {
+        Self { beside, next, ..self }
+    }
+
+    /// With a matrix for each expert, so far from one to the next.
+    pub fn each(self, next: usize) -> Self {
+        Self { next, ..self }
+    }
+
+    /// With the tokens' rows in place of sorted ones.
+    pub fn gathered(self) -> Self {
+        Self { is_gathered: true, ..self }
+    }
+
+    /// With the tokens' rows, weighed by their gates, in place of sorted ones.
+    pub fn weighed(self) -> Self {
+        Self { is_gathered: true, is_weighed: true, ..self }
+    }
+}
+
+/// Which rows go with which factor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Groups<'a> {
+    /// One product.
+    One,
+    /// Products side by side, `beside` in each of `next` rows of them, where `sharing` left factors share a
+    /// right one.
+    Many { next: usize, beside: usize, sharing: usize },
+    /// Sorted rows, of which each block is multiplied with its expert's factor.
+    Rows(&'a Route),
+    /// Sorted rows, summed over for each expert.
+    Inner(&'a Route),
+}
+
+/// The result of a product, and its sizes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Product {
+    /// Rows of the result: of one, where there are many.
+    pub rows: usize,
+    /// Its columns.
+    pub columns: usize,
+    /// What is summed over. Of sorted rows, all of them together.
+    pub depth: usize,
+    /// Whether factors are rounded to bf16.
+    pub rounded: bool,
+    /// Whether the result is added to what is there.
+    pub adds: bool,
+    /// Where the result begins.
+    pub out_base: usize,
+    /// From one result to the one beside it, where there are many.
+    pub out_beside: usize,
+    /// From one row of results to the next, or from one expert's to the next.
+    pub out_next: usize,
+    /// From one row of a result to the next.
+    pub out_row: usize,
+}
+
+impl Product {
+    /// A product with one result, contiguous.
+    pub fn new(rows: usize, columns: usize, depth: usize) -> Self {
+        Self {
+            rows,
+            columns,
+            depth,
+            rounded: false,
+            adds: false,
+            out_base: 0,
+            out_beside: 0,
+            out_next: rows * columns,
+            out_row: columns,
+        }
+    }
+
+    /// From this element of the result's buffer on.
+    pub fn to(self, out_base: usize) -> Self {
+        Self { out_base, ..self }
+    }
+
+    /// Added to what is there.
+    pub fn added(self) -> Self {
+        Self { adds: true, ..self }
+    }
+
+    /// With a result for each head of each sequence: from one row to the next, from one head to the next, from one
+    /// sequence to the next.
+    pub fn heads(self, out_row: usize, out_beside: usize, out_next: usize) -> Self {
+        Self { out_row, out_beside, out_next, ..self }
+    }
+}
+
+/// `out = left right`, in f32.
+pub(crate) fn product(
+    out: &CubeTensor,
+    product: Product,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    groups: Groups<'_>,
+    gates: Option<&CubeTensor>,
+) {
+    let form = form(product, left, right, groups, 1);
+    let tile = form.tile;
+    let (route, heights, deep) = launched(product, groups, tile);
+    let (table, slots) = tables(route, groups, left);
+    multiply::launch(
+        &out.client,
+        CubeCount::Static(product.columns.div_ceil(tile.width()) as u32, heights as u32, deep as u32),
+        CubeDim::new_1d(tile.units() as u32),
+        buffer(left.tensor),
+        buffer(right.tensor),
+        buffer(out),
+        table,
+        slots,
+        buffer(gates.unwrap_or(left.tensor)),
+        sizes(product, left, right, groups),
+        form,
+    );
+}
+
+/// `hidden = left right` and `out = act(hidden)`, in f32. Columns of the product are those of `hidden`.
+pub(crate) fn activated_product(
+    [hidden, out]: [&CubeTensor; 2],
+    product: Product,
+    act: Activation,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    groups: Groups<'_>,
+) {
+    let form = form(product, left, right, groups, act.inputs());
+    let tile = form.tile;
+    let (route, heights, deep) = launched(product, groups, tile);
+    let (table, slots) = tables(route, groups, left);
+    multiply_and_activate::launch(
+        &out.client,
+        CubeCount::Static(product.columns.div_ceil(tile.width()) as u32, heights as u32, deep as u32),
+        CubeDim::new_1d(tile.units() as u32),
+        buffer(left.tensor),
+        buffer(right.tensor),
+        buffer(hidden),
+        buffer(out),
+        table,
+        slots,
+        sizes(product, left, right, groups),
+        act,
+        form,
+    );
+}
+
+/// Of which experts, and tiles along the rows and of separate products.
+fn launched<'a>(product: Product, groups: Groups<'a>, tile: Tile) -> (Option<&'a Route>, usize, usize) {
+    match groups {
+        Groups::One => (None, product.rows.div_ceil(tile.height()), 1),
+        Groups::Many { next, beside, .. } => (None, product.rows.div_ceil(tile.height()), next * beside),
+        Groups::Rows(route) => (Some(route), route.most_blocks(), 1),
+        Groups::Inner(route) => (Some(route), product.rows.div_ceil(tile.height()), route.experts),
+    }
+}
+
+/// The tables that a launch reads; any buffer where it reads none.
+fn tables(route: Option<&Route>, groups: Groups<'_>, left: Operand<'_>) -> (BufferArg, BufferArg) {
+    match (route, groups) {
+        (Some(route), Groups::Inner(_)) => (buffer(&route.offsets), buffer(&route.slots)),
+        (Some(route), _) => (buffer(&route.blocks), buffer(&route.slots)),
+        (None, _) => (buffer(left.tensor), buffer(left.tensor)),
+    }
+}
+
+fn form(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<'_>, inputs: usize) -> Form {
+    let (grouping, tile) = match groups {
+        Groups::Rows(route) => (Grouping::Rows, route.tile),
+        Groups::One | Groups::Many { .. } => (Grouping::Together, Tile::of(product.rows, product.columns)),
+        Groups::Inner(_) => (Grouping::Inner, Tile::of(product.rows, product.columns)),
+    };
+    let reading = |operand: Operand<'_>, pairs: bool| Reading {
+        along_line: operand.place == 1,
+        gathered: match (operand.is_gathered, grouping) {
+            (false, _) => Gathered::No,
+            (true, Grouping::Inner) => Gathered::Depth,
+            (true, _) => Gathered::Line,
+        },
+        weighed: operand.is_weighed,
+        pairs,
+        rounded: product.rounded,
+    };
+    Form {
+        grouping,
+        adds: product.adds,
+        tile,
+        left: reading(left, false),
+        right: reading(right, inputs == 2),
+    }
+}
+
+fn sizes<'a>(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<'_>) -> SizesLaunch {
+    let (beside, sharing) = match groups {
+        Groups::Many { beside, sharing, .. } => (beside, sharing),
+        _ => (1, 1),
+    };
+    let selected = match groups {
+        Groups::Rows(route) | Groups::Inner(route) => route.selected,
+        _ => 1,
+    };
+    SizesLaunch::new(
+        product.rows,
+        product.columns,
+        product.depth,
+        left.base,
+        left.line,
+        left.place,
+        right.base,
+        right.line,
+        right.place,
+        selected,
+        beside,
+        sharing,
+        left.beside,
+        left.next,
+        right.beside,
+        right.next,
+        product.out_base,
+        product.out_beside,
+        product.out_next,
+        product.out_row,
+    )
+}

@@ -1,0 +1,265 @@
+//! One tile of a product, by one cube: the factors go through shared memory, the sums stay in registers.
+
+use cubecl::prelude::*;
+
+/// The sizes of a tile. A cube has `side * side` units; each sums up `rows * columns` elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Tile {
+    /// Units along each side.
+    pub side: usize,
+    /// Rows of a unit.
+    pub rows: usize,
+    /// Columns of a unit.
+    pub columns: usize,
+    /// What goes through shared memory at once of the dimension that is summed over.
+    pub depth: usize,
+}
+
+impl Tile {
+    /// For products that fill a device with tiles of it.
+    pub const LARGE: Self = Self { side: 16, rows: 8, columns: 8, depth: 8 };
+    /// For others.
+    pub const SMALL: Self = Self { side: 16, rows: 4, columns: 4, depth: 16 };
+
+    /// For a result of this size.
+    pub fn of(rows: usize, columns: usize) -> Self {
+        let is_large = rows >= 4 * Self::LARGE.height() && columns >= 4 * Self::LARGE.width();
+        if is_large { Self::LARGE } else { Self::SMALL }
+    }
+
+    /// Rows of a tile.
+    pub const fn height(self) -> usize {
+        self.side * self.rows
+    }
+
+    /// Columns of a tile.
+    pub const fn width(self) -> usize {
+        self.side * self.columns
+    }
+
+    /// Units of a cube.
+    pub const fn units(self) -> usize {
+        self.side * self.side
+    }
+}
+
+/// How a factor is read. Its lines are the rows of a left factor, the columns of a right one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Reading {
+    /// Whether neighbours in memory are neighbours in a line.
+    pub along_line: bool,
+    /// What stands in a place of the sorted rows that is not the row itself.
+    pub gathered: Gathered,
+    /// Whether what is gathered is multiplied with the gate of its slot.
+    pub weighed: bool,
+    /// Lines come in pairs: the second half of a tile's are so many lines further on; 0 if they do not.
+    pub pairs: bool,
+    /// Whether elements are rounded to bf16.
+    pub rounded: bool,
+}
+
+/// Which index of a factor is a place among the sorted rows, to be replaced by the token that goes there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Gathered {
+    /// Neither.
+    No,
+    /// The line.
+    Line,
+    /// The place in the line, which is summed over.
+    Depth,
+}
+
+/// A factor, or the part of it that a cube reads: `from[base + line * per_line + place * per_place]`.
+#[derive(CubeType, Clone, Copy)]
+pub(crate) struct Lines {
+    /// Where it begins.
+    pub base: usize,
+    /// From one line to the next.
+    pub per_line: usize,
+    /// From one place in a line to the next.
+    pub per_place: usize,
+    /// The first line of the tile.
+    pub first: usize,
+    /// The line that is none any more.
+    pub end: usize,
+    /// From the first of a pair of lines to the second.
+    pub between: usize,
+    /// Slots of a token.
+    pub selected: usize,
+}
+
+/// Copies `depth` places of the tile's lines into shared memory, as `[depth, lines + 1]`; zeros outside.
+///
+/// One column more than lines keeps neighbours in a line out of one bank of memory.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn load(
+    from: &[f32],
+    to: &mut Shared<[f32]>,
+    lines: &Lines,
+    slots: &[u32],
+    gates: &[f32],
+    place: usize,
+    places: usize,
+    #[comptime] count: usize,
+    #[comptime] depth: usize,
+    #[comptime] units: usize,
+    #[comptime] reading: Reading,
+) {
+    let parts = comptime!((count * depth).div_ceil(units));
+    #[unroll]
+    for part in 0..parts {
+        let at = part * units + UNIT_POS as usize;
+        if comptime!(count * depth % units == 0) || at < count * depth {
+            let local = if comptime!(reading.along_line) { at / depth } else { at % count };
+            let deep = if comptime!(reading.along_line) { at % depth } else { at / count };
+            let here = place + deep;
+            let mut line = lines.first + local;
+            let mut is_inside = line < lines.end;
+            if comptime!(reading.pairs) {
+                let half = comptime!(count / 2);
+                line = lines.first + local % half;
+                is_inside = line < lines.end;
+                line += (local / half) * lines.between;
+            }
+            let mut value = 0.0f32;
+            if is_inside && here < places {
+                value = read(from, lines, slots, gates, line, here, reading);
+            }
+            to[deep * (count + 1) + local] = value;
+        }
+    }
+}
+
+/// One element of a factor.
+#[cube]
+fn read(
+    from: &[f32],
+    lines: &Lines,
+    slots: &[u32],
+    gates: &[f32],
+    line: usize,
+    place: usize,
+    #[comptime] reading: Reading,
+) -> f32 {
+    let mut line = line;
+    let mut place = place;
+    let mut gate = 1.0f32;
+    if comptime!(reading.gathered == Gathered::Line) {
+        let slot = slots[line] as usize;
+        if comptime!(reading.weighed) {
+            gate = gates[slot];
+        }
+        line = slot / lines.selected;
+    }
+    if comptime!(reading.gathered == Gathered::Depth) {
+        let slot = slots[place] as usize;
+        if comptime!(reading.weighed) {
+            gate = gates[slot];
+        }
+        place = slot / lines.selected;
+    }
+    let mut value = from[lines.base + line * lines.per_line + place * lines.per_place];
+    if comptime!(reading.weighed) {
+        value *= gate;
+    }
+    if comptime!(reading.rounded) {
+        value = rounded(value);
+    }
+    value
+}
+
+/// The nearest bf16, ties to even, as f32. NaN stays NaN.
+#[cube]
+pub(crate) fn rounded(value: f32) -> f32 {
+    let bits = u32::reinterpret(value);
+    let even = (bits >> 16u32) & 1u32;
+    let near = (bits + 0x7FFFu32 + even) & 0xFFFF_0000u32;
+    let is_nan = (bits & 0x7FFF_FFFFu32) > 0x7F80_0000u32;
+    f32::reinterpret(select(is_nan, bits | 0x0040_0000u32, near))
+}
+
+/// What a unit has summed up: element `i * columns + j` stands in row `unit / side + i * side` of the tile
+/// and in column `unit % side + j * side`.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn sums(
+    left: &[f32],
+    right: &[f32],
+    rows: &Lines,
+    columns: &Lines,
+    slots: &[u32],
+    gates: &[f32],
+    place: usize,
+    places: usize,
+    #[comptime] tile: Tile,
+    #[comptime] left_reading: Reading,
+    #[comptime] right_reading: Reading,
+) -> Array<f32> {
+    let height = comptime!(tile.height());
+    let width = comptime!(tile.width());
+    let units = comptime!(tile.units());
+    let mut left_tile = Shared::<[f32]>::new_slice(comptime!(tile.depth * (height + 1)));
+    let mut right_tile = Shared::<[f32]>::new_slice(comptime!(tile.depth * (width + 1)));
+    let row = UNIT_POS as usize / tile.side;
+    let column = UNIT_POS as usize % tile.side;
+
+    let mut sums = Array::<f32>::new(comptime!(tile.rows * tile.columns));
+    #[unroll]
+    for at in 0..comptime!(tile.rows * tile.columns) {
+        sums[at] = 0.0;
+    }
+    let mut left_values = Array::<f32>::new(tile.rows);
+    let mut right_values = Array::<f32>::new(tile.columns);
+
+    let mut begin = place;
+    while begin < places {
+        load(
+            left,
+            &mut left_tile,
+            rows,
+            slots,
+            gates,
+            begin,
+            places,
+            height,
+            tile.depth,
+            units,
+            left_reading,
+        );
+        load(
+            right,
+            &mut right_tile,
+            columns,
+            slots,
+            gates,
+            begin,
+            places,
+            width,
+            tile.depth,
+            units,
+            right_reading,
+        );
+        sync_cube();
+        for deep in 0..tile.depth {
+            #[unroll]
+            for i in 0..tile.rows {
+                left_values[i] = left_tile[deep * (height + 1) + row + i * tile.side];
+            }
+            #[unroll]
+            for j in 0..tile.columns {
+                right_values[j] = right_tile[deep * (width + 1) + column + j * tile.side];
+            }
+            #[unroll]
+            for i in 0..tile.rows {
+                #[unroll]
+                for j in 0..tile.columns {
+                    sums[i * tile.columns + j] += left_values[i] * right_values[j];
+                }
+            }
+        }
+        sync_cube();
+        begin += tile.depth;
+    }
+    sums
+}

@@ -1,0 +1,139 @@
+//! GPUs: twelve launches forward and backward, whatever the number of experts.
+//!
+//! | pass | launches |
+//! |---|---|
+//! | forward | three of the [`Route`]; the first product with the activation; the second; the weighted sum |
+//! | backward | the gradient of what was activated; its derivative, with the gates'; the gradients of `x` (two), of `w_in` and of `w_out` |
+//!
+//! Rows are gathered where a product reads them: no sorted copy of `x` is made.
+
+mod rows;
+
+use burn::backend::{Cube, TensorMetadata, tensor::FloatTensor};
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::{Experts, ExpertsKernel, Forward, Saved};
+use crate::{
+    cube::{Groups, Operand, Product, Route, activated_product, ask_for_f32, empty, product},
+    flops,
+};
+use rows::Weighing;
+use rows::combined;
+pub(crate) use rows::differentiated;
+
+impl ExpertsKernel for Cube {
+    type Route = Option<Route>;
+
+    fn forward(inputs: Experts<Self>) -> Forward<Self> {
+        ask_for_f32("experts", inputs.x.dtype());
+        forward(inputs)
+    }
+
+    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4] {
+        ask_for_f32("the backward pass of experts", output_grad.dtype());
+        let Saved { inputs, hidden, route } = saved;
+        let [tokens, selected, _, experts, ..] = sizes(&inputs);
+        let route = route.unwrap_or_else(|| Route::new(&inputs.indices, tokens, selected, experts));
+        backward(&inputs, &hidden, &route, &output_grad)
+    }
+}
+
+/// N, K, D, E, G*F and F.
+fn sizes(inputs: &Experts<Cube>) -> [usize; 6] {
+    let [tokens, selected] = inputs.indices.shape().dims();
+    let [experts, wide, dim] = inputs.w_in.shape().dims();
+    [tokens, selected, dim, experts, wide, wide / inputs.act.inputs()]
+}
+
+fn forward(inputs: Experts<Cube>) -> Forward<Cube> {
+    let [tokens, selected, dim, experts, wide, width] = sizes(&inputs);
+    let route = Route::new(&inputs.indices, tokens, selected, experts);
+    let count = route.count;
+    let floats = |rows: usize, columns: usize| empty(&inputs.x, [rows, columns], DType::F32);
+    let groups = Groups::Rows(&route);
+
+    let (hidden, activated) = (floats(count, wide), floats(count, width));
+    flops::count([count, dim, wide]);
+    activated_product(
+        [&hidden, &activated],
+        Product::new(count, wide, dim),
+        inputs.act,
+        Operand::lines(&inputs.x, dim).gathered(),
+        Operand::lines(&inputs.w_in, dim).each(wide * dim),
+        groups,
+    );
+    let sorted = floats(count, dim);
+    flops::count([count, width, dim]);
+    product(
+        &sorted,
+        Product::new(count, dim, width),
+        Operand::lines(&activated, width),
+        Operand::lines(&inputs.w_out, width).each(dim * width),
+        groups,
+        None,
+    );
+    let output = combined(&sorted, &route, Some(&inputs.gates), [tokens, dim]);
+    Forward { output, hidden, route: Some(route) }
+}
+
+fn backward(
+    inputs: &Experts<Cube>,
+    hidden: &CubeTensor,
+    route: &Route,
+    output_grad: &CubeTensor,
+) -> [CubeTensor; 4] {
+    let [tokens, selected, dim, experts, wide, width] = sizes(inputs);
+    let count = route.count;
+    let floats = |rows: usize, columns: usize| empty(&inputs.x, [rows, columns], DType::F32);
+    let rows = Groups::Rows(route);
+
+    // dout W_out, not yet weighed
+    let unweighed = floats(count, width);
+    flops::count([count, dim, width]);
+    product(
+        &unweighed,
+        Product::new(count, width, dim),
+        Operand::lines(output_grad, dim).gathered(),
+        Operand::transposed(&inputs.w_out, width).each(dim * width),
+        rows,
+        None,
+    );
+    let gates_grad = floats(tokens, selected);
+    let weighing = Weighing { gates: &inputs.gates, slots: &route.slots, gates_grad: &gates_grad };
+    let [derivative, activated] = differentiated(&unweighed, hidden, Some(weighing), inputs.act);
+
+    let sorted = floats(count, dim);
+    flops::count([count, wide, dim]);
+    product(
+        &sorted,
+        Product::new(count, dim, wide),
+        Operand::lines(&derivative, wide),
+        Operand::transposed(&inputs.w_in, dim).each(wide * dim),
+        rows,
+        None,
+    );
+    let x_grad = combined(&sorted, route, None, [tokens, dim]);
+
+    let w_in_grad = empty(&inputs.x, [experts, wide, dim], DType::F32);
+    flops::count([wide, count, dim]);
+    product(
+        &w_in_grad,
+        Product::new(wide, dim, count),
+        Operand::transposed(&derivative, wide),
+        Operand::transposed(&inputs.x, dim).gathered(),
+        Groups::Inner(route),
+        None,
+    );
+    let w_out_grad = empty(&inputs.x, [experts, dim, width], DType::F32);
+    flops::count([dim, count, width]);
+    product(
+        &w_out_grad,
+        Product::new(dim, width, count),
+        Operand::transposed(output_grad, dim).weighed(),
+        Operand::transposed(&activated, width),
+        Groups::Inner(route),
+        Some(&inputs.gates),
+    );
+    [x_grad, gates_grad, w_in_grad, w_out_grad]
+}
