@@ -48,7 +48,7 @@ fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
     let (context, precision) = (model.context, coec_ir::Precision::F32);
     let setting = Setting { batch: 2, context, precision, recompute };
     capture::check_built(model, setting).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let Tested { device, is_exact } = tested();
+    let Tested { device, is_exact, .. } = tested();
     if !is_exact {
         return run_elsewhere(model, &device.autodiff(), recompute);
     }
@@ -108,7 +108,7 @@ fn run_elsewhere(
 
 /// Logits and balance losses against the slow twin, and token by token with a cache.
 fn compare(model: &Verified<Model>) -> Result<(), TestCaseError> {
-    let Tested { device, is_exact } = tested();
+    let Tested { device, is_exact, .. } = tested();
     let (dtype, tolerance) = if is_exact { (DType::F64, 1e-9) } else { (DType::F32, 1e-4) };
     let built = LanguageModel::with_dtype(model, &device, Source::Seed(7), dtype).unwrap();
     let tokens = tokens(model, &device);

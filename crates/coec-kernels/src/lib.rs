@@ -60,6 +60,7 @@ mod cross_entropy;
 #[cfg(feature = "cube")]
 mod cube;
 mod dtypes;
+mod embed;
 mod experts;
 pub mod flops;
 mod linear;
@@ -78,6 +79,7 @@ pub use adamw::{AdamWStep, adamw};
 pub use add::add;
 pub use attention::attention;
 pub use cross_entropy::{head_cross_entropy, head_losses};
+pub use embed::embed;
 pub use experts::{Activation, experts};
 pub use linear::linear;
 pub use mlp::mlp;

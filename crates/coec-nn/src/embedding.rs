@@ -22,9 +22,9 @@ impl Embedding {
     /// The stream `[B, T, D]` of tokens `[B, T]`.
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         let [b, t] = tokens.dims();
-        let table = self.weight.val();
-        let [_, d] = table.dims();
-        table.select(0, tokens.reshape([b * t])).reshape([b, t, d])
+        let rows = coec_kernels::embed(self.weight.val(), tokens.reshape([b * t])); // [N, D]
+        let [_, d] = rows.dims();
+        rows.reshape([b, t, d])
     }
 }
 

@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use crate::{
-    data::DataError, run_dir::RunError, sample::SampleError, tokenizer::TokenizerError, weights::WeightsError,
+    data::DataError, device::DeviceError, run_dir::RunError, sample::SampleError, tokenizer::TokenizerError,
+    weights::WeightsError,
 };
 
 /// Why a run, a generation or a pass could not be done.
@@ -31,6 +32,9 @@ pub enum TrainError {
     /// The counts disagree.
     #[error(transparent)]
     Capture(#[from] coec_nn::capture::CaptureError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A precision that the backend does not compute in.
     #[error("training in {precision} is not built for the {backend} backend")]
     Precision {
@@ -71,6 +75,7 @@ impl TrainError {
             Self::Sample(e) => e.code(),
             Self::Build(e) => e.code(),
             Self::Capture(e) => e.code(),
+            Self::Device(e) => e.code(),
             Self::Precision { .. } => "coec::build::precision",
             Self::Diverged { .. } => "coec::train::diverged",
             Self::Token { .. } => "coec::pass::token",
@@ -90,6 +95,7 @@ impl TrainError {
             Self::Capture(_) => {
                 "the module is not the model that the spec describes; this is a defect of coec".into()
             }
+            Self::Device(e) => e.help(),
             Self::Precision { .. } => "train in single precision: --set train.precision=f32".into(),
             Self::Diverged { .. } => {
                 "the last good weights are saved; lower optimizer.lr, or clip harder: --set train.optimizer.lr=1e-4"

@@ -8,12 +8,12 @@
 //! [`run_dir::commit`] says how a run's state gets to the disk, and [`disk`] is what all of it goes through.
 
 pub mod data;
+pub mod device;
 mod error;
 pub mod eval;
 pub mod experiment;
 mod experts;
 pub mod fingerprint;
-pub mod gemm;
 pub mod generate;
 mod json;
 mod load;

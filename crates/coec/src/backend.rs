@@ -42,8 +42,13 @@ impl Backend {
         }
     }
 
-    /// Side of the square matrices whose product is taken as the peak.
-    pub fn gemm_size(self) -> usize {
+    /// The CPU, which devices of this backend are checked against; none for the CPU.
+    pub fn reference(self) -> Option<Device> {
+        matches!(self, Self::Wgpu | Self::Cuda).then(Device::flex)
+    }
+
+    /// Side of the largest square matrices whose product may be taken as the peak.
+    pub fn gemm_most(self) -> usize {
         match self {
             Self::Cpu | Self::Ndarray => 1024,
             Self::Wgpu | Self::Cuda => 8192,

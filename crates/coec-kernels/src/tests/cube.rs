@@ -7,8 +7,8 @@ use burn::tensor::{DType, Device, DeviceType, Int, Tensor, TensorData};
 
 use super::{ACTS, Product, on, random, values};
 use crate::{
-    Activation, AdamWStep, Pairs, adamw, attention, head_cross_entropy, head_losses, linear, mlp, rms_norm,
-    rotate, select_top_k, softmax, sum_of_squares,
+    Activation, AdamWStep, Pairs, adamw, attention, embed, head_cross_entropy, head_losses, linear, mlp,
+    rms_norm, rotate, select_top_k, softmax, sum_of_squares,
 };
 
 /// The device under test.
@@ -149,6 +149,17 @@ fn attention_of_every_shape() {
     {
         let inputs = [normal([b, t, h, d]), normal([b, s, g, d]), normal([b, s, g, e])];
         compare("attention", &inputs, |x| attention(x[0].clone(), x[1].clone(), x[2].clone(), 0.3, 16));
+    }
+}
+
+#[test]
+fn look_ups() {
+    let tokens: Vec<i64> = (0..700).map(|place| (place * place + 3) % 41).collect();
+    for dim in [1, 300] {
+        compare("embed", &[normal([50, dim])], |table| {
+            let tokens = TensorData::new(tokens.clone(), [700]);
+            embed(table[0].clone(), Tensor::<1, Int>::from_data(tokens, &table[0].device()))
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     data::Progress,
+    device::Agreement,
     error::TrainError,
     experts::ExpertLine,
     generate::Generator,
@@ -40,8 +41,10 @@ pub struct Job<'a> {
     pub backend: &'a str,
     /// Threads it computes with.
     pub threads: usize,
-    /// Side of the square matrices whose product is the peak.
-    pub gemm_size: usize,
+    /// The CPU that the device is checked against; none for a CPU.
+    pub reference: Option<Device>,
+    /// Side of the largest square matrices whose product may be the peak.
+    pub gemm_most: usize,
     /// The declared budgets.
     pub judge: &'a Judge<'a>,
     /// The explicit spec, kept in the run directory.
@@ -104,6 +107,8 @@ pub enum Event {
         /// Tokens of the tokenizer.
         vocab: usize,
     },
+    /// The device agrees with the CPU.
+    Checked(Agreement),
     /// The peak was measured, FLOP/s.
     Peak(f64),
     /// The run has a directory, and everything a first step needs.

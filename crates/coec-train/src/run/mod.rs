@@ -23,7 +23,7 @@ pub use finish::finished;
 pub use job::{Bases, Event, Job, MemoryMeter, Outcome, Start, Summary};
 pub use prepare::{FREE, check_spec, is_free, is_length};
 
-use crate::{error::TrainError, gemm, generate::Generator, run_dir::commit};
+use crate::{device, error::TrainError, generate::Generator, run_dir::commit};
 
 /// Trains, or goes on training. `control` asks for an end, which comes after the step in progress.
 ///
@@ -38,14 +38,22 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Res
         return Err(TrainError::Precision { precision, backend: job.backend.into() });
     }
     let mut data = prepare::prepare(job, tell)?;
-    let peak = gemm::peak(&job.device, job.gemm_size);
+    if let Some(cpu) = &job.reference {
+        tell(Event::Checked(device::check(&job.device, cpu)?));
+    }
+    let peak = device::peak(&job.device, job.gemm_most)?;
     tell(Event::Peak(peak));
 
     job.memory.reset();
     let device = job.device.clone().autodiff();
     control.note_saving(saving_takes(job));
     let begun = start::begin(job, &data, &device, tell)?;
-    let ended = session::Session::new(job, &mut data, begun, peak, tell, control).run()?;
+    let session = session::Session::new(job, &mut data, begun, peak, tell, control);
+    let ended = match job.reference {
+        // Whatever happens to a GPU, the last commit is on the disk.
+        Some(_) => device::guarded(|| session.run())??,
+        None => session.run()?,
+    };
     let summary = finish::finish(job, &data.counts, &ended, tell, control);
     let session::Ended { dir, trainer, unsaved, .. } = ended;
     let generator = Generator::new(trainer.model.valid(), data.tokenizer, job.model.context);

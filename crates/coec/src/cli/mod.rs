@@ -9,8 +9,8 @@ mod running;
 
 #[cfg(feature = "train")]
 pub use running::{
-    CompareArgs, DeviceArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, RunsArgs, SweepArgs, TrainArgs,
-    WatchArgs,
+    CompareArgs, DeviceArgs, DevicesArgs, EvalArgs, ForwardArgs, GenerateArgs, ReportArgs, RunsArgs,
+    SweepArgs, TrainArgs, WatchArgs,
 };
 
 /// Chain-of-Experts models and their compute budgets, held to each other.
@@ -71,7 +71,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Say which backends are compiled in, which devices were found, and what is missing
     #[cfg(feature = "train")]
-    Devices(JsonArgs),
+    Devices(DevicesArgs),
     #[cfg(not(feature = "train"))]
     Devices(OtherArgs),
     /// Write a commented spec to start from
@@ -106,7 +106,7 @@ impl Command {
             Self::Import(a) => a.json.json,
             Self::Export(a) => a.json.json,
             #[cfg(feature = "train")]
-            Self::Devices(a) => a.json,
+            Self::Devices(a) => a.json.json,
             #[cfg(not(feature = "train"))]
             Self::Devices(a) => a.json(),
             Self::New(a) => a.json.json,

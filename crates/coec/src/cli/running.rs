@@ -292,6 +292,22 @@ pub struct ForwardArgs {
     pub json: JsonArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coec devices
+  coec devices --check
+
+A check runs every kernel and a small model, forward and backward, on each GPU found and on the CPU,
+and names the first operation in which they part. `coec train` does it before the first step.")]
+pub struct DevicesArgs {
+    /// Try every GPU found: does it compute what the CPU computes?
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
+
 /// Where a command runs a model.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DeviceArgs {

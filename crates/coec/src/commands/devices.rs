@@ -1,35 +1,92 @@
-//! `coec devices`: what is compiled in, found, missing; and where tokens are kept.
+//! `coec devices`: what is compiled in, found, missing; whether it computes what the CPU does; and where
+//! tokens are kept.
 
-use serde_json::json;
+use coec_train::device::{self, Agreement, DeviceError};
+use serde_json::{Value, json};
 
 use crate::{
-    backend::Backend,
-    cli::JsonArgs,
+    backend::{Availability, Backend},
+    cli::DevicesArgs,
     data,
     failure::{Done, Failure},
-    render::{self, json::print_json},
+    render::{self, agreement, json::print_json},
 };
 
-pub fn run(args: &JsonArgs) -> Result<Done, Failure> {
+pub fn run(args: &DevicesArgs) -> Result<Done, Failure> {
     let all = Backend::ALL.map(Backend::availability);
-    if args.json {
-        let backends: Vec<_> = all
-            .iter()
-            .map(|a| {
-                json!({
-                    "backend": a.backend.name(), "devices": a.devices, "threads": a.threads, "says": a.says,
-                })
+    let checks: Vec<Check> = if args.check { all.iter().flat_map(checks).collect() } else { vec![] };
+    if args.json.json {
+        print_json(&document(&all, args.check.then_some(&checks))?);
+    } else {
+        for a in &all {
+            let found = if a.devices.is_empty() { "not available".into() } else { a.devices.join(", ") };
+            render::line(&format!("{:<8} {found}: {}", a.backend.name(), a.says));
+        }
+        data::show_cache()?;
+        if args.check && checks.is_empty() {
+            render::line("check    there is no GPU to check");
+        }
+        for Check { backend, number, outcome } in &checks {
+            if let Ok(agreement) = outcome {
+                render::line(&format!(
+                    "check    {} {number}: {}",
+                    backend.name(),
+                    agreement::sentence(agreement)
+                ));
+            }
+        }
+    }
+    let failed = checks.into_iter().find_map(|Check { backend, number, outcome }| {
+        let says = |error: &DeviceError| format!("{} {number}: {error}", backend.name());
+        outcome.err().map(|error| Failure::environment(error.code(), says(&error), error.help()))
+    });
+    failed.map_or(Ok(Done::Well), Err)
+}
+
+/// A device that was checked.
+struct Check {
+    backend: Backend,
+    number: usize,
+    outcome: Result<Agreement, DeviceError>,
+}
+
+fn checks(of: &Availability) -> Vec<Check> {
+    let backend = of.backend;
+    let Some(cpu) = backend.reference() else { return vec![] };
+    let outcome = |number| {
+        let opened = backend.device(number).map_err(|failure| DeviceError::Failed(failure.one_line()));
+        opened.and_then(|device| device::check(&device, &cpu))
+    };
+    (0..of.devices.len()).map(|number| Check { backend, number, outcome: outcome(number) }).collect()
+}
+
+fn document(all: &[Availability], checks: Option<&Vec<Check>>) -> Result<Value, Failure> {
+    let backends: Vec<_> = all
+        .iter()
+        .map(|a| {
+            json!({
+                "backend": a.backend.name(), "devices": a.devices, "threads": a.threads, "says": a.says,
             })
-            .collect();
-        print_json(
-            &json!({ "schema": coec_ir::SCHEMA, "backends": backends, "cache": data::cache_document()? }),
-        );
-        return Ok(Done::Well);
+        })
+        .collect();
+    let mut document =
+        json!({ "schema": coec_ir::SCHEMA, "backends": backends, "cache": data::cache_document()? });
+    if let Some(checks) = checks {
+        document["checks"] = checks.iter().map(of_check).collect();
     }
-    for a in &all {
-        let found = if a.devices.is_empty() { "not available".into() } else { a.devices.join(", ") };
-        render::line(&format!("{:<8} {found}: {}", a.backend.name(), a.says));
+    Ok(document)
+}
+
+fn of_check(check: &Check) -> Value {
+    let (backend, number) = (check.backend.name(), check.number);
+    match &check.outcome {
+        Ok(Agreement { operations, outputs, gradients, took }) => json!({
+            "backend": backend, "device": number, "agrees": true, "operations": operations,
+            "outputs": outputs, "gradients": gradients, "seconds": took.as_secs_f64(),
+        }),
+        Err(error) => json!({
+            "backend": backend, "device": number, "agrees": false, "code": error.code(),
+            "says": error.to_string(),
+        }),
     }
-    data::show_cache()?;
-    Ok(Done::Well)
 }

@@ -1,6 +1,8 @@
 //! What people see. The only place that prints errors.
 
 #[cfg(feature = "train")]
+pub mod agreement;
+#[cfg(feature = "train")]
 pub mod below;
 #[cfg(feature = "train")]
 pub mod card;

@@ -9,8 +9,8 @@ use cubecl::prelude::*;
 use super::{Route, buffer};
 use crate::experts::Activation;
 use kernel::{Form, Grouping, SizesLaunch, multiply, multiply_and_activate};
-use tile::{Gathered, Reading};
 pub(crate) use tile::Tile;
+use tile::{Gathered, Reading};
 
 /// A factor: a matrix, where it stands in a buffer. Its lines are rows of a left factor and columns of a
 /// right one; what is summed over are the places in a line.

@@ -17,7 +17,7 @@ use indicatif::HumanDuration;
 use super::live::Live;
 use crate::{
     failure::Failure,
-    render::{self, number, reading::Reading, steps::Steps, terminal::Stream},
+    render::{self, agreement, number, reading::Reading, steps::Steps, terminal::Stream},
     story::{Saved, Standing, Story},
 };
 
@@ -99,6 +99,9 @@ impl Screen {
                 number::exact(&train.to_string()),
                 number::exact(&validation.to_string())
             )),
+            Event::Checked(agreement) => {
+                render::line(&format!("device: {}", agreement::sentence(&agreement)))
+            }
             Event::Peak(peak) => {
                 self.peak = Some(peak);
                 let peak = number::short(peak, Unit::FlopPerToken);

@@ -1,0 +1,13 @@
+//! How a device agrees with the CPU.
+
+use coec_train::device::Agreement;
+
+/// In a sentence, how a device agrees with the CPU.
+pub fn sentence(agreement: &Agreement) -> String {
+    let Agreement { operations, outputs, gradients, took } = agreement;
+    format!(
+        "{operations} operations agree with the CPU, outputs within {outputs:.0e} and gradients within \
+         {gradients:.0e} ({:.1} s)",
+        took.as_secs_f64()
+    )
+}
