@@ -10,7 +10,7 @@ use cubecl::prelude::*;
 use super::{Attended, AttentionKernel, Saved};
 use crate::bridge::Bridge;
 use crate::cube::{
-    Groups, Operand, Product, UNITS, ask_for_f32, buffer, cube_max, cube_sum, cubes, empty, product,
+    Groups, Operand, Product, ask_for_f32, buffer, cube_max, cube_sum, cubes, empty, product, units,
 };
 
 impl AttentionKernel for Cube {
@@ -31,12 +31,13 @@ impl AttentionKernel for Cube {
         weigh::launch(
             &probs.client,
             cubes(b * h * t),
-            CubeDim::new_1d(UNITS),
+            CubeDim::new_1d(units(s)),
             buffer(&probs),
             b * h * t,
             t,
             s,
             inputs.scale as f32,
+            units(s),
         );
         let output = empty(&inputs.q, [b, t, h, e], DType::F32);
         product(
@@ -68,13 +69,14 @@ impl AttentionKernel for Cube {
         differentiate::launch(
             &probs.client,
             cubes(b * h * t),
-            CubeDim::new_1d(UNITS),
+            CubeDim::new_1d(units(s)),
             buffer(&probs),
             buffer(&scores_grad),
             b * h * t,
             t,
             s,
             inputs.scale as f32,
+            units(s),
         );
         let q_grad = empty(&inputs.q, [b, t, h, d], DType::F32);
         product(
@@ -149,7 +151,7 @@ impl Contiguous {
 
 /// Makes scores probabilities: a cube a query. Query `t` of T sees the first `S - T + t + 1` keys.
 #[cube(launch)]
-fn weigh(scores: &mut [f32], rows: usize, queries: usize, keys: usize, scale: f32) {
+fn weigh(scores: &mut [f32], rows: usize, queries: usize, keys: usize, scale: f32, #[comptime] units: u32) {
     let row = CUBE_POS;
     if row >= rows {
         terminate!();
@@ -160,18 +162,18 @@ fn weigh(scores: &mut [f32], rows: usize, queries: usize, keys: usize, scale: f3
     let mut key = UNIT_POS as usize;
     while key < seen {
         greatest = max(greatest, scores[base + key] * scale);
-        key += UNITS as usize;
+        key += units as usize;
     }
-    let greatest = cube_max(greatest, UNITS);
+    let greatest = cube_max(greatest, units);
     let mut sum = 0.0f32;
     let mut key = UNIT_POS as usize;
     while key < seen {
         let value = f32::exp(scores[base + key] * scale - greatest);
         scores[base + key] = value;
         sum += value;
-        key += UNITS as usize;
+        key += units as usize;
     }
-    let sum = cube_sum(sum, UNITS);
+    let sum = cube_sum(sum, units);
     let mut key = UNIT_POS as usize;
     while key < keys {
         if key < seen {
@@ -179,13 +181,21 @@ fn weigh(scores: &mut [f32], rows: usize, queries: usize, keys: usize, scale: f3
         } else {
             scores[base + key] = 0.0;
         }
-        key += UNITS as usize;
+        key += units as usize;
     }
 }
 
 /// Makes the gradients of probabilities those of the products of queries and keys: a cube a query.
 #[cube(launch)]
-fn differentiate(probs: &[f32], grads: &mut [f32], rows: usize, queries: usize, keys: usize, scale: f32) {
+fn differentiate(
+    probs: &[f32],
+    grads: &mut [f32],
+    rows: usize,
+    queries: usize,
+    keys: usize,
+    scale: f32,
+    #[comptime] units: u32,
+) {
     let row = CUBE_POS;
     if row >= rows {
         terminate!();
@@ -196,9 +206,9 @@ fn differentiate(probs: &[f32], grads: &mut [f32], rows: usize, queries: usize, 
     let mut key = UNIT_POS as usize;
     while key < seen {
         sum += probs[base + key] * grads[base + key];
-        key += UNITS as usize;
+        key += units as usize;
     }
-    let sum = cube_sum(sum, UNITS);
+    let sum = cube_sum(sum, units);
     let mut key = UNIT_POS as usize;
     while key < keys {
         // What is not seen has no part in this, whatever flows back to it.
@@ -207,6 +217,6 @@ fn differentiate(probs: &[f32], grads: &mut [f32], rows: usize, queries: usize, 
         } else {
             grads[base + key] = 0.0;
         }
-        key += UNITS as usize;
+        key += units as usize;
     }
 }

@@ -8,7 +8,7 @@ use cubecl::prelude::*;
 use super::{CrossEntropyKernel, Head, Saved};
 use crate::cube::{
     Groups, Operand, Product, UNITS, ask_for_f32, buffer, cube_max, cube_sum, cubes, cubes_of_units, empty,
-    product,
+    product, units,
 };
 
 impl CrossEntropyKernel for Cube {
@@ -130,7 +130,7 @@ impl Blocks {
         lose::launch(
             &logits.client,
             cubes(rows),
-            CubeDim::new_1d(UNITS),
+            CubeDim::new_1d(units(self.vocab)),
             buffer(logits),
             buffer(&self.targets),
             buffer(weights.unwrap_or(&self.x)),
@@ -139,6 +139,7 @@ impl Blocks {
             rows,
             self.vocab,
             weights.is_some(),
+            units(self.vocab),
             dtype_to_storage_type(self.targets.dtype),
         );
     }
@@ -156,6 +157,7 @@ fn lose<I: Int>(
     rows: usize,
     vocab: usize,
     #[comptime] weighted: bool,
+    #[comptime] units: u32,
     #[define(I)] _int: ElemType,
 ) {
     let row = CUBE_POS;
@@ -168,16 +170,16 @@ fn lose<I: Int>(
     let mut class = UNIT_POS as usize;
     while class < vocab {
         greatest = max(greatest, logits[base + class]);
-        class += UNITS as usize;
+        class += units as usize;
     }
-    let greatest = cube_max(greatest, UNITS);
+    let greatest = cube_max(greatest, units);
     let mut sum = 0.0f32;
     let mut class = UNIT_POS as usize;
     while class < vocab {
         sum += f32::exp(logits[base + class] - greatest);
-        class += UNITS as usize;
+        class += units as usize;
     }
-    let sum = cube_sum(sum, UNITS);
+    let sum = cube_sum(sum, units);
     if UNIT_POS == 0 {
         let mut loss = f32::ln(sum) + greatest - logits[base + target];
         if comptime!(weighted) {
@@ -195,7 +197,7 @@ fn lose<I: Int>(
                 grad -= 1.0;
             }
             logits[base + class] = grad * weight;
-            class += UNITS as usize;
+            class += units as usize;
         }
     }
 }

@@ -38,8 +38,13 @@ pub(crate) fn cubes_of_units(count: usize) -> CubeCount {
     cubes(count.div_ceil(UNITS as usize))
 }
 
-/// Units of a cube in kernels that go through rows or elements.
+/// Units of a cube, at most, in kernels that go through rows or elements.
 pub(crate) const UNITS: u32 = 256;
+
+/// Units of a cube that goes through a row of this width: a power of two.
+pub(crate) fn units(width: usize) -> u32 {
+    (width.next_power_of_two() as u32).clamp(32, UNITS)
+}
 
 /// Asks that an operation's tensors are of the one type that the kernels compute in.
 ///

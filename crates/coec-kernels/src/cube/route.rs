@@ -42,7 +42,7 @@ impl Route {
     pub fn new(indices: &CubeTensor, tokens: usize, selected: usize, experts: usize) -> Self {
         let count = tokens * selected;
         let chunks = count.div_ceil(CHUNK).max(1);
-        let tile = if count >= 2 * experts * Tile::LARGE.height() { Tile::LARGE } else { Tile::SMALL };
+        let tile = Tile::of_route(count, experts);
         let ints = |length: usize| empty(indices, [length], DType::U32);
         let route = Self {
             slots: ints(count),

@@ -5,7 +5,7 @@ use burn::tensor::DType;
 use cubecl::prelude::*;
 
 use super::{RmsNormKernel, Saved};
-use crate::cube::{UNITS, ask_for_f32, buffer, cube_sum, cubes, empty};
+use crate::cube::{UNITS, ask_for_f32, buffer, cube_sum, cubes, empty, units};
 
 impl RmsNormKernel for Cube {
     fn forward(x: FloatTensor<Self>, weight: FloatTensor<Self>, eps: f64) -> [FloatTensor<Self>; 2] {
@@ -15,7 +15,7 @@ impl RmsNormKernel for Cube {
         normalise::launch(
             &x.client,
             cubes(rows),
-            CubeDim::new_1d(UNITS),
+            CubeDim::new_1d(units(dim)),
             buffer(&x),
             buffer(&weight),
             buffer(&y),
@@ -23,6 +23,7 @@ impl RmsNormKernel for Cube {
             rows,
             dim,
             eps as f32,
+            units(dim),
         );
         [y, scales]
     }
@@ -34,12 +35,12 @@ impl RmsNormKernel for Cube {
         let parts = rows.div_ceil(PART).max(1);
         let x_grad = empty(&x, [rows, dim], DType::F32);
         let (partial, weight_grad) = (empty(&x, [parts, dim], DType::F32), empty(&x, [dim], DType::F32));
-        let units = CubeDim::new_1d(UNITS);
+        let columns = CubeDim::new_1d(UNITS);
         let [grad, x] = [grad, x].map(|tensor| burn_cubecl::kernel::into_contiguous(tensor));
         differentiate::launch(
             &x.client,
             cubes(rows),
-            units,
+            CubeDim::new_1d(units(dim)),
             buffer(&grad),
             buffer(&x),
             buffer(&weight),
@@ -47,11 +48,12 @@ impl RmsNormKernel for Cube {
             buffer(&x_grad),
             rows,
             dim,
+            units(dim),
         );
         sum_parts::launch(
             &x.client,
             CubeCount::Static(dim.div_ceil(UNITS as usize) as u32, parts as u32, 1),
-            units,
+            columns,
             buffer(&grad),
             buffer(&x),
             buffer(&scales),
@@ -62,7 +64,7 @@ impl RmsNormKernel for Cube {
         sum_columns::launch(
             &x.client,
             cubes(dim.div_ceil(UNITS as usize)),
-            units,
+            columns,
             buffer(&partial),
             buffer(&weight_grad),
             parts,
@@ -86,6 +88,7 @@ fn normalise(
     rows: usize,
     dim: usize,
     eps: f32,
+    #[comptime] units: u32,
 ) {
     let row = CUBE_POS;
     if row >= rows {
@@ -96,16 +99,16 @@ fn normalise(
     while column < dim {
         let value = x[row * dim + column];
         sum += value * value;
-        column += UNITS as usize;
+        column += units as usize;
     }
-    let scale = 1.0 / f32::sqrt(cube_sum(sum, UNITS) / f32::cast_from(dim) + eps);
+    let scale = 1.0 / f32::sqrt(cube_sum(sum, units) / f32::cast_from(dim) + eps);
     if UNIT_POS == 0 {
         scales[row] = scale;
     }
     let mut column = UNIT_POS as usize;
     while column < dim {
         y[row * dim + column] = x[row * dim + column] * scale * weight[column];
-        column += UNITS as usize;
+        column += units as usize;
     }
 }
 
@@ -120,6 +123,7 @@ fn differentiate(
     x_grad: &mut [f32],
     rows: usize,
     dim: usize,
+    #[comptime] units: u32,
 ) {
     let row = CUBE_POS;
     if row >= rows {
@@ -130,15 +134,15 @@ fn differentiate(
     while column < dim {
         let at = row * dim + column;
         sum += grad[at] * weight[column] * x[at];
-        column += UNITS as usize;
+        column += units as usize;
     }
     let scale = scales[row];
-    let pull = scale * scale * scale * cube_sum(sum, UNITS) / f32::cast_from(dim);
+    let pull = scale * scale * scale * cube_sum(sum, units) / f32::cast_from(dim);
     let mut column = UNIT_POS as usize;
     while column < dim {
         let at = row * dim + column;
         x_grad[at] = grad[at] * weight[column] * scale - x[at] * pull;
-        column += UNITS as usize;
+        column += units as usize;
     }
 }
 

@@ -5,15 +5,23 @@ use burn::tensor::DType;
 use cubecl::prelude::*;
 
 use super::SoftmaxKernel;
-use crate::cube::{UNITS, ask_for_f32, buffer, cube_max, cube_sum, cubes, empty};
+use crate::cube::{ask_for_f32, buffer, cube_max, cube_sum, cubes, empty, units};
 
 impl SoftmaxKernel for Cube {
     fn forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
         ask_for_f32("softmax", x.dtype());
         let [rows, width] = x.shape().dims();
         let y = empty(&x, [rows, width], DType::F32);
-        let units = CubeDim::new_1d(UNITS);
-        normalise::launch(&x.client, cubes(rows), units, buffer(&x), buffer(&y), rows, width);
+        normalise::launch(
+            &x.client,
+            cubes(rows),
+            CubeDim::new_1d(units(width)),
+            buffer(&x),
+            buffer(&y),
+            rows,
+            width,
+            units(width),
+        );
         y
     }
 
@@ -24,19 +32,20 @@ impl SoftmaxKernel for Cube {
         differentiate::launch(
             &y.client,
             cubes(rows),
-            CubeDim::new_1d(UNITS),
+            CubeDim::new_1d(units(width)),
             buffer(&y),
             buffer(&grad),
             buffer(&x_grad),
             rows,
             width,
+            units(width),
         );
         x_grad
     }
 }
 
 #[cube(launch)]
-fn normalise(x: &[f32], y: &mut [f32], rows: usize, width: usize) {
+fn normalise(x: &[f32], y: &mut [f32], rows: usize, width: usize, #[comptime] units: u32) {
     let row = CUBE_POS;
     if row >= rows {
         terminate!();
@@ -46,28 +55,35 @@ fn normalise(x: &[f32], y: &mut [f32], rows: usize, width: usize) {
     let mut column = UNIT_POS as usize;
     while column < width {
         greatest = max(greatest, x[base + column]);
-        column += UNITS as usize;
+        column += units as usize;
     }
-    let greatest = cube_max(greatest, UNITS);
+    let greatest = cube_max(greatest, units);
     let mut sum = 0.0f32;
     let mut column = UNIT_POS as usize;
     while column < width {
         let value = f32::exp(x[base + column] - greatest);
         y[base + column] = value;
         sum += value;
-        column += UNITS as usize;
+        column += units as usize;
     }
-    let sum = cube_sum(sum, UNITS);
+    let sum = cube_sum(sum, units);
     let mut column = UNIT_POS as usize;
     while column < width {
         y[base + column] = y[base + column] / sum;
-        column += UNITS as usize;
+        column += units as usize;
     }
 }
 
 /// `dx = y (dy - sum of y dy)`.
 #[cube(launch)]
-fn differentiate(y: &[f32], grad: &[f32], x_grad: &mut [f32], rows: usize, width: usize) {
+fn differentiate(
+    y: &[f32],
+    grad: &[f32],
+    x_grad: &mut [f32],
+    rows: usize,
+    width: usize,
+    #[comptime] units: u32,
+) {
     let row = CUBE_POS;
     if row >= rows {
         terminate!();
@@ -77,12 +93,12 @@ fn differentiate(y: &[f32], grad: &[f32], x_grad: &mut [f32], rows: usize, width
     let mut column = UNIT_POS as usize;
     while column < width {
         sum += y[base + column] * grad[base + column];
-        column += UNITS as usize;
+        column += units as usize;
     }
-    let sum = cube_sum(sum, UNITS);
+    let sum = cube_sum(sum, units);
     let mut column = UNIT_POS as usize;
     while column < width {
         x_grad[base + column] = y[base + column] * (grad[base + column] - sum);
-        column += UNITS as usize;
+        column += units as usize;
     }
 }

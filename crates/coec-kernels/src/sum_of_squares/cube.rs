@@ -15,8 +15,7 @@ impl SumOfSquaresKernel for Cube {
         ask_for_f32("sum_of_squares", x.dtype());
         let count = x.shape().num_elements();
         let parts = count.div_ceil(PART).max(1);
-        let (partial, sum) = (empty(&x, [parts], DType::F32), empty(&x, [1], DType::F32));
-        let units = CubeDim::new_1d(UNITS);
+        let (partial, units) = (empty(&x, [parts], DType::F32), CubeDim::new_1d(UNITS));
         add_up::launch(
             &x.client,
             cubes(parts),
@@ -28,6 +27,10 @@ impl SumOfSquaresKernel for Cube {
             PART,
             true,
         );
+        if parts == 1 {
+            return partial;
+        }
+        let sum = empty(&x, [1], DType::F32);
         add_up::launch(&x.client, cubes(1), units, buffer(&partial), buffer(&sum), parts, 1, parts, false);
         sum
     }

@@ -232,10 +232,12 @@ fn tables(route: Option<&Route>, groups: Groups<'_>, left: Operand<'_>) -> (Buff
 }
 
 fn form(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<'_>, inputs: usize) -> Form {
+    // A unit of a tile of pairs has columns of both halves, so more than one.
+    let columns = if inputs == 2 { product.columns.max(Tile::SMALL.width()) } else { product.columns };
     let (grouping, tile) = match groups {
         Groups::Rows(route) => (Grouping::Rows, route.tile),
-        Groups::One | Groups::Many { .. } => (Grouping::Together, Tile::of(product.rows, product.columns)),
-        Groups::Inner(_) => (Grouping::Inner, Tile::of(product.rows, product.columns)),
+        Groups::One | Groups::Many { .. } => (Grouping::Together, Tile::of(product.rows, columns)),
+        Groups::Inner(_) => (Grouping::Inner, Tile::of(product.rows, columns)),
     };
     let reading = |operand: Operand<'_>, pairs: bool| Reading {
         along_line: operand.place == 1,

@@ -6,7 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use crate::{
-    cube::{Route, UNITS, activated, buffer, cube_sum, cubes, cubes_of_units, empty, slope},
+    cube::{Route, UNITS, activated, buffer, cube_sum, cubes, cubes_of_units, empty, slope, units},
     experts::Activation,
 };
 
@@ -99,7 +99,7 @@ pub(crate) fn differentiated(
     differentiate::launch(
         &hidden.client,
         cubes(count),
-        CubeDim::new_1d(UNITS),
+        CubeDim::new_1d(units(width)),
         buffer(unweighed),
         buffer(hidden),
         gates,
@@ -109,6 +109,7 @@ pub(crate) fn differentiated(
         gates_grad,
         count,
         width,
+        units(width),
         act,
         weighing.is_some(),
     );
@@ -128,6 +129,7 @@ fn differentiate(
     gates_grad: &mut [f32],
     count: usize,
     width: usize,
+    #[comptime] units: u32,
     #[comptime] act: Activation,
     #[comptime] weighed: bool,
 ) {
@@ -159,10 +161,10 @@ fn differentiate(
         } else {
             derivative[line + column] = weighed_grad * slope(gate, act);
         }
-        column += UNITS as usize;
+        column += units as usize;
     }
     if comptime!(weighed) {
-        let sum = cube_sum(sum, UNITS);
+        let sum = cube_sum(sum, units);
         if UNIT_POS == 0 {
             gates_grad[slot] = sum;
         }
