@@ -75,6 +75,10 @@ fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+fn norm(values: &[f32]) -> f64 {
+    values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
+}
+
 /// A step on a GPU against one on the CPU: logits within 1e-4, the loss, and gradients within 1e-3.
 fn run_elsewhere(
     model: &Verified<Model>,
@@ -87,10 +91,27 @@ fn run_elsewhere(
         let forward = built.forward_recomputing(tokens.clone(), recompute);
         let loss = forward.loss(tokens);
         let grads = GradientsParams::from_grads(loss.clone().backward(), &built);
-        (floats(forward.logits.tensor()), loss.into_scalar::<f64>(), built.gradients(&grads))
+        let selected: Vec<Vec<i64>> = forward
+            .routes
+            .iter()
+            .map(|route| route.indices.clone().into_data().iter::<i64>().collect())
+            .collect();
+        let scores: Vec<Vec<f64>> = forward.routes.iter().map(|route| floats(route.scores.clone())).collect();
+        let routes: Vec<_> = selected.into_iter().zip(scores).collect();
+        (floats(forward.logits.tensor()), loss.into_scalar::<f64>(), built.gradients(&grads), routes)
     };
-    let (logits, loss, gradients) = step(device);
-    let (expected_logits, expected_loss, expected_gradients) = step(&Device::flex().autodiff());
+    let (logits, loss, gradients, routes) = step(device);
+    let (expected_logits, expected_loss, expected_gradients, expected_routes) =
+        step(&Device::flex().autodiff());
+    for ((selected, scores), (expected, of_cpu)) in routes.iter().zip(&expected_routes) {
+        if selected != expected {
+            // Where two experts score the same but for rounding, either is right, and what follows differs. Scores
+            // say so, unless a bias has its part in the selection.
+            let error = relative(scores, of_cpu);
+            prop_assert!(error < 1e-4, "scores differ by {}", error);
+            return Ok(());
+        }
+    }
     let error = relative(&logits, &expected_logits);
     prop_assert!(error < 1e-4, "logits differ by {}", error);
     prop_assert!(
@@ -99,9 +120,13 @@ fn run_elsewhere(
         loss,
         expected_loss
     );
+    // A gradient that is all rounding, as of the router of one expert, is compared with the others.
+    let largest = expected_gradients.iter().map(|(_, gradient)| norm(gradient)).fold(0.0, f64::max);
     for ((param, gradient), (_, expected)) in gradients.into_iter().zip(expected_gradients) {
-        let error = relative(&gradient, &expected);
-        prop_assert!(error < 1e-3, "the gradient of {} differs by {}", param.name, error);
+        let difference: Vec<f32> = gradient.iter().zip(&expected).map(|(a, b)| a - b).collect();
+        let bound = 1e-3 * norm(&expected) + 1e-6 * largest;
+        let (found, expected) = (norm(&gradient), norm(&expected));
+        prop_assert!(norm(&difference) < bound, "the gradient of {}: {} and {}", param.name, found, expected);
     }
     Ok(())
 }
@@ -119,7 +144,9 @@ fn compare(model: &Verified<Model>) -> Result<(), TestCaseError> {
         prop_assert!((a - b).abs() <= tolerance * scale, "logits {} and {}", a, b);
     }
     let aux = |loss: &Option<Tensor<1>>| loss.as_ref().map_or(0.0, |loss| loss.clone().into_scalar::<f64>());
-    prop_assert!((aux(&fast.aux_loss) - aux(&slow.aux_loss)).abs() < tolerance, "balance losses");
+    let (balance, expected) = (aux(&fast.aux_loss), aux(&slow.aux_loss));
+    let bound = tolerance * expected.abs().max(1.0);
+    prop_assert!((balance - expected).abs() < bound, "balance losses {} and {}", balance, expected);
     let mut cache = built.cache();
     let first = tokens.narrow(0, 0, 1);
     let steps: Vec<f64> = (0..model.context)
