@@ -116,6 +116,23 @@ fn only_the_binary_names_backends() {
     assert!(seen > 50, "the sources are found");
 }
 
+/// What reads a tensor back, and so waits for the device: a step of training does it once, in coec-train.
+/// The capture device, which has no values, finds a read that a model makes through the framework.
+#[test]
+fn models_and_kernels_read_nothing_back() {
+    let reads = ["into_data", "to_data", "into_scalar", "read_one", "read_one_unchecked", "into_data_sync"];
+    // Weights are handed out, and the slow twins read; CPUs have nothing to wait for.
+    let may = ["bindings.rs", "reference.rs", "experts/composed.rs", "cpu/flex.rs", "cpu/ndarray.rs"];
+    for source in ["coec-kernels", "coec-nn"].into_iter().flat_map(sources_of) {
+        let text = std::fs::read_to_string(&source.path).unwrap();
+        let own = text.split("#[cfg(test)]").next().unwrap();
+        for read in reads.iter().filter(|read| own.contains(&format!("{read}("))) {
+            let path = source.path.display().to_string();
+            assert!(may.iter().any(|may| path.ends_with(may)), "{path} reads back with {read}");
+        }
+    }
+}
+
 /// Reading files, clocks and the environment is for the rim: coec-train and the binary.
 #[test]
 fn the_inner_crates_touch_nothing_outside() {

@@ -157,17 +157,19 @@ pub(crate) const CARRIED: &[Carried] = carried! {
         "dense": "block/dense.rs";
     }
     Kernels "coec-kernels" {
-        "": "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/mod.rs", "bridge.rs",
+        "": "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/cube.rs", "attention/mod.rs", "bridge.rs",
             "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/tests.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
             "cpu/product/view.rs", "cpu/product/x86.rs", "cpu/real.rs",
-            "cpu/simd.rs", "cross_entropy/capture.rs", "cross_entropy/composed.rs", "cross_entropy/cpu.rs", "cross_entropy/mod.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
+            "cpu/simd.rs", "cross_entropy/capture.rs", "cross_entropy/composed.rs", "cross_entropy/cpu.rs", "cross_entropy/cube.rs", "cross_entropy/mod.rs",
+            "cube/activation.rs", "cube/mod.rs", "cube/product/kernel.rs", "cube/product/mod.rs", "cube/product/tile.rs", "cube/route.rs",
+            "cube/rows.rs", "dtypes.rs", "embed/cube.rs", "embed/mod.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
-            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/mod.rs", "experts/pieces.rs",
-            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
-            "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
-            "select_top_k/cpu.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/mod.rs", "tape.rs";
+            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/cube/mod.rs", "experts/cube/rows.rs", "experts/mod.rs", "experts/pieces.rs",
+            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/cube.rs", "linear/mod.rs", "mlp/cube.rs", "mlp/mod.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/cube.rs", "rms_norm/mod.rs",
+            "rotate/composed.rs", "rotate/cpu.rs", "rotate/cube.rs", "rotate/mod.rs", "select_top_k/composed.rs",
+            "select_top_k/cpu.rs", "select_top_k/cube.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/cube.rs", "softmax/mod.rs", "tape.rs";
     }
     Nn "coec-nn" {
         "": "attention/dot_product.rs", "bindings.rs", "cache.rs", "counting.rs", "embedding.rs",
@@ -286,10 +288,14 @@ pub(crate) fn kernels() -> String {
      pub(crate) mod bridge;\n\
      pub(crate) mod cpu;\n\
      mod cross_entropy;\n\
+     #[cfg(feature = \"cube\")]\n\
+     pub(crate) mod cube;\n\
      pub(crate) mod dtypes;\n\
-     mod experts;\n\
+     mod embed;\n\
+     pub(crate) mod experts;\n\
      pub mod flops;\n\
      mod linear;\n\
+     mod mlp;\n\
      mod recompute;\n\
      mod rms_norm;\n\
      mod rotate;\n\
@@ -300,8 +306,10 @@ pub(crate) fn kernels() -> String {
      pub use add::add;\n\
      pub use attention::attention;\n\
      pub use cross_entropy::{head_cross_entropy, head_losses};\n\
-     pub use experts::{Activation, experts, mlp};\n\
+     pub use embed::embed;\n\
+     pub use experts::{Activation, experts};\n\
      pub use linear::linear;\n\
+     pub use mlp::mlp;\n\
      pub use recompute::{Segment, recomputed};\n\
      pub use rms_norm::rms_norm;\n\
      pub use rotate::{Pairs, rotate};\n\

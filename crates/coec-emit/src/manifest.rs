@@ -19,14 +19,18 @@ enum Need {
     Carried,
     /// Carried files of experts.
     Experts,
+    /// Carried kernels for GPUs.
+    Gpus,
     /// Tests and the example.
     Tests,
 }
 
 const NEEDED: &[Needed] = &[
     Needed { name: "burn", by: Need::Model },
+    Needed { name: "burn-cubecl", by: Need::Gpus },
     Needed { name: "burn-ir", by: Need::Carried },
     Needed { name: "bytemuck", by: Need::Carried },
+    Needed { name: "cubecl", by: Need::Gpus },
     Needed { name: "libm", by: Need::Carried },
     Needed { name: "num-bigint", by: Need::Experts },
     Needed { name: "rayon", by: Need::Carried },
@@ -75,7 +79,7 @@ pub(crate) fn write(
     for Needed { name, by } in NEEDED {
         let is_normal = match by {
             Need::Model => true,
-            Need::Carried => carries,
+            Need::Carried | Need::Gpus => carries,
             Need::Experts => carries && uses.has_experts(),
             Need::Tests => false,
         };
@@ -85,9 +89,10 @@ pub(crate) fn write(
         }
         let (requirement, rest) = workspace(name)?;
         let version = lock.version(name, requirement)?;
+        let optional = if *by == Need::Gpus { ", optional = true" } else { "" };
         let line = match rest {
             "" => format!("{name} = \"={version}\"\n"),
-            rest => format!("{name} = {{ version = \"={version}\", {rest} }}\n"),
+            rest => format!("{name} = {{ version = \"={version}\", {rest}{optional} }}\n"),
         };
         if is_normal { &mut normal } else { &mut dev }.push_str(&line);
         pinned.push((*name, version));
@@ -96,11 +101,16 @@ pub(crate) fn write(
         normal.push_str(&format!("coec-ir = {}\n", link.dependency("coec-ir", "")));
         normal.push_str(&format!("coec-nn = {}\n", link.dependency("coec-nn", ", default-features = false")));
     }
-    let feature = |feature: &str| match carries {
-        true => format!("{feature} = [\"burn/{feature}\"]\n"),
-        false => format!("{feature} = [\"burn/{feature}\", \"coec-nn/{feature}\"]\n"),
+    let feature = |feature: &str| match (carries, feature) {
+        (true, "wgpu" | "cuda") => format!("{feature} = [\"burn/{feature}\", \"cube\"]\n"),
+        (true, _) => format!("{feature} = [\"burn/{feature}\"]\n"),
+        (false, _) => format!("{feature} = [\"burn/{feature}\", \"coec-nn/{feature}\"]\n"),
     };
-    let features: String = ["flex", "ndarray", "wgpu", "cuda"].map(feature).concat();
+    let mut features: String = ["flex", "ndarray", "wgpu", "cuda"].map(feature).concat();
+    if carries {
+        features.push_str("# The kernels for GPUs, which are the same for all of them.\n");
+        features.push_str("cube = [\"dep:burn-cubecl\", \"dep:cubecl\"]\n");
+    }
     let lock = if carries { Some(lock.for_crate(name, &pinned)?) } else { None };
     let manifest = format!(
         "[package]

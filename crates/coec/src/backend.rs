@@ -136,12 +136,12 @@ fn enumerated(kind: burn::tensor::DeviceType) -> Vec<Device> {
 
 /// What a device calls itself.
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
-fn name_of(device: &Device) -> String {
+pub fn name_of(device: &Device) -> String {
     let identity = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| device.identity()));
     identity.ok().flatten().map_or_else(|| format!("{device:?}"), |identity| identity.name)
 }
 
 #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
-fn name_of(device: &Device) -> String {
+pub fn name_of(device: &Device) -> String {
     format!("{device:?}")
 }

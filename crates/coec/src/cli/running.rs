@@ -297,6 +297,7 @@ pub struct ForwardArgs {
 Examples:
   coec devices
   coec devices --check
+  coec devices --examine --backend cuda
 
 A check runs every kernel and a small model, forward and backward, on each GPU found and on the CPU,
 and names the first operation in which they part. `coec train` does it before the first step.")]
@@ -304,6 +305,15 @@ pub struct DevicesArgs {
     /// Try every GPU found: does it compute what the CPU computes?
     #[arg(long)]
     pub check: bool,
+    /// Examine one GPU, for minutes: agreement with the CPU, determinism, resumption, memory, speed
+    #[arg(long, conflicts_with = "check", requires = "backend")]
+    pub examine: bool,
+    /// Of which backend
+    #[arg(long, value_enum, requires = "examine")]
+    pub backend: Option<Backend>,
+    /// Which of its devices: its number in `coec devices`
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "examine")]
+    pub device: usize,
     #[command(flatten)]
     pub json: JsonArgs,
 }

@@ -4,15 +4,19 @@
 use coec_train::device::{self, Agreement, DeviceError};
 use serde_json::{Value, json};
 
+use super::examine;
 use crate::{
     backend::{Availability, Backend},
-    cli::DevicesArgs,
+    cli::{DeviceArgs, DevicesArgs},
     data,
     failure::{Done, Failure},
     render::{self, agreement, json::print_json},
 };
 
 pub fn run(args: &DevicesArgs) -> Result<Done, Failure> {
+    if let Some(backend) = args.backend {
+        return examine::run(DeviceArgs { backend, device: args.device }, args.json.json);
+    }
     let all = Backend::ALL.map(Backend::availability);
     let checks: Vec<Check> = if args.check { all.iter().flat_map(checks).collect() } else { vec![] };
     if args.json.json {

@@ -11,6 +11,8 @@ mod devices;
 mod diff;
 #[cfg(feature = "train")]
 mod eval;
+#[cfg(feature = "train")]
+mod examine;
 mod explain;
 mod export;
 mod fit;
