@@ -1,9 +1,12 @@
-//! The products, one launch each whatever the number of experts.
+//! The product: one launch, whatever the number of experts.
 
 use cubecl::prelude::*;
 
-use super::tile::{Lines, Reading, Tile, rounded, sums};
-use crate::{cube::activation::activated, experts::Activation};
+use super::{
+    matrix_units,
+    tile::{Lines, Reading, Tile, sums},
+};
+use crate::{cube::activation::activated as activated_of, experts::Activation};
 
 /// Which rows go with which factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +26,10 @@ pub(crate) struct Form {
     /// Whether the product is added to what is there.
     pub adds: bool,
     pub tile: Tile,
+    /// Whether matrix units multiply, in bf16.
+    pub by_matrix_units: bool,
+    /// What is made of the product: without it, the product is all.
+    pub act: Option<Activation>,
     pub left: Reading,
     pub right: Reading,
 }
@@ -69,22 +76,30 @@ pub(crate) struct Sizes {
     pub out_row: usize,
 }
 
+impl Form {
+    /// Columns of the product that go into one that is activated.
+    pub fn inputs(self) -> usize {
+        self.act.map_or(1, Activation::inputs)
+    }
+}
+
 /// Where a cube works: its rows, what it sums over, and where its factors and its result begin.
 #[derive(CubeType, Clone, Copy)]
-struct Place {
-    first_row: usize,
-    end_row: usize,
-    first_column: usize,
-    begin: usize,
-    end: usize,
+pub(super) struct Place {
+    pub first_row: usize,
+    pub end_row: usize,
+    pub first_column: usize,
+    pub begin: usize,
+    pub end: usize,
     left: usize,
     right: usize,
     out: usize,
 }
 
 #[cube]
-fn place(table: &[u32], sizes: &Sizes, width: usize, #[comptime] form: Form) -> Place {
+fn place(table: &[u32], sizes: &Sizes, #[comptime] form: Form) -> Place {
     let height = comptime!(form.tile.height());
+    let width = comptime!(form.tile.width() / form.inputs());
     let mut at = Place {
         first_row: CUBE_POS_Y as usize * height,
         end_row: sizes.rows,
@@ -118,13 +133,17 @@ fn place(table: &[u32], sizes: &Sizes, width: usize, #[comptime] form: Form) -> 
     at
 }
 
-/// `out = left right`.
+/// `out = left right`; with an activation, `activated = act(out)` beside it.
+///
+/// With a gate, the right factor's columns are those of the gate and then as many of what goes up; a tile
+/// has some of the gate and their partners.
 #[cube(launch)]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn multiply(
     left: &[f32],
     right: &[f32],
     out: &mut [f32],
+    activated: &mut [f32],
     table: &[u32],
     slots: &[u32],
     gates: &[f32],
@@ -132,72 +151,12 @@ pub(super) fn multiply(
     #[comptime] form: Form,
 ) {
     let tile = comptime!(form.tile);
-    let at = place(table, sizes, tile.width(), form);
+    let inputs = comptime!(form.inputs());
+    let at = place(table, sizes, form);
     if at.first_row >= at.end_row {
         terminate!();
     }
-    let rows = Lines {
-        base: at.left,
-        per_line: sizes.left_row,
-        per_place: sizes.left_place,
-        first: at.first_row,
-        end: at.end_row,
-        between: 0usize.runtime(),
-        selected: sizes.selected,
-    };
-    let columns = Lines {
-        base: at.right,
-        per_line: sizes.right_column,
-        per_place: sizes.right_place,
-        first: at.first_column,
-        end: sizes.columns,
-        between: 0usize.runtime(),
-        selected: sizes.selected,
-    };
-    let sums =
-        sums(left, right, &rows, &columns, slots, gates, at.begin, at.end, tile, form.left, form.right);
-    let row = at.first_row + UNIT_POS as usize / tile.side;
-    let column = at.first_column + UNIT_POS as usize % tile.side;
-    #[unroll]
-    for i in 0..tile.rows {
-        #[unroll]
-        for j in 0..tile.columns {
-            if row + i * tile.side < at.end_row && column + j * tile.side < sizes.columns {
-                let to = at.out + (row + i * tile.side) * sizes.out_row + column + j * tile.side;
-                let mut sum = sums[i * tile.columns + j];
-                if comptime!(form.adds) {
-                    sum += out[to];
-                }
-                out[to] = sum;
-            }
-        }
-    }
-}
-
-/// `hidden = left right`, and the activation of it beside it.
-///
-/// With a gate, the right factor's columns are those of the gate and then as many of what goes up; a tile
-/// has some of the gate and their partners.
-#[cube(launch)]
-#[allow(clippy::too_many_arguments)]
-pub(super) fn multiply_and_activate(
-    left: &[f32],
-    right: &[f32],
-    hidden: &mut [f32],
-    out: &mut [f32],
-    table: &[u32],
-    slots: &[u32],
-    sizes: &Sizes,
-    #[comptime] act: Activation,
-    #[comptime] form: Form,
-) {
-    let tile = comptime!(form.tile);
-    let inputs = comptime!(act.inputs());
-    let at = place(table, sizes, comptime!(tile.width() / inputs), form);
-    if at.first_row >= at.end_row {
-        terminate!();
-    }
-    let width = sizes.columns / inputs; // of what comes out of the activation
+    let width = sizes.columns / inputs; // of what is activated
     let rows = Lines {
         base: at.left,
         per_line: sizes.left_row,
@@ -216,28 +175,64 @@ pub(super) fn multiply_and_activate(
         between: width,
         selected: sizes.selected,
     };
-    let sums = sums(left, right, &rows, &columns, slots, left, at.begin, at.end, tile, form.left, form.right);
-    let row = at.first_row + UNIT_POS as usize / tile.side;
-    let column = at.first_column + UNIT_POS as usize % tile.side;
-    #[unroll]
-    for i in 0..tile.rows {
+    if comptime!(form.by_matrix_units) {
+        matrix_units::multiply(left, right, out, activated, &rows, &columns, slots, gates, &at, sizes, form);
+    } else {
+        let sums =
+            sums(left, right, &rows, &columns, slots, gates, at.begin, at.end, tile, form.left, form.right);
+        let row = at.first_row + UNIT_POS as usize / tile.side;
+        let column = at.first_column + UNIT_POS as usize % tile.side;
+        let half = comptime!(tile.columns / inputs);
         #[unroll]
-        for j in 0..comptime!(tile.columns / inputs) {
-            let (r, c) = (row + i * tile.side, column + j * tile.side);
-            if r < at.end_row && c < width {
+        for i in 0..tile.rows {
+            #[unroll]
+            for j in 0..half {
                 let first = sums[i * tile.columns + j];
-                let second = sums[i * tile.columns + j + comptime!(tile.columns / inputs * (inputs - 1))];
-                let line = r * sizes.columns;
-                hidden[line + c] = first;
-                if comptime!(inputs == 2) {
-                    hidden[line + width + c] = second;
-                }
-                let mut value = activated(first, second, act);
-                if comptime!(form.left.rounded) {
-                    value = rounded(value);
-                }
-                out[r * width + c] = value;
+                let second = sums[i * tile.columns + j + comptime!(half * (inputs - 1))];
+                finish(
+                    first,
+                    second,
+                    row + i * tile.side,
+                    column + j * tile.side,
+                    out,
+                    activated,
+                    &at,
+                    sizes,
+                    form,
+                );
             }
+        }
+    }
+}
+
+/// Puts an element of the product where it belongs, or the two that are activated together.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn finish(
+    first: f32,
+    second: f32,
+    row: usize,
+    column: usize,
+    out: &mut [f32],
+    activated: &mut [f32],
+    at: &Place,
+    sizes: &Sizes,
+    #[comptime] form: Form,
+) {
+    let inputs = comptime!(form.inputs());
+    let width = sizes.columns / inputs;
+    if row < at.end_row && column < width {
+        let to = at.out + row * sizes.out_row + column;
+        if comptime!(form.adds) {
+            out[to] += first;
+        } else {
+            out[to] = first;
+        }
+        if comptime!(form.act.is_some()) {
+            if comptime!(inputs == 2) {
+                out[to + width] = second;
+            }
+            activated[row * width + column] = activated_of(first, second, comptime!(form.act.unwrap()));
         }
     }
 }

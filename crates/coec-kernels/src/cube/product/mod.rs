@@ -1,14 +1,20 @@
 //! Products of matrices: one, one for each of many, or one for each expert, in a single launch.
 
 mod kernel;
+mod matrix_units;
 mod tile;
 
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::prelude::*;
+use cubecl::{
+    client::Client,
+    features::MmaConfig,
+    ir::{ElemType, FloatKind},
+    prelude::*,
+};
 
-use super::{Route, buffer};
+use super::{Route, buffer, empty};
 use crate::experts::Activation;
-use kernel::{Form, Grouping, SizesLaunch, multiply, multiply_and_activate};
+use kernel::{Form, Grouping, SizesLaunch, multiply};
 pub(crate) use tile::Tile;
 use tile::{Gathered, Reading};
 
@@ -155,7 +161,7 @@ impl Product {
     }
 }
 
-/// `out = left right`, in f32.
+/// `out = left right`, with sums in f32.
 pub(crate) fn product(
     out: &CubeTensor,
     product: Product,
@@ -164,7 +170,31 @@ pub(crate) fn product(
     groups: Groups<'_>,
     gates: Option<&CubeTensor>,
 ) {
-    let form = form(product, left, right, groups, 1);
+    launch([out, &empty(out, [1], out.dtype)], product, None, left, right, groups, gates);
+}
+
+/// `hidden = left right` and `out = act(hidden)`. Columns of the product are those of `hidden`.
+pub(crate) fn activated_product(
+    results: [&CubeTensor; 2],
+    product: Product,
+    act: Activation,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    groups: Groups<'_>,
+) {
+    launch(results, product, Some(act), left, right, groups, None);
+}
+
+fn launch(
+    [out, activated]: [&CubeTensor; 2],
+    product: Product,
+    act: Option<Activation>,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    groups: Groups<'_>,
+    gates: Option<&CubeTensor>,
+) {
+    let form = form(&out.client, product, act, left, right, groups);
     let tile = form.tile;
     let (route, heights, deep) = launched(product, groups, tile);
     let (table, slots) = tables(route, groups, left);
@@ -175,39 +205,11 @@ pub(crate) fn product(
         buffer(left.tensor),
         buffer(right.tensor),
         buffer(out),
+        buffer(activated),
         table,
         slots,
         buffer(gates.unwrap_or(left.tensor)),
         sizes(product, left, right, groups),
-        form,
-    );
-}
-
-/// `hidden = left right` and `out = act(hidden)`, in f32. Columns of the product are those of `hidden`.
-pub(crate) fn activated_product(
-    [hidden, out]: [&CubeTensor; 2],
-    product: Product,
-    act: Activation,
-    left: Operand<'_>,
-    right: Operand<'_>,
-    groups: Groups<'_>,
-) {
-    let form = form(product, left, right, groups, act.inputs());
-    let tile = form.tile;
-    let (route, heights, deep) = launched(product, groups, tile);
-    let (table, slots) = tables(route, groups, left);
-    multiply_and_activate::launch(
-        &out.client,
-        CubeCount::Static(product.columns.div_ceil(tile.width()) as u32, heights as u32, deep as u32),
-        CubeDim::new_1d(tile.units() as u32),
-        buffer(left.tensor),
-        buffer(right.tensor),
-        buffer(hidden),
-        buffer(out),
-        table,
-        slots,
-        sizes(product, left, right, groups),
-        act,
         form,
     );
 }
@@ -231,14 +233,25 @@ fn tables(route: Option<&Route>, groups: Groups<'_>, left: Operand<'_>) -> (Buff
     }
 }
 
-fn form(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<'_>, inputs: usize) -> Form {
+fn form(
+    client: &Client,
+    product: Product,
+    act: Option<Activation>,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    groups: Groups<'_>,
+) -> Form {
+    let is_paired = act.is_some_and(|act| act.inputs() == 2);
     // A unit of a tile of pairs has columns of both halves, so more than one.
-    let columns = if inputs == 2 { product.columns.max(Tile::SMALL.width()) } else { product.columns };
+    let columns = if is_paired { product.columns.max(Tile::SMALL.width()) } else { product.columns };
     let (grouping, tile) = match groups {
         Groups::Rows(route) => (Grouping::Rows, route.tile),
         Groups::One | Groups::Many { .. } => (Grouping::Together, Tile::of(product.rows, columns)),
         Groups::Inner(_) => (Grouping::Inner, Tile::of(product.rows, columns)),
     };
+    // Their tile is as large as the largest of the others.
+    let by_matrix_units = product.rounded && tile == Tile::LARGE && has_matrix_units(client);
+    let tile = if by_matrix_units { matrix_units::TILE } else { tile };
     let reading = |operand: Operand<'_>, pairs: bool| Reading {
         along_line: operand.place == 1,
         gathered: match (operand.is_gathered, grouping) {
@@ -254,9 +267,22 @@ fn form(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<
         grouping,
         adds: product.adds,
         tile,
+        by_matrix_units,
+        act,
         left: reading(left, false),
-        right: reading(right, inputs == 2),
+        right: reading(right, is_paired),
     }
+}
+
+/// Whether the device multiplies 16 by 16 pieces of bf16 in planes of 32 units.
+fn has_matrix_units(client: &Client) -> bool {
+    let properties = client.properties();
+    let (bf16, f32) = (ElemType::Float(FloatKind::BF16), ElemType::Float(FloatKind::F32));
+    let pieces = MmaConfig { a_type: bf16, b_type: bf16, cd_type: f32, m: 16, n: 16, k: 16 };
+    let plane = matrix_units::PLANE as u32;
+    let hardware = &properties.hardware;
+    [hardware.plane_size_min, hardware.plane_size_max] == [plane; 2]
+        && properties.features.matmul.cmma.contains(&pieces)
 }
 
 fn sizes<'a>(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<'_>) -> SizesLaunch {

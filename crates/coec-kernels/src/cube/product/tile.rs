@@ -17,7 +17,7 @@ pub(crate) struct Tile {
 
 impl Tile {
     /// For products that fill a device with tiles of it.
-    const LARGE: Self = Self { side: 16, rows: 8, columns: 8, depth: 8 };
+    pub const LARGE: Self = Self { side: 16, rows: 8, columns: 8, depth: 8 };
     /// For smaller ones.
     pub const SMALL: Self = Self { side: 16, rows: 4, columns: 4, depth: 16 };
     /// For a few rows.
@@ -131,27 +131,44 @@ pub(super) fn load(
         if comptime!(count * depth % units == 0) || at < count * depth {
             let local = if comptime!(reading.along_line) { at / depth } else { at % count };
             let deep = if comptime!(reading.along_line) { at % depth } else { at / count };
-            let here = place + deep;
-            let mut line = lines.first + local;
-            let mut is_inside = line < lines.end;
-            if comptime!(reading.pairs) {
-                let half = comptime!(count / 2);
-                line = lines.first + local % half;
-                is_inside = line < lines.end;
-                line += (local / half) * lines.between;
-            }
-            let mut value = 0.0f32;
-            if is_inside && here < places {
-                value = read(from, lines, slots, gates, line, here, reading);
-            }
+            let value = read(from, lines, slots, gates, local, place + deep, places, count, reading);
             to[deep * (count + 1) + local] = value;
         }
     }
 }
 
+/// One element of the tile's lines, zero outside.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn read(
+    from: &[f32],
+    lines: &Lines,
+    slots: &[u32],
+    gates: &[f32],
+    local: usize,
+    place: usize,
+    places: usize,
+    #[comptime] count: usize,
+    #[comptime] reading: Reading,
+) -> f32 {
+    let mut line = lines.first + local;
+    let mut is_inside = line < lines.end;
+    if comptime!(reading.pairs) {
+        let half = comptime!(count / 2);
+        line = lines.first + local % half;
+        is_inside = line < lines.end;
+        line += (local / half) * lines.between;
+    }
+    let mut value = 0.0f32;
+    if is_inside && place < places {
+        value = element(from, lines, slots, gates, line, place, reading);
+    }
+    value
+}
+
 /// One element of a factor.
 #[cube]
-fn read(
+fn element(
     from: &[f32],
     lines: &Lines,
     slots: &[u32],
