@@ -150,7 +150,7 @@ macro_rules! carried {
 /// Every file that some model carries.
 pub(crate) const CARRIED: &[Carried] = carried! {
     Ir "coec-ir" {
-        "": "block/act.rs", "block/rope.rs", "block/sublayer.rs", "flops.rs", "model.rs", "params.rs", "site.rs";
+        "": "block/act.rs", "block/rope.rs", "block/sublayer.rs", "flops.rs", "kept.rs", "model.rs", "params.rs", "site.rs";
         "mha": "block/mha.rs";
         "mla": "block/mla.rs";
         "coe": "balance.rs", "binomial.rs", "block/coe.rs", "block/router.rs";
@@ -158,15 +158,15 @@ pub(crate) const CARRIED: &[Carried] = carried! {
     }
     Kernels "coec-kernels" {
         "": "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/mod.rs", "bridge.rs",
-            "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
+            "cpu/bf16.rs", "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/tests.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
             "cpu/product/view.rs", "cpu/product/x86.rs", "cpu/real.rs",
             "cpu/simd.rs", "cross_entropy/capture.rs", "cross_entropy/composed.rs", "cross_entropy/cpu.rs", "cross_entropy/mod.rs", "dtypes.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
             "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/mod.rs", "experts/pieces.rs",
-            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
-            "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "select_top_k/composed.rs",
+            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/mod.rs", "precision.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/mod.rs",
+            "rotate/composed.rs", "rotate/cpu.rs", "rotate/mod.rs", "rounding/cpu.rs", "rounding/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/mod.rs", "tape.rs";
     }
     Nn "coec-nn" {
@@ -226,7 +226,10 @@ const BLOCK: &[(&str, &[&str])] = &[("act", &["Act"]), ("rope", &["Rope"]), ("su
 /// `src/ir/mod.rs`: declares what the model uses of coec-ir.
 pub(crate) fn ir(uses: &Uses) -> String {
     let own = || uses.0.iter().flat_map(|home| home.ir);
-    let mods = modules(own().map(|(file, _)| *file).chain(["block", "flops", "model", "params", "site"]), "");
+    let mods = modules(
+        own().map(|(file, _)| *file).chain(["block", "flops", "kept", "model", "params", "site"]),
+        "",
+    );
     let mods = mods.replace("mod params;", "pub(crate) mod params;");
     let blocks = uses.0.iter().flat_map(|home| home.block).chain(BLOCK);
     let names = blocks.flat_map(|(_, names)| *names).chain(&["Attention", "Ffn"]);
@@ -241,6 +244,7 @@ pub(crate) fn ir(uses: &Uses) -> String {
          {}\
          {}\
          pub use flops::{{Flops, LOGIT_ROWS, probabilities, query_block}};\n\
+         pub use kept::Kept;\n\
          pub use model::{{Layer, Model, Rms, Stack, Tokens}};\n\
          pub use params::{{Init, Param}};\n\
          pub use site::Site;\n",
@@ -290,9 +294,11 @@ pub(crate) fn kernels() -> String {
      mod experts;\n\
      pub mod flops;\n\
      mod linear;\n\
+     mod precision;\n\
      mod recompute;\n\
      mod rms_norm;\n\
      mod rotate;\n\
+     mod rounding;\n\
      mod select_top_k;\n\
      mod softmax;\n\
      pub(crate) mod tape;\n\
@@ -302,9 +308,11 @@ pub(crate) fn kernels() -> String {
      pub use cross_entropy::{head_cross_entropy, head_losses};\n\
      pub use experts::{Activation, experts, mlp};\n\
      pub use linear::linear;\n\
+     pub use precision::Precision;\n\
      pub use recompute::{Segment, recomputed};\n\
      pub use rms_norm::rms_norm;\n\
      pub use rotate::{Pairs, rotate};\n\
+     pub use rounding::{rounded, with_rounded_gradient};\n\
      pub use select_top_k::select_top_k;\n\
      pub use softmax::softmax;\n"
         .into()

@@ -31,14 +31,6 @@ pub enum TrainError {
     /// The counts disagree.
     #[error(transparent)]
     Capture(#[from] coec_nn::capture::CaptureError),
-    /// A precision that the backend does not compute in.
-    #[error("training in {precision} is not built for the {backend} backend")]
-    Precision {
-        /// As the spec says it.
-        precision: &'static str,
-        /// The backend.
-        backend: String,
-    },
     /// Steps in a row whose loss or gradient was no number.
     #[error("{steps} steps in a row had a loss or gradient that is not finite")]
     Diverged {
@@ -71,7 +63,6 @@ impl TrainError {
             Self::Sample(e) => e.code(),
             Self::Build(e) => e.code(),
             Self::Capture(e) => e.code(),
-            Self::Precision { .. } => "coec::build::precision",
             Self::Diverged { .. } => "coec::train::diverged",
             Self::Token { .. } => "coec::pass::token",
             Self::Tokens(_) => "coec::pass::tokens",
@@ -90,7 +81,6 @@ impl TrainError {
             Self::Capture(_) => {
                 "the module is not the model that the spec describes; this is a defect of coec".into()
             }
-            Self::Precision { .. } => "train in single precision: --set train.precision=f32".into(),
             Self::Diverged { .. } => {
                 "the last good weights are saved; lower optimizer.lr, or clip harder: --set train.optimizer.lr=1e-4"
                     .into()
@@ -106,11 +96,7 @@ impl TrainError {
         match self {
             Self::Weights(error) | Self::Run(RunError::Weights(error)) => error.is_input(),
             Self::Run(RunError::Changed { spec, .. }) => *spec,
-            Self::Sample(_)
-            | Self::Precision { .. }
-            | Self::Token { .. }
-            | Self::Tokens(_)
-            | Self::Build(_) => true,
+            Self::Sample(_) | Self::Token { .. } | Self::Tokens(_) | Self::Build(_) => true,
             Self::Capture(_) | Self::Diverged { .. } => false,
             _ => [
                 "coec::tokenizer::does_not_fit",

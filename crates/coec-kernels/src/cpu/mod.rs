@@ -4,6 +4,7 @@
 //! Every result is the same bits for any number of threads: tasks have a fixed size, each is computed
 //! by one thread, and sums run in a fixed order.
 
+mod bf16;
 #[cfg(feature = "flex")]
 mod flex;
 mod host;
@@ -13,6 +14,7 @@ mod product;
 mod real;
 mod simd;
 
+pub(crate) use bf16::round_to_bf16;
 pub(crate) use host::{Host, by_dtype};
 pub(crate) use product::{
     Multiply, Part, Rows, Scratch, View, counted_product, product, shared_product, transpose, unwritten,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{JsonArgs, SetArgs};
+use super::{JsonArgs, PrecisionArg, SetArgs};
 use crate::{backend::Backend, max_time::MaxTime};
 
 #[derive(Debug, Args)]
@@ -261,6 +261,9 @@ pub struct GenerateArgs {
     /// Seed of the draws
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    /// What is multiplied: bf16 rounds factors, and sums in f32
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Where to run
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
     pub backend: Backend,
@@ -287,6 +290,9 @@ pub struct ForwardArgs {
     /// Write gradients too
     #[arg(long)]
     pub grads: bool,
+    /// What is multiplied: bf16 rounds factors, and sums in f32
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Where to run
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
     pub backend: Backend,
