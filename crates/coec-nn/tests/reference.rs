@@ -54,8 +54,8 @@ fn modules_round_where_the_reference_does() {
         };
         let (double, single) = (pass(&wide), pass(&narrow));
         let has_gates = model.layers.iter().any(|layer| layer.ffn.as_coe().is_some());
-        let [a, b] = assert_agree(&name, &double, &slow, if has_gates { 2e-2 } else { 1e-6 });
-        let [c, d] = assert_agree(&name, &single, &slow, 2e-2);
+        let [a, b] = assert_agree(&name, &double, &slow, if has_gates { 5e-2 } else { 1e-6 });
+        let [c, d] = assert_agree(&name, &single, &slow, 5e-2);
         println!("| {name} | {a:.0e} | {b:.0e} | {c:.0e} | {d:.0e} |");
         assert!(a < 1e-9, "{name}: logits in f64 differ by {a:e}");
         assert!(c < 1e-3, "{name}: logits in f32 differ by {c:e}");
