@@ -22,6 +22,9 @@
 //! maps, attention in blocks of queries, the cross-entropy of a head without its logits, RMSNorm, the rotary
 //! embedding, sums of squares and the AdamW update, fused on the CPU.
 //!
+//! Whatever multiplies matrices takes a [`Precision`], last: what becomes of the factors of each of its products,
+//! forward and backward. Kernels find it among their inputs, and in what the backward pass reads.
+//!
 //! # How it is arranged
 //!
 //! An operation is a folder. Its `mod.rs` reads from top to bottom: the function, what crosses to a
