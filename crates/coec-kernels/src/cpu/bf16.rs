@@ -3,18 +3,6 @@
 //! What is rounded stays f32 or f64. Products of two such numbers are exact in f32, so that a product of
 //! rounded matrices differs from that of a device with bf16 by the order of its sums alone.
 
-use super::{Real, widest};
-
-/// Rounds every value to the nearest that bf16 has, ties to even.
-pub(crate) fn round_to_bf16<T: Real>(values: &mut [T]) {
-    widest!(values: &mut [T]; T => round_inline(values))
-}
-
-#[inline(always)]
-fn round_inline<T: Real>(values: &mut [T]) {
-    values.iter_mut().for_each(|value| *value = value.to_bf16());
-}
-
 /// The nearest number of bf16. Without a branch, so that a loop over it is vector code.
 #[inline(always)]
 pub(super) fn of_f32(x: f32) -> f32 {
@@ -76,18 +64,18 @@ mod tests {
     #[test]
     fn rounding_is_to_the_nearest_and_ties_go_to_even() {
         for x in numbers() {
-            assert_eq!(x.to_bf16().to_bits(), nearest(x).to_bits(), "{x:e} became {:e}", x.to_bf16());
+            assert_eq!(of_f64(x).to_bits(), nearest(x).to_bits(), "{x:e} became {:e}", of_f64(x));
             let single = x as f32;
             let expected = nearest(single.into()) as f32;
             // Beyond f32 there is only infinity, which stays.
             let expected = if single.is_infinite() { single } else { expected };
-            assert_eq!(single.to_bf16().to_bits(), expected.to_bits(), "{single:e}");
+            assert_eq!(of_f32(single).to_bits(), expected.to_bits(), "{single:e}");
         }
     }
 
     #[test]
     fn bits_are_those_of_the_conversion() {
-        let rounded = |bits: u32| f32::from_bits(bits).to_bf16().to_bits();
+        let rounded = |bits: u32| of_f32(f32::from_bits(bits)).to_bits();
         // Ties, both ways.
         assert_eq!((rounded(0x3F80_8000), rounded(0x3F81_8000)), (0x3F80_0000, 0x3F82_0000));
         assert_eq!((rounded(0xBF80_8000), rounded(0xBF81_8000)), (0xBF80_0000, 0xBF82_0000));
@@ -101,18 +89,6 @@ mod tests {
             assert!(f32::from_bits(rounded(bits)).is_nan(), "{bits:x}");
             assert_eq!(rounded(bits) & 0xFFFF, 0);
         }
-        assert!(f64::NAN.to_bf16().is_nan());
-    }
-
-    /// All lengths around those of vectors, and every second value of the upper half.
-    #[test]
-    fn slices_are_rounded_as_each_value_is() {
-        for len in [0, 1, 15, 16, 17, 33, 70] {
-            let values: Vec<f32> = (0..len).map(|i| f32::from_bits(0x3F80_8000 + i * 0x0001_7FFF)).collect();
-            let mut rounded = values.clone();
-            round_to_bf16(&mut rounded);
-            let each: Vec<f32> = values.iter().map(|value| value.to_bf16()).collect();
-            assert_eq!(rounded, each);
-        }
+        assert!(of_f64(f64::NAN).is_nan());
     }
 }

@@ -14,10 +14,9 @@ mod product;
 mod real;
 mod simd;
 
-pub(crate) use bf16::round_to_bf16;
 pub(crate) use host::{Host, by_dtype};
 pub(crate) use product::{
     Multiply, Part, Rows, Scratch, View, counted_product, product, shared_product, transpose, unwritten,
 };
 pub(crate) use real::Real;
-pub(crate) use simd::{exponentials, softmax, softmax_gradient, sum, widest};
+pub(crate) use simd::{exponentials, round_to_bf16, softmax, softmax_gradient, sum, widest};
