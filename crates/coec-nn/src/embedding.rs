@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor};
 use coec_ir::{Init, Param};
 use coec_kernels::Precision;
 
-use crate::{Maker, Pass, RmsNorm};
+use crate::{Maker, RmsNorm};
 
 /// The token embedding.
 #[derive(Module, Debug)]
@@ -46,12 +46,12 @@ impl Head {
         Self { norm, weight }
     }
 
-    /// Logits of the stream `[B, T, D]`.
-    pub fn forward(&self, h: Tensor<3>, embedding: &Embedding, pass: &Pass) -> Logits {
+    /// Logits of the stream `[B, T, D]`, to be made in f32 unless their pass is in another precision.
+    pub fn forward(&self, h: Tensor<3>, embedding: &Embedding) -> Logits {
         let [b, t, d] = h.dims();
         let weight = self.weight.as_ref().unwrap_or(&embedding.weight).val(); // [V, D]
         let x = self.norm.forward(h).reshape([b * t, d]);
-        Logits { x, weight, shape: [b, t], precision: pass.precision }
+        Logits { x, weight, shape: [b, t], precision: Precision::F32 }
     }
 }
 

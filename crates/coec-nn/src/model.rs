@@ -117,8 +117,7 @@ impl LanguageModel {
         for layer in &self.layers {
             h = layer.forward_recomputing(h, &mut pass, recompute);
         }
-        let logits = self.head.forward(h, &self.embedding, &pass);
-        pass.finish(logits)
+        pass.finish(self.head.forward(h, &self.embedding))
     }
 
     /// Every named tensor with its values, trained or state, in walk order.

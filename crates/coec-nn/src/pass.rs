@@ -145,11 +145,12 @@ impl<'a> Pass<'a> {
         self.aux_loss
     }
 
-    /// The result, and the tokens are seen.
+    /// The result, whose logits are made in the precision of the pass; and the tokens are seen.
     pub fn finish(self, logits: Logits) -> Forward {
         if let Some(cache) = self.cache {
             cache.seen += self.tokens;
         }
+        let logits = Logits { precision: self.precision, ..logits };
         Forward { logits, aux_loss: self.aux_loss, loads: self.loads, routes: self.routes }
     }
 }

@@ -258,7 +258,7 @@ impl<'a> Writer<'a> {
     fn pass(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>) -> Forward {{
         let mut pass = Pass::new(&tokens, &self.embedding, cache);
         let mut h = self.embedding.forward(tokens); // [B, T, {dim}]
-{passing}        let logits = self.head.forward(h, &self.embedding, &pass); // [B, T, {vocab}], not yet multiplied out
+{passing}        let logits = self.head.forward(h, &self.embedding); // [B, T, {vocab}], not yet multiplied out
         pass.finish(logits)
     }}
 
