@@ -1,4 +1,4 @@
-"""Writes the goldens: `python make_goldens.py [chains] [families] [published] [training]`, all when left out."""
+"""Writes the goldens: `python make_goldens.py [chains] [bf16] [families] [published] [training]`, all when left out."""
 
 import shutil
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+import bf16
 import chains
 import published_chain
 import reference
@@ -100,6 +101,54 @@ def chain(entry):
     save_file(single(stored), GOLDENS / "chains" / f"{entry.name}.safetensors")
 
 
+def initial_weights(spec, draw):
+    """Weights as training begins with them."""
+    weights = {}
+    for name, shape in {**reference.parameters(spec), **reference.state(spec)}.items():
+        if "norm" in name:
+            value = torch.ones(shape)
+        elif name.endswith("bias"):
+            value = torch.zeros(shape)
+        elif ".mlp.gate." in name:
+            value = (2 * torch.rand(shape, generator=draw) - 1) / shape[-1] ** 0.5
+        else:
+            value = 0.02 * torch.randn(shape, generator=draw)
+        weights[name] = value
+    return weights
+
+
+def in_bf16(entry):
+    """Under weights that matter: the definition's gradients, and those of kernels that keep no expert's output.
+    Under those that training begins with: what autocast makes of it."""
+    spec = language.read(entry.text)
+    (GOLDENS / "bf16" / f"{entry.name}.coe").write_text(entry.text)
+    shown = [entry.name]
+    for kind, draw_weights in (("", random_weights), ("_initial", initial_weights)):
+        for number in range(200):
+            draw = torch.Generator().manual_seed(zlib.crc32(entry.name.encode()) + number)
+            weights, (tokens, targets) = draw_weights(spec, draw), random_tokens(spec.vocab, draw)
+            defined, margin = bf16.run(spec, weights, tokens, targets)
+            if margin >= MARGIN / 5:
+                break
+        else:
+            raise RuntimeError(f"{entry.name}: no seed is fit")
+        made, _ = bf16.run(spec, weights, tokens, targets, of=bf16.WithoutOutputs)
+        stored = {f"weight.{name}": value for name, value in weights.items()}
+        stored |= {"tokens": tokens, "targets": targets, **made}
+        stored |= {f"defined.{name}": value for name, value in defined.items() if name.startswith("grad.")}
+        theirs = bf16.autocast(spec, weights, tokens, targets)
+        if kind:
+            stored |= {f"autocast.{name}": value for name, value in theirs.items()}
+        save_file(single(stored), GOLDENS / "bf16" / f"{entry.name}{kind}.safetensors")
+        whole, _ = reference.run(spec, weights, tokens, targets)
+        for what, other in (("made", made), ("autocast", theirs), ("f32", whole)):
+            apart = {key: ((other[key] - value).norm() / value.norm().clamp(min=1e-12)).item()
+                     for key, value in defined.items() if key != "aux_loss" and value.norm() > 1e-9}
+            gradients = max(value for key, value in apart.items() if key.startswith("grad."))
+            shown.append(f"{kind[1:]} {what} {apart['logits']:.0e} {gradients:.0e}")
+    return ", ".join(shown)
+
+
 def training_run(entry):
     """A run whose selections single precision makes too, and some of whose steps clip."""
     spec = language.read(entry.model)
@@ -171,6 +220,10 @@ def main(parts):
         for entry in entries:
             chain(entry)
         print(f"{len(entries)} chains")
+    if not parts or "bf16" in parts:
+        fresh(GOLDENS / "bf16")
+        for entry in bf16.entries():
+            print(in_bf16(entry))
     if not parts or "families" in parts:
         import families
 

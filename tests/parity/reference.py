@@ -113,6 +113,11 @@ def state(spec):
 # ---- the forward pass ---------------------------------------------------------------
 
 
+def multiply(a, b):
+    """Every matrix product but those of routers and of the gates of shared experts; bf16.py puts others here."""
+    return a @ b
+
+
 def rms_norm(x, weight, eps):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
 
@@ -163,16 +168,16 @@ def split_heads(x, heads):
 def attend(q, k, v, scale):
     """Causal attention, heads put side by side again."""
     length = q.shape[-2]
-    scores = q @ k.transpose(-1, -2) * scale
+    scores = multiply(q, k.transpose(-1, -2)).to(q.dtype) * scale
     ahead = torch.ones(length, length, dtype=torch.bool).triu(1)
     weights = scores.masked_fill(ahead, -math.inf).softmax(-1)
-    return (weights @ v).transpose(1, 2).flatten(2)
+    return multiply(weights, v).transpose(1, 2).flatten(2)
 
 
 def mha(w, stem, a, x, eps):
     def project(part):
-        bias = w[f"{stem}.{part}_proj.bias"] if a.bias else None
-        return F.linear(x, w[f"{stem}.{part}_proj.weight"], bias)
+        y = multiply(x, w[f"{stem}.{part}_proj.weight"].T)
+        return y + w[f"{stem}.{part}_proj.bias"] if a.bias else y
 
     q, k, v = project("q"), project("k"), project("v")
     if a.qk_norm == "full":
@@ -184,32 +189,34 @@ def mha(w, stem, a, x, eps):
     q, k = rotate_halves(q, cos, sin), rotate_halves(k, cos, sin)
     # Query head j reads key-value head j / (heads / kv_heads).
     k, v = (y.repeat_interleave(a.heads // a.kv_heads, 1) for y in (k, v))
-    return attend(q, k, v, a.head_dim**-0.5 * factor) @ w[f"{stem}.o_proj.weight"].T
+    return multiply(attend(q, k, v, a.head_dim**-0.5 * factor), w[f"{stem}.o_proj.weight"].T)
 
 
 def mla(w, stem, a, x, eps):
     if a.q_rank == "none":
-        q = x @ w[f"{stem}.q_proj.weight"].T
+        q = multiply(x, w[f"{stem}.q_proj.weight"].T)
     else:
-        latent = rms_norm(x @ w[f"{stem}.q_a_proj.weight"].T, w[f"{stem}.q_a_layernorm.weight"], eps)
-        q = latent @ w[f"{stem}.q_b_proj.weight"].T
+        latent = multiply(x, w[f"{stem}.q_a_proj.weight"].T)
+        q = multiply(rms_norm(latent, w[f"{stem}.q_a_layernorm.weight"], eps), w[f"{stem}.q_b_proj.weight"].T)
     q_still, q_turning = split_heads(q, a.heads).split([a.nope, a.rope_dim], -1)
-    latent, k_turning = (x @ w[f"{stem}.kv_a_proj_with_mqa.weight"].T).split([a.kv_rank, a.rope_dim], -1)
+    latent = multiply(x, w[f"{stem}.kv_a_proj_with_mqa.weight"].T)
+    latent, k_turning = latent.split([a.kv_rank, a.rope_dim], -1)
     latent = rms_norm(latent, w[f"{stem}.kv_a_layernorm.weight"], eps)
-    kv = split_heads(latent @ w[f"{stem}.kv_b_proj.weight"].T, a.heads)
+    kv = split_heads(multiply(latent, w[f"{stem}.kv_b_proj.weight"].T), a.heads)
     k_still, v = kv.split([a.nope, a.value], -1)
     cos, sin, factor = rotation(a.rope, a.rope_dim, x)
     # One rotary key for all heads.
     k_turning = rotate_neighbours(k_turning.unsqueeze(1), cos, sin).expand(-1, a.heads, -1, -1)
     q = torch.cat([q_still, rotate_neighbours(q_turning, cos, sin)], -1)
     k = torch.cat([k_still, k_turning], -1)
-    return attend(q, k, v, (a.nope + a.rope_dim) ** -0.5 * factor) @ w[f"{stem}.o_proj.weight"].T
+    mixed = attend(q, k, v, (a.nope + a.rope_dim) ** -0.5 * factor)
+    return multiply(mixed, w[f"{stem}.o_proj.weight"].T)
 
 
 def mlp(w, stem, act, x):
-    up = x @ w[f"{stem}.up_proj.weight"].T
-    inner = GATED[act](x @ w[f"{stem}.gate_proj.weight"].T) * up if act in GATED else PLAIN[act](up)
-    return inner @ w[f"{stem}.down_proj.weight"].T
+    up = multiply(x, w[f"{stem}.up_proj.weight"].T)
+    inner = GATED[act](multiply(x, w[f"{stem}.gate_proj.weight"].T)) * up if act in GATED else PLAIN[act](up)
+    return multiply(inner, w[f"{stem}.down_proj.weight"].T)
 
 
 class Model:
@@ -230,7 +237,7 @@ class Model:
             h = h + attention(w, f"{stem}.self_attn", layer.attention, x, spec.eps)
             h = self.dense(stem, layer.ffn, h) if layer.ffn.word == "dense" else self.chain(stem, layer.ffn, h)
         head = w["model.embed_tokens.weight" if spec.tied else "lm_head.weight"]
-        return rms_norm(h, w["model.norm.weight"], spec.eps) @ head.T
+        return multiply(rms_norm(h, w["model.norm.weight"], spec.eps), head.T)
 
     def dense(self, stem, ffn, h):
         x = rms_norm(h, self.w[f"{stem}.post_attention_layernorm.weight"], self.spec.eps)
@@ -310,10 +317,13 @@ class Model:
             elif term == "z_loss":
                 self.aux = self.aux + alpha * logits.logsumexp(-1).square().mean()
 
+    def weigh(self, weight, y):
+        return weight * y
+
     def experts(self, stem, ffn, t, u, weights):
         w, y = self.w, torch.zeros_like(u)
         for expert in range(ffn.experts):
-            y = y + weights[..., expert, None] * mlp(w, f"{stem}.mlp.experts.{expert}", ffn.act, u)
+            y = y + self.weigh(weights[..., expert, None], mlp(w, f"{stem}.mlp.experts.{expert}", ffn.act, u))
         runs = {"each": True, "first": t == 0, "last": t == ffn.iter - 1}[ffn.shared_at]
         if ffn.shared and runs:
             shared = mlp(w, f"{stem}.mlp.shared_experts", ffn.act, u)
@@ -323,12 +333,12 @@ class Model:
         return y
 
 
-def run(spec, weights, tokens, targets, dtype=torch.float64):
+def run(spec, weights, tokens, targets, dtype=torch.float64, of=Model):
     """Everything a golden holds, computed from weights of any precision, and the narrowest choice made."""
     w = {name: weights[name].to(dtype, copy=True).requires_grad_() for name in parameters(spec)}
     w |= {name: weights[name].to(dtype) for name in state(spec)}
-    model = Model(spec, w)
-    logits = model.forward(tokens)
+    model = of(spec, w)
+    logits = model.forward(tokens).to(dtype)
     loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
     (loss + model.aux).backward()
     result = {"logits": logits.detach(), "loss": loss.detach().reshape(1), "aux_loss": model.aux.detach().reshape(1)}

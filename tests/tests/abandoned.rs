@@ -1,9 +1,9 @@
 //! What is computed on a tape and never differentiated is given back.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use coec_ir::Recompute;
+use coec_ir::{Precision, Recompute};
 use coec_lang::{MapLoader, load_one};
-use coec_nn::{LanguageModel, Source};
+use coec_nn::{LanguageModel, Manner, Source};
 use coec_train::memory::CountingAllocator;
 
 #[global_allocator]
@@ -25,19 +25,22 @@ const SPEC: &str = "
 fn a_tape_that_is_abandoned_is_given_back() {
     let spec = load_one("a.coe", &[], &MapLoader::new().with("a.coe", SPEC)).unwrap();
     let device = Device::flex().autodiff();
-    let loss = |recompute: Recompute| {
+    let loss = |manner: Manner| {
         let model = LanguageModel::new(&spec.model, &device, Source::Seed(1)).unwrap();
         let ids = TensorData::new(vec![1i32; 32], [1, 32]);
         let tokens = Tensor::<2, Int>::from_data(ids, &device);
-        model.forward_recomputing(tokens.clone(), recompute).loss(tokens)
+        model.forward_as(tokens.clone(), manner).loss(tokens)
     };
-    for &recompute in Recompute::ALL {
+    let words =
+        Recompute::ALL.iter().flat_map(|&recompute| Precision::ALL.iter().map(move |&p| (recompute, p)));
+    for (recompute, precision) in words {
+        let manner = Manner { recompute, precision };
         // What is made once, and is kept, comes first.
-        drop(loss(recompute).backward());
+        drop(loss(manner).backward());
         let before = MEMORY.current();
-        (0..10).for_each(|_| drop(loss(recompute)));
-        drop(loss(recompute).backward());
+        (0..10).for_each(|_| drop(loss(manner)));
+        drop(loss(manner).backward());
         let kept = MEMORY.current().saturating_sub(before);
-        assert!(kept < 10_000, "{kept} bytes of ten passes are kept under recompute={}", recompute.word());
+        assert!(kept < 10_000, "{kept} bytes of ten passes are kept by {manner:?}");
     }
 }

@@ -1,5 +1,5 @@
 //! The modules against independent PyTorch code, see tests/parity/README.md: logits, losses and
-//! every gradient of whole models, in f32.
+//! every gradient of whole models, in f32 and in bf16.
 
 mod common;
 
@@ -8,8 +8,9 @@ use std::path::Path;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
+use coec_ir::Precision;
 use coec_lang::load_one;
-use coec_nn::{LanguageModel, Source, cross_entropy};
+use coec_nn::{LanguageModel, Manner, Source, cross_entropy};
 use coec_store::folder::{self, Folder};
 use coec_store::weights::Weights;
 use coec_tests::device::{Tested, tested};
@@ -31,8 +32,31 @@ struct Errors {
     worst: String,
 }
 
+/// What of a golden a model is held against: the start of the names, and what the gradients' start with.
+#[derive(Clone, Copy)]
+struct Part {
+    results: &'static str,
+    gradients: &'static str,
+}
+
+/// What most goldens have.
+const ALL: Part = Part { results: "", gradients: "grad." };
+
 /// Runs the model of a spec with given weights against a golden.
 fn compare(name: &str, spec: &str, weights: impl Fn(&str) -> Vec<f32>, golden: &Weights) -> Errors {
+    compare_in(Precision::F32, ALL, name, spec, weights, golden)
+}
+
+/// The same in a precision against a part of it.
+fn compare_in(
+    precision: Precision,
+    part: Part,
+    name: &str,
+    spec: &str,
+    weights: impl Fn(&str) -> Vec<f32>,
+    golden: &Weights,
+) -> Errors {
+    let expected = |what: &str| golden.f32(&format!("{}{what}", part.results)).unwrap();
     let device = tested().device.autodiff();
     let spec = load_one(spec, &[], &Repository).unwrap_or_else(|e| panic!("{}", common::lines(&e)));
     let model = LanguageModel::new(&spec.model, &device, Source::Zeros)
@@ -45,21 +69,21 @@ fn compare(name: &str, spec: &str, weights: impl Fn(&str) -> Vec<f32>, golden: &
         Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device)
     };
     let floats = |data: TensorData| data.iter::<f32>().collect::<Vec<_>>();
-    let forward = model.forward(ids("tokens"));
-    let logits = relative(&floats(forward.logits.clone().tensor().to_data()), &golden.f32("logits").unwrap());
+    let forward = model.forward_as(ids("tokens"), Manner { precision, ..Manner::default() });
+    let logits = relative(&floats(forward.logits.clone().tensor().to_data()), &expected("logits"));
     let loss = cross_entropy(forward.logits, ids("targets"));
-    let mut losses = relative(&floats(loss.to_data()), &golden.f32("loss").unwrap());
+    let mut losses = relative(&floats(loss.to_data()), &expected("loss"));
     let aux_loss = forward.aux_loss.unwrap_or_else(|| Tensor::zeros([1], &device));
     if golden.contains("aux_loss") {
-        losses = losses.max(relative(&floats(aux_loss.to_data()), &golden.f32("aux_loss").unwrap()));
+        losses = losses.max(relative(&floats(aux_loss.to_data()), &expected("aux_loss")));
     }
     let grads = GradientsParams::from_grads((loss + aux_loss).backward(), &model);
     let mut found: HashMap<String, Vec<f32>> =
         model.gradients(&grads).into_iter().map(|(param, grad)| (param.name, grad)).collect();
     let (mut gradients, mut worst) = (0.0, String::new());
-    for of in golden.names().filter_map(|name| name.strip_prefix("grad.")) {
+    for of in golden.names().filter_map(|name| name.strip_prefix(part.gradients)) {
         let grad = found.remove(of).unwrap_or_else(|| panic!("{name}: the model has no {of}"));
-        let error = relative(&grad, &golden.f32(&format!("grad.{of}")).unwrap());
+        let error = relative(&grad, &golden.f32(&format!("{}{of}", part.gradients)).unwrap());
         if error >= gradients {
             (gradients, worst) = (error, of.to_string());
         }
@@ -144,7 +168,7 @@ fn products_of_every_size_are_right() {
             let values: Vec<f32> = (0..size * size).map(|at| number(at / size, by)).collect();
             Tensor::<2>::from_data(TensorData::new(values, [size, size]), &device)
         };
-        let product = coec_kernels::linear(factor(3), factor(5)).into_data();
+        let product = coec_kernels::linear(factor(3), factor(5), coec_kernels::Precision::F32).into_data();
         let worst = product.iter::<f32>().enumerate().map(|(at, found)| {
             let expected = size as f32 * number(at / size, 3) * number(at % size, 5);
             f64::from(found / expected - 1.0).abs()
@@ -152,6 +176,49 @@ fn products_of_every_size_are_right() {
         let worst = worst.fold(0.0, f64::max);
         println!("products of {size}: {worst:.0e}");
         assert!(worst < TOLERANCE, "products of {size} differ by {worst:e}");
+    }
+}
+
+/// What the goldens of bf16 are held against, and how far logits and gradients may be: PyTorch with the same
+/// factors rounded, its gates' gradients made of the same rounded factor; of the outputs of experts, as they are
+/// defined; and its own autocast, under the weights that training begins with.
+const IN_BF16: [(&str, Part, [f64; 2]); 3] = [
+    ("as made", ALL, [1e-3, 1e-2]),
+    ("as defined", Part { results: "", gradients: "defined.grad." }, [1e-3, 5e-2]),
+    ("autocast", Part { results: "autocast.", gradients: "autocast.grad." }, [2e-2, 2e-2]),
+];
+
+#[test]
+fn bf16_agrees_with_the_definition_in_pytorch_and_with_autocast() {
+    let folder = "tests/parity/goldens/bf16";
+    let (specs, page) = (files(folder, "coe"), common::text("docs/numerics.md"));
+    assert!(specs.len() >= 4, "goldens are missing");
+    let of =
+        |path: &String| path.strip_suffix(".coe").map(|stem| [stem.to_string(), format!("{stem}_initial")]);
+    for stem in specs.iter().filter_map(of).flatten() {
+        let name = Path::new(&stem).file_name().unwrap().to_str().unwrap();
+        let golden = Weights::open(&root().join(format!("{stem}.safetensors"))).unwrap();
+        let spec = format!("{}.coe", stem.trim_end_matches("_initial"));
+        let weights = |tensor: &str| golden.f32(&format!("weight.{tensor}")).unwrap();
+        let mut row = format!("| `bf16/{name}` |");
+        for (what, part, [of_logits, of_gradients]) in IN_BF16 {
+            if !golden.contains(&format!("{}logits", part.results)) {
+                continue;
+            }
+            let found = compare_in(Precision::Bf16, part, name, &spec, weights, &golden);
+            row += &format!(" {:.0e} | {:.0e} |", found.logits, found.gradients);
+            assert!(found.logits < of_logits, "{name}, {what}: logits differ by {:e}", found.logits);
+            assert!(found.losses < of_logits, "{name}, {what}: losses differ by {:e}", found.losses);
+            let Errors { gradients, worst, .. } = found;
+            assert!(
+                gradients < of_gradients,
+                "{name}, {what}: the gradient of {worst} differs by {gradients:e}"
+            );
+        }
+        println!("{row}");
+        assert!(page.contains(&format!("\n| `bf16/{name}` |")), "docs/numerics.md has no row for {name}");
+        let whole = compare(name, &spec, weights, &golden);
+        assert!(whole.logits > 1e-3, "{name}: f32 is within {:e}", whole.logits);
     }
 }
 

@@ -3,9 +3,9 @@
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::{Conditions, Figure, Model, Recompute, Tensors, Verified, verify};
+use coec_ir::{Conditions, Figure, Model, Precision, Recompute, Tensors, Verified, verify};
 use coec_lang::{MapLoader, load_one};
-use coec_nn::{Forward, LanguageModel, Source, capture, reference};
+use coec_nn::{Forward, LanguageModel, Manner, Source, capture, reference};
 use coec_tests::device::{Tested, tested};
 use coec_tests::errors::relative;
 use coec_tests::models::{Sizes, model};
@@ -45,7 +45,9 @@ fn tokens(model: &Model, device: &Device) -> Tensor<2, Int> {
 fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
     // Each word for a third of the models.
     let recompute = Recompute::ALL[(model.vocab + model.context) % Recompute::ALL.len()];
-    let (context, precision) = (model.context, coec_ir::Precision::F32);
+    // Either precision for half of them.
+    let (context, precision) = (model.context, Precision::ALL[model.vocab / 3 % Precision::ALL.len()]);
+    let manner = |recompute| Manner { recompute, precision };
     let setting = Setting { batch: 2, context, precision, recompute };
     capture::check_built(model, setting).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let Tested { device, is_exact, .. } = tested();
@@ -59,10 +61,10 @@ fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
         let loss = forward.loss(tokens.clone());
         (loss.clone().into_scalar::<f64>(), GradientsParams::from_grads(loss.backward(), &built))
     };
-    let forward = built.forward(tokens.clone());
+    let forward = built.forward_as(tokens.clone(), manner(Recompute::None));
     let (loss, grads) = gradients(&forward);
     prop_assert!(loss.is_finite());
-    let (again, grads_again) = gradients(&built.forward_recomputing(tokens.clone(), recompute));
+    let (again, grads_again) = gradients(&built.forward_as(tokens.clone(), manner(recompute)));
     prop_assert_eq!(again.to_bits(), loss.to_bits(), "loss under recompute={}", recompute.word());
     let grads_again = built.gradients(&grads_again);
     for ((param, gradient), (_, again)) in built.gradients(&grads).into_iter().zip(grads_again) {
@@ -88,7 +90,7 @@ fn run_elsewhere(
     let step = |device: &Device| {
         let built = LanguageModel::new(model, device, Source::Seed(7)).unwrap();
         let tokens = tokens(model, device);
-        let forward = built.forward_recomputing(tokens.clone(), recompute);
+        let forward = built.forward_as(tokens.clone(), Manner { recompute, ..Manner::default() });
         let loss = forward.loss(tokens);
         let grads = GradientsParams::from_grads(loss.clone().backward(), &built);
         let selected: Vec<Vec<i64>> = forward
@@ -137,16 +139,25 @@ fn compare(model: &Verified<Model>) -> Result<(), TestCaseError> {
     let (dtype, tolerance) = if is_exact { (DType::F64, 1e-9) } else { (DType::F32, 1e-4) };
     let built = LanguageModel::with_dtype(model, &device, Source::Seed(7), dtype).unwrap();
     let tokens = tokens(model, &device);
-    let (fast, slow) = (built.forward(tokens.clone()), reference::forward(&built, tokens.clone()));
-    let (found, expected) = (floats(fast.logits.tensor()), floats(slow.logits));
-    let scale = expected.iter().fold(1e-3f64, |most, v| most.max(v.abs()));
-    for (a, b) in found.iter().zip(&expected) {
-        prop_assert!((a - b).abs() <= tolerance * scale, "logits {} and {}", a, b);
-    }
     let aux = |loss: &Option<Tensor<1>>| loss.as_ref().map_or(0.0, |loss| loss.clone().into_scalar::<f64>());
-    let (balance, expected) = (aux(&fast.aux_loss), aux(&slow.aux_loss));
-    let bound = tolerance * expected.abs().max(1.0);
-    prop_assert!((balance - expected).abs() < bound, "balance losses {} and {}", balance, expected);
+    let compared = |precision| {
+        let fast = built.forward_as(tokens.clone(), Manner { precision, ..Manner::default() });
+        let slow = reference::forward(&built, tokens.clone(), precision);
+        let (found, expected) = (floats(fast.logits.tensor()), floats(slow.logits));
+        let scale = expected.iter().fold(1e-3f64, |most, v| most.max(v.abs()));
+        for (a, b) in found.iter().zip(&expected) {
+            prop_assert!((a - b).abs() <= tolerance * scale, "logits {} and {}, {:?}", a, b, precision);
+        }
+        let (balance, expected) = (aux(&fast.aux_loss), aux(&slow.aux_loss));
+        let bound = tolerance * expected.abs().max(1.0);
+        prop_assert!((balance - expected).abs() < bound, "balance losses {} and {}", balance, expected);
+        Ok((found, scale))
+    };
+    // A quarter of them in bf16 too.
+    if is_exact && (model.vocab + model.context).is_multiple_of(4) {
+        compared(Precision::Bf16)?;
+    }
+    let (found, scale) = compared(Precision::F32)?;
     let mut cache = built.cache();
     let first = tokens.narrow(0, 0, 1);
     let steps: Vec<f64> = (0..model.context)

@@ -150,7 +150,7 @@ macro_rules! carried {
 /// Every file that some model carries.
 pub(crate) const CARRIED: &[Carried] = carried! {
     Ir "coec-ir" {
-        "": "block/act.rs", "block/rope.rs", "block/sublayer.rs", "flops.rs", "model.rs", "params.rs", "site.rs";
+        "": "block/act.rs", "block/rope.rs", "block/sublayer.rs", "flops.rs", "kept.rs", "model.rs", "params.rs", "site.rs";
         "mha": "block/mha.rs";
         "mla": "block/mla.rs";
         "coe": "balance.rs", "binomial.rs", "block/coe.rs", "block/router.rs";
@@ -158,7 +158,7 @@ pub(crate) const CARRIED: &[Carried] = carried! {
     }
     Kernels "coec-kernels" {
         "": "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/cube.rs", "attention/mod.rs", "bridge.rs",
-            "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
+            "cpu/bf16.rs", "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/tests.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
             "cpu/product/view.rs", "cpu/product/x86.rs", "cpu/real.rs",
@@ -167,8 +167,8 @@ pub(crate) const CARRIED: &[Carried] = carried! {
             "cube/rows.rs", "dtypes.rs", "embed/cube.rs", "embed/mod.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
             "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/cube/mod.rs", "experts/cube/rows.rs", "experts/mod.rs", "experts/pieces.rs",
-            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/cube.rs", "linear/mod.rs", "mlp/cube.rs", "mlp/mod.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/cube.rs", "rms_norm/mod.rs",
-            "rotate/composed.rs", "rotate/cpu.rs", "rotate/cube.rs", "rotate/mod.rs", "select_top_k/composed.rs",
+            "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/cube.rs", "linear/mod.rs", "mlp/cube.rs", "mlp/mod.rs", "precision.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/cube.rs", "rms_norm/mod.rs",
+            "rotate/composed.rs", "rotate/cpu.rs", "rotate/cube.rs", "rotate/mod.rs", "rounding/cpu.rs", "rounding/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/cube.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/cube.rs", "softmax/mod.rs", "tape.rs";
     }
     Nn "coec-nn" {
@@ -228,7 +228,10 @@ const BLOCK: &[(&str, &[&str])] = &[("act", &["Act"]), ("rope", &["Rope"]), ("su
 /// `src/ir/mod.rs`: declares what the model uses of coec-ir.
 pub(crate) fn ir(uses: &Uses) -> String {
     let own = || uses.0.iter().flat_map(|home| home.ir);
-    let mods = modules(own().map(|(file, _)| *file).chain(["block", "flops", "model", "params", "site"]), "");
+    let mods = modules(
+        own().map(|(file, _)| *file).chain(["block", "flops", "kept", "model", "params", "site"]),
+        "",
+    );
     let mods = mods.replace("mod params;", "pub(crate) mod params;");
     let blocks = uses.0.iter().flat_map(|home| home.block).chain(BLOCK);
     let names = blocks.flat_map(|(_, names)| *names).chain(&["Attention", "Ffn"]);
@@ -243,6 +246,7 @@ pub(crate) fn ir(uses: &Uses) -> String {
          {}\
          {}\
          pub use flops::{{Flops, LOGIT_ROWS, probabilities, query_block}};\n\
+         pub use kept::Kept;\n\
          pub use model::{{Layer, Model, Rms, Stack, Tokens}};\n\
          pub use params::{{Init, Param}};\n\
          pub use site::Site;\n",
@@ -296,9 +300,11 @@ pub(crate) fn kernels() -> String {
      pub mod flops;\n\
      mod linear;\n\
      mod mlp;\n\
+     mod precision;\n\
      mod recompute;\n\
      mod rms_norm;\n\
      mod rotate;\n\
+     mod rounding;\n\
      mod select_top_k;\n\
      mod softmax;\n\
      pub(crate) mod tape;\n\
@@ -310,9 +316,11 @@ pub(crate) fn kernels() -> String {
      pub use experts::{Activation, experts};\n\
      pub use linear::linear;\n\
      pub use mlp::mlp;\n\
+     pub use precision::Precision;\n\
      pub use recompute::{Segment, recomputed};\n\
      pub use rms_norm::rms_norm;\n\
      pub use rotate::{Pairs, rotate};\n\
+     pub use rounding::{rounded, with_rounded_gradient};\n\
      pub use select_top_k::select_top_k;\n\
      pub use softmax::softmax;\n"
         .into()

@@ -11,7 +11,7 @@ use std::ops::AddAssign;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-use crate::memory::Peak;
+use crate::memory::{F32, Peak};
 use crate::table::Described;
 use crate::{Conditions, Figure, Flops, Layer, Model, Precision, Recompute, Verified};
 
@@ -113,6 +113,7 @@ pub struct Cost {
     pub order: Vec<usize>,
     /// The whole model.
     pub total: Part,
+    /// Bytes kept for the backward pass at their peak.
     peak: u128,
 }
 
@@ -134,19 +135,18 @@ impl Cost {
             total += &part.times(count);
         }
         let order = model.layers.order().to_vec();
-        let Setting { context, batch, recompute, .. } = setting;
+        let Setting { context, batch, recompute, precision } = setting;
         let tokens = batch as u128 * context as u128;
-        let peak = Peak { model, context, tokens, recompute }.elements();
+        let peak = Peak { model, context, tokens, recompute, precision }.bytes();
         Self { setting, embedding, outside, kinds, order, total, peak }
     }
 
     /// A figure that can be computed before training; `None` for measured ones.
     pub fn figure(&self, figure: Figure) -> Option<BigUint> {
-        let bytes = self.setting.precision.bytes();
-        let weights = self.total.params * bytes;
-        let gradients = self.total.params * bytes;
+        let weights = self.total.params * F32;
+        let gradients = self.total.params * F32;
         let optimizer = self.total.params * OPTIMIZER_BYTES;
-        let activations = self.peak * bytes;
+        let activations = self.peak;
         Some(match figure {
             Figure::ParamsEmbedding => self.embedding.into(),
             Figure::ParamsNonEmbedding => (self.total.params - self.embedding).into(),

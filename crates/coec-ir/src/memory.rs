@@ -1,6 +1,10 @@
-//! What is alive for the backward pass, in elements, at its peak.
+//! What is alive for the backward pass, in bytes, at its peak.
 
-use crate::{LOGIT_ROWS, Layer, Model, Recompute, Sublayer};
+use crate::{Kept, LOGIT_ROWS, Layer, Model, Precision, Recompute, Sublayer};
+
+/// Bytes of f32, which everything is that is no factor of a product: weights, their gradients and the residual
+/// stream in either precision.
+pub(crate) const F32: u128 = 4;
 
 /// The moments of a backward pass at which most is alive.
 pub(crate) struct Peak<'a> {
@@ -10,13 +14,14 @@ pub(crate) struct Peak<'a> {
     /// Tokens that are computed at once.
     pub tokens: u128,
     pub recompute: Recompute,
+    pub precision: Precision,
 }
 
 impl Peak<'_> {
-    /// The most elements alive at once: everything kept, and beside it either a block of logits and what
+    /// The most bytes alive at once: everything kept, and beside it either a block of logits and what
     /// goes into the head, or what the backward pass through a layer takes once the head's are gone. What lies
     /// above a layer is gone by then too.
-    pub fn elements(&self) -> u128 {
+    pub fn bytes(&self) -> u128 {
         let layers = &self.model.layers;
         let kinds: Vec<_> =
             layers.kinds().iter().map(|layer| (self.kept(layer), self.backward(layer))).collect();
@@ -27,17 +32,18 @@ impl Peak<'_> {
         (self.tokens * peak).max(self.tokens * kept + self.head())
     }
 
-    /// Elements outside the layers while the loss is taken: the final stream, its norm and the gradient of
-    /// that, and a block of logits.
+    /// Bytes outside the layers while the loss is taken: the final norm's output as a factor, the final stream,
+    /// the gradient of that output, and a block of logits.
     fn head(&self) -> u128 {
         let logits = self.tokens.min(LOGIT_ROWS as u128) * self.model.vocab as u128;
-        self.tokens * 3 * self.model.dim as u128 + logits
+        let stream = self.tokens * self.model.dim as u128;
+        self.bytes_of(Kept { factors: stream, others: 2 * stream + logits })
     }
 
-    /// Elements per token that a layer keeps from its forward pass on.
+    /// Bytes per token that a layer keeps from its forward pass on.
     fn kept(&self, layer: &Layer) -> u128 {
         let [attention, ffn] = self.sublayers(layer);
-        let segment = self.model.dim as u128 + layer.ffn.as_coe().map_or(0, |coe| coe.selections());
+        let segment = F32 * (self.model.dim as u128 + layer.ffn.as_coe().map_or(0, |coe| coe.selections()));
         match self.recompute {
             Recompute::Layers => segment,
             Recompute::Experts if self.recompute.repeats(&layer.ffn) => self.kept_by(attention) + segment,
@@ -45,12 +51,13 @@ impl Peak<'_> {
         }
     }
 
-    /// Elements per token alive during the backward pass through a layer, beyond what it kept.
+    /// Bytes per token alive during the backward pass through a layer, beyond what it kept. What comes and goes
+    /// is f32: results of products, before they are factors of others.
     fn backward(&self, layer: &Layer) -> u128 {
         let [attention, ffn] = self.sublayers(layer);
-        let transient = |sublayer: &dyn Sublayer| sublayer.transient(self.model.dim, self.context);
+        let transient = |sublayer: &dyn Sublayer| F32 * sublayer.transient(self.model.dim, self.context);
         // A segment's input is kept already.
-        let input = self.model.dim as u128;
+        let input = F32 * self.model.dim as u128;
         match self.recompute {
             Recompute::Layers => {
                 (self.kept_by(ffn) + transient(ffn)).max(transient(attention)) + self.kept_by(attention)
@@ -67,8 +74,12 @@ impl Peak<'_> {
         [layer.attention.sublayer(), layer.ffn.sublayer()]
     }
 
-    /// Elements per token that a sublayer keeps, or would.
+    /// Bytes per token that a sublayer keeps, or would.
     fn kept_by(&self, sublayer: &dyn Sublayer) -> u128 {
-        sublayer.kept(self.model.dim, self.context)
+        self.bytes_of(sublayer.kept(self.model.dim, self.context))
+    }
+
+    fn bytes_of(&self, kept: Kept) -> u128 {
+        self.precision.bytes() * kept.factors + F32 * kept.others
     }
 }

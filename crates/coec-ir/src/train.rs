@@ -375,12 +375,13 @@ impl Schedule {
 }
 
 /// Arithmetic of the forward and backward pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32-bit floats.
+    #[default]
     F32,
-    /// bfloat16 products; routing, norms' statistics and losses in f32.
+    /// Products of factors in bfloat16, summed in f32; everything else is f32, routing and losses included.
     Bf16,
 }
 
@@ -396,7 +397,7 @@ impl Precision {
         }
     }
 
-    /// Bytes of one number.
+    /// Bytes of a number that is kept as a factor of products, or in a cache.
     pub fn bytes(self) -> u128 {
         match self {
             Self::F32 => 4,

@@ -22,6 +22,9 @@
 //! maps, attention in blocks of queries, the cross-entropy of a head without its logits, RMSNorm, the rotary
 //! embedding, sums of squares and the AdamW update, fused on the CPU.
 //!
+//! Whatever multiplies matrices takes a [`Precision`], last: what becomes of the factors of each of its products,
+//! forward and backward. Kernels find it among their inputs, and in what the backward pass reads.
+//!
 //! # How it is arranged
 //!
 //! An operation is a folder. Its `mod.rs` reads from top to bottom: the function, what crosses to a
@@ -65,9 +68,11 @@ mod experts;
 pub mod flops;
 mod linear;
 mod mlp;
+mod precision;
 mod recompute;
 mod rms_norm;
 mod rotate;
+mod rounding;
 mod select_top_k;
 mod softmax;
 mod sum_of_squares;
@@ -83,9 +88,11 @@ pub use embed::embed;
 pub use experts::{Activation, experts};
 pub use linear::linear;
 pub use mlp::mlp;
+pub use precision::Precision;
 pub use recompute::{Segment, recomputed};
 pub use rms_norm::rms_norm;
 pub use rotate::{Pairs, rotate};
+pub use rounding::{rounded, with_rounded_gradient};
 pub use select_top_k::select_top_k;
 pub use softmax::softmax;
 pub use sum_of_squares::sum_of_squares;

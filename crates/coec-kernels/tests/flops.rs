@@ -2,7 +2,7 @@
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
 use burn::tensor::{Device, Int, Tensor};
-use coec_kernels::{Activation, experts, flops::performed};
+use coec_kernels::{Activation, Precision, experts, flops::performed};
 
 /// By hand: a token's selection is three products of width D x F with a gate, two without, forward;
 /// backward each has two.
@@ -10,7 +10,9 @@ use coec_kernels::{Activation, experts, flops::performed};
 fn the_products_made_are_those_of_the_definition() {
     let [n, d, e, k, f] = [600, 24, 5, 2, 300];
     for device in [Device::flex().autodiff(), Device::ndarray().autodiff()] {
-        for (act, wide, products) in [(Activation::Swiglu, 2 * f, 3), (Activation::Relu2, f, 2)] {
+        let products = [(Activation::Swiglu, 2 * f, 3), (Activation::Relu2, f, 2)];
+        let both = [Precision::F32, Precision::Bf16];
+        for ((act, wide, products), precision) in products.into_iter().flat_map(|p| both.map(|q| (p, q))) {
             let float = |shape: [usize; 3]| Tensor::<3>::ones(shape, &device).require_grad();
             let (x, gates) = (float([1, n, d]).reshape([n, d]), float([1, n, k]).reshape([n, k]));
             // The last two experts have no token.
@@ -19,7 +21,7 @@ fn the_products_made_are_those_of_the_definition() {
             let indices = Tensor::cat(vec![first, second], 1);
 
             let before = performed();
-            let y = experts(x, indices, gates, float([e, wide, d]), float([e, d, f]), act);
+            let y = experts(x, indices, gates, float([e, wide, d]), float([e, d, f]), act, precision);
             let forward = performed() - before;
             drop(y.sum().backward());
             let backward = performed() - before - forward;

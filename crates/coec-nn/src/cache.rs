@@ -1,6 +1,7 @@
 //! What generation keeps from the tokens already seen.
 
 use burn::tensor::Tensor;
+use coec_kernels::Precision;
 
 /// One layer's cached tensors, along the token dimension: keys and values for
 /// multi-head attention, the normed latent and the rotated key for latent attention.
@@ -14,12 +15,19 @@ pub(crate) struct LayerCache {
 pub struct Cache {
     pub(crate) layers: Vec<LayerCache>,
     pub(crate) seen: usize,
+    /// Of the factors in the passes that share it.
+    pub(crate) precision: Precision,
 }
 
 impl Cache {
-    /// An empty cache for a model of so many layers.
+    /// An empty cache for a model of so many layers, of passes in f32.
     pub fn new(layers: usize) -> Self {
-        Self { layers: vec![LayerCache::default(); layers], seen: 0 }
+        Self { layers: vec![LayerCache::default(); layers], seen: 0, precision: Precision::F32 }
+    }
+
+    /// The same of passes in another precision. What it holds is not rounded: it is when it is multiplied.
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// Tokens seen so far.

@@ -8,7 +8,12 @@ use coec_ir::{
 };
 
 pub use crate::counting::{CountError, Counts};
-use crate::{build::BuildError, counting, maker::Source, model::LanguageModel};
+use crate::{
+    build::BuildError,
+    counting,
+    maker::Source,
+    model::{LanguageModel, Manner},
+};
 
 /// Why a model could not be counted, or why its counts do not agree.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -49,10 +54,11 @@ pub fn count(
     build: impl FnOnce(&Device) -> Result<LanguageModel, BuildError>,
     setting: Setting,
 ) -> Result<Counts, CaptureError> {
+    let manner = Manner { recompute: setting.recompute, precision: setting.precision };
     counting::count(|device| {
         let model = build(device)?;
         let tokens = Tensor::<2, Int>::zeros([setting.batch, setting.context], device);
-        let forward = model.forward_recomputing(tokens.clone(), setting.recompute);
+        let forward = model.forward_as(tokens.clone(), manner);
         Ok((model.parameter_count(), forward.loss(tokens)))
     })
 }

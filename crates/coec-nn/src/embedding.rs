@@ -3,6 +3,7 @@
 use burn::module::{Module, Param as Slot};
 use burn::tensor::{Int, Tensor};
 use coec_ir::{Init, Param};
+use coec_kernels::Precision;
 
 use crate::{Maker, RmsNorm};
 
@@ -45,11 +46,12 @@ impl Head {
         Self { norm, weight }
     }
 
-    /// Logits of the stream `[B, T, D]`.
+    /// Logits of the stream `[B, T, D]`, to be made in f32 unless their pass is in another precision.
     pub fn forward(&self, h: Tensor<3>, embedding: &Embedding) -> Logits {
         let [b, t, d] = h.dims();
         let weight = self.weight.as_ref().unwrap_or(&embedding.weight).val(); // [V, D]
-        Logits { x: self.norm.forward(h).reshape([b * t, d]), weight, shape: [b, t] }
+        let x = self.norm.forward(h).reshape([b * t, d]);
+        Logits { x, weight, shape: [b, t], precision: Precision::F32 }
     }
 }
 
@@ -62,12 +64,14 @@ pub struct Logits {
     pub(crate) weight: Tensor<2>,
     /// B and T.
     pub(crate) shape: [usize; 2],
+    /// Of the product's factors.
+    pub(crate) precision: Precision,
 }
 
 impl Logits {
     /// All of them, `[B, T, V]`.
     pub fn tensor(self) -> Tensor<3> {
         let ([b, t], [v, _]) = (self.shape, self.weight.dims());
-        coec_kernels::linear(self.x, self.weight).reshape([b, t, v])
+        coec_kernels::linear(self.x, self.weight, self.precision).reshape([b, t, v])
     }
 }

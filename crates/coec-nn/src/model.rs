@@ -3,7 +3,8 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
-use coec_ir::{Param, Recompute};
+use coec_ir::{Param, Recompute, Train};
+use coec_kernels::Precision;
 
 use crate::{
     Binding, Bindings, Cache, Embedding, Forward, Head, Load, LoadError, Pass,
@@ -23,6 +24,30 @@ pub struct LanguageModel {
     pub head: Head,
     #[module(skip)]
     bindings: Bindings,
+}
+
+/// How a pass computes. By default it keeps everything, in f32.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// What the backward pass computes again: it takes less memory and more time, and comes to the same.
+    pub recompute: Recompute,
+    /// What products multiply in.
+    pub precision: coec_ir::Precision,
+}
+
+impl Manner {
+    /// Of training, and of whatever is counted for it.
+    pub fn of(train: &Train) -> Self {
+        Self { recompute: train.recompute, precision: train.precision }
+    }
+}
+
+/// What the kernels call a precision: what becomes of the factors of products.
+pub fn factors(precision: coec_ir::Precision) -> Precision {
+    match precision {
+        coec_ir::Precision::F32 => Precision::F32,
+        coec_ir::Precision::Bf16 => Precision::Bf16,
+    }
 }
 
 /// Attention, then experts or an MLP.
@@ -60,29 +85,34 @@ impl LanguageModel {
         self.embedding.weight.val().device()
     }
 
-    /// Logits and losses for `tokens` `[B, T]`.
+    /// Logits and losses for `tokens` `[B, T]`, in f32.
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Forward {
-        self.run(tokens, None, Recompute::None)
+        self.forward_as(tokens, Manner::default())
     }
 
-    /// The same to learn from, where the backward pass computes again what `recompute` says: it takes less
-    /// memory and more time, and comes to the same.
-    pub fn forward_recomputing(&self, tokens: Tensor<2, Int>, recompute: Recompute) -> Forward {
-        self.run(tokens, None, recompute)
+    /// The same in another manner.
+    pub fn forward_as(&self, tokens: Tensor<2, Int>, manner: Manner) -> Forward {
+        let pass = Pass::new(&tokens, &self.embedding, None).in_precision(factors(manner.precision));
+        self.run(tokens, pass, manner.recompute)
     }
 
-    /// An empty generation cache.
+    /// An empty generation cache, of passes in f32.
     pub fn cache(&self) -> Cache {
         Cache::new(self.layers.len())
     }
 
-    /// Logits `[B, T, V]` for `tokens` `[B, T]` that follow those in `cache`.
-    pub fn extend(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {
-        self.run(tokens, Some(cache), Recompute::None).logits.tensor()
+    /// An empty generation cache of passes in `precision`.
+    pub fn cache_in(&self, precision: coec_ir::Precision) -> Cache {
+        self.cache().in_precision(factors(precision))
     }
 
-    fn run(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>, recompute: Recompute) -> Forward {
-        let mut pass = Pass::new(&tokens, &self.embedding, cache);
+    /// Logits `[B, T, V]` for `tokens` `[B, T]` that follow those in `cache`.
+    pub fn extend(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {
+        let pass = Pass::new(&tokens, &self.embedding, Some(cache));
+        self.run(tokens, pass, Recompute::None).logits.tensor()
+    }
+
+    fn run(&self, tokens: Tensor<2, Int>, mut pass: Pass<'_>, recompute: Recompute) -> Forward {
         let mut h = self.embedding.forward(tokens); // [B, T, D]
         for layer in &self.layers {
             h = layer.forward_recomputing(h, &mut pass, recompute);

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 use coec_ir::LOGIT_ROWS;
+use coec_kernels::Precision;
 
 use crate::{Cache, Embedding, Logits, positions::Positions};
 
@@ -9,6 +10,8 @@ use crate::{Cache, Embedding, Logits, positions::Positions};
 #[derive(Debug)]
 pub struct Pass<'a> {
     pub(crate) positions: Positions,
+    /// Of the factors of every product but those of routers and of the gates of shared experts.
+    pub(crate) precision: Precision,
     tokens: usize,
     cache: Option<&'a mut Cache>,
     aux_loss: Option<Tensor<1>>,
@@ -66,24 +69,32 @@ pub(crate) struct Observed {
 }
 
 impl<'a> Pass<'a> {
-    /// A pass over `tokens` `[B, T]`, which follow those in `cache`.
+    /// A pass over `tokens` `[B, T]`, which follow those in `cache`: in the precision of the cache, or in f32.
     pub fn new(tokens: &Tensor<2, Int>, embedding: &Embedding, cache: Option<&'a mut Cache>) -> Self {
         let [_, tokens] = tokens.dims();
         let table = embedding.weight.val();
         let start = cache.as_ref().map_or(0, |cache| cache.seen);
         let positions = Positions::new(start, tokens, &table.device(), table.dtype());
-        Self { cache, ..Pass::over(positions, tokens) }
+        let precision = cache.as_ref().map_or(Precision::F32, |cache| cache.precision);
+        Self { cache, ..Pass::over(positions, tokens) }.in_precision(precision)
+    }
+
+    /// The same in another precision.
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     fn over(positions: Positions, tokens: usize) -> Self {
         let (loads, routes, selections) = (Vec::new(), Vec::new(), Vec::new().into_iter());
-        Self { positions, tokens, cache: None, aux_loss: None, loads, routes, selections }
+        let precision = Precision::F32;
+        Self { positions, precision, tokens, cache: None, aux_loss: None, loads, routes, selections }
     }
 
     /// A pass through a part of the model alone, over the same tokens. Its first routings have the
     /// `selections` that were made before.
     pub(crate) fn apart(&self, selections: Vec<Tensor<2, Int>>) -> Pass<'static> {
-        Pass { selections: selections.into_iter(), ..Pass::over(self.positions.clone(), self.tokens) }
+        let pass = Pass::over(self.positions.clone(), self.tokens).in_precision(self.precision);
+        Pass { selections: selections.into_iter(), ..pass }
     }
 
     /// Takes over what was noted in a pass [`apart`](Self::apart), but for its balance losses: these are
@@ -134,11 +145,12 @@ impl<'a> Pass<'a> {
         self.aux_loss
     }
 
-    /// The result, and the tokens are seen.
+    /// The result, whose logits are made in the precision of the pass; and the tokens are seen.
     pub fn finish(self, logits: Logits) -> Forward {
         if let Some(cache) = self.cache {
             cache.seen += self.tokens;
         }
+        let logits = Logits { precision: self.precision, ..logits };
         Forward { logits, aux_loss: self.aux_loss, loads: self.loads, routes: self.routes }
     }
 }
@@ -164,18 +176,19 @@ pub fn cross_entropy(logits: Logits, targets: Tensor<2, Int>) -> Tensor<1> {
 
 /// The sum of each token's cross-entropy in nats times its weight: `targets` and `weights` `[B, T]`, `[1]`.
 pub fn weighted_cross_entropy(logits: Logits, targets: Tensor<2, Int>, weights: Tensor<2>) -> Tensor<1> {
-    let Logits { x, weight, shape: [b, t] } = logits;
+    let Logits { x, weight, shape: [b, t], precision } = logits;
     coec_kernels::head_cross_entropy(
         x,
         weight,
         targets.reshape([b * t]),
         weights.reshape([b * t]),
         LOGIT_ROWS,
+        precision,
     )
 }
 
 /// Cross-entropy in nats of each token against `targets` `[B, T]`, `[B, T]`. Without a tape.
 pub fn token_losses(logits: Logits, targets: Tensor<2, Int>) -> Tensor<2> {
-    let Logits { x, weight, shape: [b, t] } = logits;
-    coec_kernels::head_losses(x, weight, targets.reshape([b * t]), LOGIT_ROWS).reshape([b, t])
+    let Logits { x, weight, shape: [b, t], precision } = logits;
+    coec_kernels::head_losses(x, weight, targets.reshape([b * t]), LOGIT_ROWS, precision).reshape([b, t])
 }

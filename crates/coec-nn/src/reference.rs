@@ -3,14 +3,18 @@
 //! It shares nothing with the modules but their parameters: no kernels, no
 //! batching, no masks, no rotary tables, no balance code. Gradients come from
 //! Burn's tape over its plain operations. It exists to be compared with.
+//!
+//! In bf16 it rounds where the definition says so, product by product; how a number is rounded, it asks the
+//! kernels.
 
 use burn::tensor::{Int, Tensor, activation, s};
 use coec_ir::{Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, QkNorm, Residual, Rope, Score};
+use coec_kernels::{Precision, rounded, with_rounded_gradient};
 
 use crate::{
     attention::{Attention, LatentAttention, MultiHeadAttention},
     ffn::{Chain, Ffn, Mlp, Router},
-    model::LanguageModel,
+    model::{LanguageModel, factors},
     norm::RmsNorm,
     positions::{frequencies, softmax_factor},
 };
@@ -37,7 +41,7 @@ impl Forward {
 }
 
 /// Logits and balance losses for `tokens` `[B, T]`, computed row by row.
-pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
+pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>, precision: coec_ir::Precision) -> Forward {
     let [batch, length] = tokens.dims();
     let ids: Vec<i64> = tokens.into_data().iter::<i64>().collect();
     let embedding = model.embedding.weight.val();
@@ -46,22 +50,23 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
     let mut h: Vec<Vec<Row>> =
         ids.chunks(length).map(|ids| ids.iter().map(|&id| row(&embedding, id as usize)).collect()).collect();
 
+    let product = Product(factors(precision));
     let mut aux_loss: Option<Tensor<1>> = None;
     for layer in &model.layers {
         for sequence in &mut h {
             *sequence = match &layer.attention {
-                Attention::MultiHead(block) => multi_head(block, sequence),
-                Attention::Latent(block) => latent(block, sequence),
+                Attention::MultiHead(block) => multi_head(block, sequence, product),
+                Attention::Latent(block) => latent(block, sequence, product),
             };
         }
         match &layer.ffn {
             Ffn::Dense(dense) => {
                 for h in h.iter_mut().flatten() {
-                    *h = h.clone() + mlp(&dense.mlp, norm(&dense.norm, h.clone()));
+                    *h = h.clone() + mlp(&dense.mlp, norm(&dense.norm, h.clone()), product);
                 }
             }
             Ffn::Chain(block) => {
-                for loss in chain(block, &mut h) {
+                for loss in chain(block, &mut h, product) {
                     aux_loss = Some(match aux_loss {
                         Some(sum) => sum + loss,
                         None => loss,
@@ -71,7 +76,7 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>) -> Forward {
         }
     }
     let head = model.head.weight.as_ref().map_or(embedding, |head| head.val());
-    let rows = h.into_iter().flatten().map(|h| apply(&head, norm(&model.head.norm, h))).collect();
+    let rows = h.into_iter().flatten().map(|h| product.apply(&head, norm(&model.head.norm, h))).collect();
     let vocab = head.dims()[0];
     let logits = Tensor::cat(rows, 0).reshape([batch, length, vocab]);
     debug_assert_eq!(head.dims()[1], d);
@@ -82,9 +87,30 @@ fn row(matrix: &Tensor<2>, index: usize) -> Row {
     matrix.clone().slice(s![index..index + 1, ..])
 }
 
-/// `W x` for a weight `[out, in]` and a row `[1, in]`.
+/// `W x` for a weight `[out, in]` and a row `[1, in]`, all in f32.
 fn apply(weight: &Tensor<2>, x: Row) -> Row {
     (weight.clone() * x).sum_dim(1).transpose() // each output is one dot product
+}
+
+/// How products are made: those of routers and of the gates of shared experts are not.
+#[derive(Clone, Copy)]
+struct Product(Precision);
+
+impl Product {
+    /// What is multiplied.
+    fn factor(self, x: &Tensor<2>) -> Tensor<2> {
+        rounded(x.clone(), self.0)
+    }
+
+    /// What came of it: on the way back it is a factor itself.
+    fn result(self, y: Tensor<2>) -> Tensor<2> {
+        with_rounded_gradient(y, self.0)
+    }
+
+    /// `W x`.
+    fn apply(self, weight: &Tensor<2>, x: Row) -> Row {
+        self.result(apply(&self.factor(weight), self.factor(&x)))
+    }
 }
 
 fn norm(norm: &RmsNorm, x: Row) -> Row {
@@ -118,14 +144,16 @@ fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize) -> (usize, 
 }
 
 /// One query against the keys and values so far.
-fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64) -> Row {
-    let scores = keys.iter().map(|k| (q.clone() * k.clone()).sum_dim(1) * scale).collect();
-    let weights = activation::softmax(Tensor::cat(scores, 1), 1);
-    let mixed = values.iter().enumerate().map(|(s, v)| v.clone() * columns(&weights, s, 1));
-    mixed.reduce(|sum, v| sum + v).expect("a token sees itself")
+fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64, product: Product) -> Row {
+    let q = product.factor(&q);
+    let score = |k: &Row| product.result((q.clone() * product.factor(k)).sum_dim(1)) * scale;
+    let weights = activation::softmax(Tensor::cat(keys.iter().map(score).collect(), 1), 1);
+    let weights = product.factor(&weights);
+    let mixed = values.iter().enumerate().map(|(s, v)| product.factor(v) * columns(&weights, s, 1));
+    product.result(mixed.reduce(|sum, v| sum + v).expect("a token sees itself"))
 }
 
-fn multi_head(block: &MultiHeadAttention, h: &[Row]) -> Vec<Row> {
+fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Row> {
     let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, .. } = &block.config;
     let scale = softmax_factor(rope) / (*d as f64).sqrt();
     let biased = |y: Row, i: usize| match block.biases.get(i) {
@@ -137,9 +165,9 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row]) -> Vec<Row> {
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
         let x = norm(&block.norm, stream.clone());
-        let mut q = biased(apply(&block.q_proj.val(), x.clone()), 0);
-        let mut k = biased(apply(&block.k_proj.val(), x.clone()), 1);
-        let v = biased(apply(&block.v_proj.val(), x), 2);
+        let mut q = biased(product.apply(&block.q_proj.val(), x.clone()), 0);
+        let mut k = biased(product.apply(&block.k_proj.val(), x.clone()), 1);
+        let v = biased(product.apply(&block.v_proj.val(), x), 2);
         let norms = block.q_norm.as_ref().zip(block.k_norm.as_ref());
         if let (QkNorm::Full, Some((q_norm, k_norm))) = (qk_norm, norms) {
             (q, k) = (norm(q_norm, q), norm(k_norm, k));
@@ -159,14 +187,14 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row]) -> Vec<Row> {
         let mixed = (0..*heads).map(|j| {
             let kv = j / (heads / kv_heads);
             let q = rotate(head(&q, j, norms.map(|(q, _)| q)), t, rope, half_split);
-            attend(q, &keys[kv], &values[kv], scale)
+            attend(q, &keys[kv], &values[kv], scale, product)
         });
-        out.push(stream.clone() + apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1)));
+        out.push(stream.clone() + product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1)));
     }
     out
 }
 
-fn latent(block: &LatentAttention, h: &[Row]) -> Vec<Row> {
+fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
     let Mla { heads, kv_rank, nope, rope_dim, value, rope, .. } = &block.config;
     let scale = softmax_factor(rope) / ((nope + rope_dim) as f64).sqrt();
     let neighbours = |i: usize| (2 * i, 2 * i + 1);
@@ -175,13 +203,14 @@ fn latent(block: &LatentAttention, h: &[Row]) -> Vec<Row> {
     for (t, stream) in h.iter().enumerate() {
         let x = norm(&block.norm, stream.clone());
         let q = match (&block.q_a_proj, &block.q_a_layernorm) {
-            (Some(down), Some(down_norm)) => norm(down_norm, apply(&down.val(), x.clone())),
+            (Some(down), Some(down_norm)) => norm(down_norm, product.apply(&down.val(), x.clone())),
             _ => x.clone(),
         };
-        let q = apply(&block.q_proj.val(), q);
-        let down = apply(&block.kv_a_proj_with_mqa.val(), x);
+        let q = product.apply(&block.q_proj.val(), q);
+        let down = product.apply(&block.kv_a_proj_with_mqa.val(), x);
         let key = rotate(columns(&down, *kv_rank, *rope_dim), t, rope, neighbours);
-        let kv = apply(&block.kv_b_proj.val(), norm(&block.kv_a_layernorm, columns(&down, 0, *kv_rank)));
+        let normed = norm(&block.kv_a_layernorm, columns(&down, 0, *kv_rank));
+        let kv = product.apply(&block.kv_b_proj.val(), normed);
         let mut mixed = Vec::new();
         for j in 0..*heads {
             let kv = columns(&kv, j * (nope + value), nope + value);
@@ -190,9 +219,9 @@ fn latent(block: &LatentAttention, h: &[Row]) -> Vec<Row> {
             let q = columns(&q, j * (nope + rope_dim), nope + rope_dim);
             let rotated = rotate(columns(&q, *nope, *rope_dim), t, rope, neighbours);
             let q = Tensor::cat(vec![columns(&q, 0, *nope), rotated], 1);
-            mixed.push(attend(q, &keys[j], &values[j], scale));
+            mixed.push(attend(q, &keys[j], &values[j], scale, product));
         }
-        out.push(stream.clone() + apply(&block.o_proj.val(), Tensor::cat(mixed, 1)));
+        out.push(stream.clone() + product.apply(&block.o_proj.val(), Tensor::cat(mixed, 1)));
     }
     out
 }
@@ -216,8 +245,8 @@ fn act(act: Act, wide: Row) -> Row {
     }
 }
 
-fn mlp(block: &Mlp, x: Row) -> Row {
-    apply(&block.w_out.val(), act(block.act, apply(&block.w_in.val(), x)))
+fn mlp(block: &Mlp, x: Row, product: Product) -> Row {
+    product.apply(&block.w_out.val(), act(block.act, product.apply(&block.w_in.val(), x)))
 }
 
 /// One token's routing: the scores, and the selected experts with their weights.
@@ -276,13 +305,13 @@ fn route(router: &Router, u: Row, k: usize) -> Routed {
 }
 
 /// Runs the chain on every token; returns the balance losses.
-fn chain(block: &Chain, h: &mut [Vec<Row>]) -> Vec<Tensor<1>> {
+fn chain(block: &Chain, h: &mut [Vec<Row>], product: Product) -> Vec<Tensor<1>> {
     let config = &block.config;
     let experts = &block.experts;
     let (w_in, w_out) = (experts.w_in.val(), experts.w_out.val());
     let expert = |e: usize, u: Row| {
         let weight = |w: &Tensor<3>| w.clone().slice(s![e..e + 1, .., ..]).squeeze_dim::<2>(0);
-        apply(&weight(&w_out), act(experts.act, apply(&weight(&w_in), u)))
+        product.apply(&weight(&w_out), act(experts.act, product.apply(&weight(&w_in), u)))
     };
     // routings[iteration][sequence][token]
     let mut routings: Vec<Vec<Vec<Routed>>> =
@@ -309,7 +338,7 @@ fn chain(block: &Chain, h: &mut [Vec<Row>]) -> Vec<Tensor<1>> {
                     y = y + expert(*e, u.clone()) * gate.clone();
                 }
                 if let Some(shared) = block.shared.as_ref().filter(|_| config.runs_shared(c)) {
-                    let mut shared = mlp(shared, u.clone());
+                    let mut shared = mlp(shared, u.clone(), product);
                     if let Some(gate) = &block.shared_gate {
                         shared = shared / ((-apply(&gate.val(), u)).exp() + 1.0);
                     }

@@ -17,7 +17,17 @@ fn setting(model: &Model) -> Setting {
 fn closed_form_and_capture_agree_for_every_word() {
     for (name, model) in variants() {
         let model = verified(model);
-        let counts = capture::check_built(&model, setting(&model)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let counts = |precision| {
+            let setting = Setting { precision, ..setting(&model) };
+            capture::check_built(&model, setting).unwrap_or_else(|e| panic!("{name}: {e}"))
+        };
+        let counted = counts(Precision::Bf16);
+        let counts = counts(Precision::F32);
+        assert_eq!(
+            (counted.params, counted.forward, counted.backward),
+            (counts.params, counts.forward, counts.backward),
+            "{name}: rounding multiplies nothing"
+        );
         let listed: u128 = Tensors::of(&model).trained.iter().map(|param| param.elements()).sum();
         assert_eq!(counts.params, listed, "{name}: the walk names every parameter");
     }

@@ -7,7 +7,7 @@ use coec_ir::{
     Figure, Precision, Recompute,
     cost::{Cost, Setting},
 };
-use coec_nn::{Forward, LanguageModel, capture};
+use coec_nn::{Forward, LanguageModel, Manner, capture};
 use common::*;
 
 const AGAIN: [Recompute; 2] = [Recompute::Experts, Recompute::Layers];
@@ -62,10 +62,16 @@ fn of_every_word(device: &Device, dtype: DType) {
         let model = verified(model);
         let built = build(&model, device, dtype);
         let (tokens, targets) = tokens(2, 7, model.vocab, device);
-        let kept = bits(&built, built.forward(tokens.clone()), targets.clone());
-        for recompute in AGAIN {
-            let again = built.forward_recomputing(tokens.clone(), recompute);
-            bits(&built, again, targets.clone()).assert_are(&kept, &format!("{name}, {}", recompute.word()));
+        for &precision in Precision::ALL {
+            let pass = |recompute| {
+                let forward = built.forward_as(tokens.clone(), Manner { recompute, precision });
+                bits(&built, forward, targets.clone())
+            };
+            let kept = pass(Recompute::None);
+            for recompute in AGAIN {
+                let name = format!("{name}, {}, {}", precision.word(), recompute.word());
+                pass(recompute).assert_are(&kept, &name);
+            }
         }
     }
 }

@@ -35,14 +35,6 @@ pub enum TrainError {
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A precision that the backend does not compute in.
-    #[error("training in {precision} is not built for the {backend} backend")]
-    Precision {
-        /// As the spec says it.
-        precision: &'static str,
-        /// The backend.
-        backend: String,
-    },
     /// Steps in a row whose loss or gradient was no number.
     #[error("{steps} steps in a row had a loss or gradient that is not finite")]
     Diverged {
@@ -76,7 +68,6 @@ impl TrainError {
             Self::Build(e) => e.code(),
             Self::Capture(e) => e.code(),
             Self::Device(e) => e.code(),
-            Self::Precision { .. } => "coec::build::precision",
             Self::Diverged { .. } => "coec::train::diverged",
             Self::Token { .. } => "coec::pass::token",
             Self::Tokens(_) => "coec::pass::tokens",
@@ -96,7 +87,6 @@ impl TrainError {
                 "the module is not the model that the spec describes; this is a defect of coec".into()
             }
             Self::Device(e) => e.help(),
-            Self::Precision { .. } => "train in single precision: --set train.precision=f32".into(),
             Self::Diverged { .. } => {
                 "the last good weights are saved; lower optimizer.lr, or clip harder: --set train.optimizer.lr=1e-4"
                     .into()
@@ -112,11 +102,7 @@ impl TrainError {
         match self {
             Self::Weights(error) | Self::Run(RunError::Weights(error)) => error.is_input(),
             Self::Run(RunError::Changed { spec, .. }) => *spec,
-            Self::Sample(_)
-            | Self::Precision { .. }
-            | Self::Token { .. }
-            | Self::Tokens(_)
-            | Self::Build(_) => true,
+            Self::Sample(_) | Self::Token { .. } | Self::Tokens(_) | Self::Build(_) => true,
             Self::Capture(_) | Self::Diverged { .. } => false,
             _ => [
                 "coec::tokenizer::does_not_fit",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use coec_ir::Precision;
 use coec_nn::LanguageModel;
 use serde::Serialize;
 
@@ -66,15 +67,20 @@ impl Text {
         self.sequences.batches()
     }
 
-    /// What `model`, which has no tape, makes of it. Each token but the first is predicted once, from
+    /// What `model`, which has no tape, makes of it in `precision`. Each token but the first is predicted once, from
     /// those before it in its sequence. `tell` hears of each batch.
     ///
     /// # Errors
     ///
     /// Tokens that cannot be read.
-    pub fn measure(&self, model: &LanguageModel, mut tell: impl FnMut()) -> Result<Evaluation, TrainError> {
+    pub fn measure(
+        &self,
+        model: &LanguageModel,
+        precision: Precision,
+        mut tell: impl FnMut(),
+    ) -> Result<Evaluation, TrainError> {
         let batches = self.sequences.iter().inspect(|_| tell());
-        let loss = evaluate(model, batches, 1, &|| true, &mut |_| {})?.unwrap_or(f64::NAN);
+        let loss = evaluate(model, batches, 1, precision, &|| true, &mut |_| {})?.unwrap_or(f64::NAN);
         let tokens = self.sequences.tokens();
         let nats_per_byte = loss * tokens as f64 / self.bytes.max(1) as f64;
         let Self { documents, bytes, lost, .. } = *self;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use coec_ir::{Model, Verified};
-use coec_nn::cross_entropy;
+use coec_ir::{Model, Precision, Verified};
+use coec_nn::{Manner, cross_entropy};
 
 use crate::{
     error::TrainError,
@@ -13,7 +13,7 @@ use crate::{
     weights::{self, Values, Weights},
 };
 
-/// Runs `model` with the weights of one file on the tokens of another and writes logits, and with
+/// Runs `model` in `precision` with the weights of one file on the tokens of another and writes logits, and with
 /// targets the losses, and with `grads` the gradient of `loss + aux_loss` for every trained
 /// parameter, under the names of the contract.
 pub fn run(
@@ -22,6 +22,7 @@ pub fn run(
     tokens: &Path,
     out: &Path,
     grads: bool,
+    precision: Precision,
     device: &Device,
 ) -> Result<(), TrainError> {
     let device = if grads { device.clone().autodiff() } else { device.clone() };
@@ -39,7 +40,7 @@ pub fn run(
     }
     let built = load_model(model, &Weights::open(weights)?, &device)?;
     let tensor = |ids: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device);
-    let forward = built.forward(tensor(ids));
+    let forward = built.forward_as(tensor(ids), Manner { precision, ..Manner::default() });
     let floats = |data: TensorData| data.iter::<f32>().collect::<Vec<_>>();
     let mut results: Vec<(String, Vec<usize>, Vec<f32>)> = vec![(
         "logits".into(),

@@ -2,9 +2,9 @@
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use coec_ir::Train;
+use coec_ir::{Precision, Train};
 use coec_nn::{
-    Forward, LanguageModel, Load, Logits, Route, cross_entropy, token_losses, weighted_cross_entropy,
+    Forward, LanguageModel, Load, Logits, Manner, Route, cross_entropy, token_losses, weighted_cross_entropy,
 };
 
 use crate::{
@@ -67,7 +67,7 @@ impl Trainer {
         for part in batch.parts(parts) {
             let (tokens, targets) = tensors(&part, &self.device);
             let Forward { logits, aux_loss, loads: seen, .. } =
-                self.model.forward_recomputing(tokens, config.recompute);
+                self.model.forward_as(tokens, Manner::of(config));
             let loss = loss(&part, logits, targets);
             let mut total = loss.clone();
             if let Some(aux) = aux_loss {
@@ -131,8 +131,8 @@ fn loss(part: &Batch, logits: Logits, targets: Tensor<2, Int>) -> Tensor<1> {
     weighted_cross_entropy(logits, targets, weights)
 }
 
-/// Mean cross-entropy of what is learnt of `batches`, nats a token, each in `parts` parts; `None` as soon
-/// as `go_on` says no. `look` is shown what the routers decide on the way.
+/// Mean cross-entropy of what is learnt of `batches`, nats a token, each in `parts` parts and computed in
+/// `precision`; `None` as soon as `go_on` says no. `look` is shown what the routers decide on the way.
 ///
 /// Losses are added token by token in double precision, so that the parts are only a matter of memory.
 /// `model` has no tape.
@@ -140,10 +140,11 @@ pub fn evaluate<E>(
     model: &LanguageModel,
     batches: impl Iterator<Item = Result<Batch, E>>,
     parts: usize,
+    precision: Precision,
     go_on: &dyn Fn() -> bool,
     look: &mut dyn FnMut(&[Route]),
 ) -> Result<Option<f64>, E> {
-    let device = model.device();
+    let (device, manner) = (model.device(), Manner { precision, ..Manner::default() });
     let (mut sum, mut count) = (0.0, 0u64);
     for batch in batches {
         for part in batch?.parts(parts) {
@@ -151,7 +152,7 @@ pub fn evaluate<E>(
                 return Ok(None);
             }
             let (tokens, targets) = tensors(&part, &device);
-            let Forward { logits, routes, .. } = model.forward(tokens);
+            let Forward { logits, routes, .. } = model.forward_as(tokens, manner);
             let losses = token_losses(logits, targets).into_data();
             look(&routes);
             let is_learnt = |at: usize| part.weights.as_ref().is_none_or(|weights| weights[at] > 0.0);

@@ -2,7 +2,9 @@
 
 mod common;
 
-use coec_ir::{Act, AdamW, Coe, Dense, Ffn, Gate, Layer, Model, Recompute, Stack, Verified, verify};
+use coec_ir::{
+    Act, AdamW, Coe, Dense, Ffn, Gate, Layer, Model, Precision, Recompute, Stack, Verified, verify,
+};
 use common::*;
 
 /// Three layers, the last of which has no experts: 256 tokens, and products that several threads make.
@@ -14,8 +16,8 @@ fn three_steps_are_the_same_bits() {
     let config = AdamW { clip: 0.5, eps: 1e6, weight_decay: 0.0, ..adamw() };
     let coe = Coe { iter: 3, k: vec![2, 2, 1], experts: 8, hidden: 300, gate: Gate::Tied, ..chain() };
     let model = stacked(&[Ffn::Coe(coe.clone()), Ffn::Coe(coe), Ffn::Dense(dense(300))]);
-    let steps = |recompute: Recompute| {
-        let train = |accumulate| coec_ir::Train { recompute, ..train(config, accumulate) };
+    let steps = |recompute: Recompute, precision: Precision| {
+        let train = |accumulate| coec_ir::Train { recompute, precision, ..train(config, accumulate) };
         let mut trainer = trainer(&model, config, |_, _| None);
         let mut seen = Vec::new();
         for (accumulate, start, lr) in [(2, 0, 1e5), (1, 99, 1e5), (4, 7, 1e12)] {
@@ -26,9 +28,12 @@ fn three_steps_are_the_same_bits() {
         }
         (bits(&trainer), seen)
     };
-    let kept = steps(Recompute::None);
-    for recompute in [Recompute::Experts, Recompute::Layers] {
-        assert!(steps(recompute) == kept, "recompute={} moves other bits", recompute.word());
+    for &precision in Precision::ALL {
+        let kept = steps(Recompute::None, precision);
+        for recompute in [Recompute::Experts, Recompute::Layers] {
+            let is_same = steps(recompute, precision) == kept;
+            assert!(is_same, "recompute={} moves other bits, {}", recompute.word(), precision.word());
+        }
     }
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
-use coec_ir::{Act, AdamW, Coe, Dense, Ffn};
+use coec_ir::{Act, AdamW, Coe, Dense, Ffn, Precision, Train};
 use coec_train::optimizer::global_norm;
 use common::*;
 
@@ -30,13 +30,16 @@ fn two_steps_are_the_same_bits() {
     let config = AdamW { clip: 0.5, eps: 1e6, weight_decay: 0.0, ..adamw() };
     let coe = Coe { experts: 8, hidden: 300, ..chain() };
     let model = model(512, 96, Ffn::Coe(coe));
-    assert_same(|| {
-        let trainer = trainer(&model, config, |_, _| None);
-        let (trainer, first) = trainer.step(&train(config, 2), &counting(4, 64, 0, 512), 1e5);
-        let (trainer, second) = trainer.step(&train(config, 1), &counting(4, 64, 99, 512), 1e12);
-        assert!(first.applied && second.applied);
-        (bits(&trainer), numbers(&first), numbers(&second))
-    });
+    for &precision in Precision::ALL {
+        let train = |accumulate| Train { precision, ..train(config, accumulate) };
+        assert_same(|| {
+            let trainer = trainer(&model, config, |_, _| None);
+            let (trainer, first) = trainer.step(&train(2), &counting(4, 64, 0, 512), 1e5);
+            let (trainer, second) = trainer.step(&train(1), &counting(4, 64, 99, 512), 1e12);
+            assert!(first.applied && second.applied);
+            (bits(&trainer), numbers(&first), numbers(&second))
+        });
+    }
 }
 
 /// The backend's own sum over 4Mi elements and more would split its work by what is idle.

@@ -276,7 +276,6 @@ fn text_and_json_lines_are_trained_on() {
     let shown = shell.fails(&["train", "tiny.coe", "--data", "bad.jsonl"], 3, "coec::data::");
     assert!(shown.contains("bad.jsonl") && shown.contains('2'), "file and line are named: {shown}");
     shell.fails(&["train", "tiny.coe", "--data", "none*.txt"], 3, "coec::data::");
-    shell.fails(&["train", "tiny.coe", "--set", "train.precision=bf16"], 2, "coec::build::precision");
 }
 
 #[test]

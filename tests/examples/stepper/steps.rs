@@ -117,7 +117,7 @@ impl<'a> Steps<'a> {
 
     /// FLOP/s of the best matrix product.
     pub fn peak(&self) -> f64 {
-        gemm::peak(&Device::flex(), GEMM_SIZE)
+        gemm::peak(&Device::flex(), GEMM_SIZE, self.train.precision)
     }
 
     /// The model as it is now, to generate with.

@@ -4,7 +4,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Act, Balance, Flops, Init, Param, Router, Sublayer, binomials,
+    Act, Balance, Flops, Init, Kept, Param, Router, Sublayer, binomials,
     params::{linear, mlp, router},
 };
 
@@ -326,15 +326,21 @@ impl Sublayer for Coe {
         Flops::exact(router + shared_gate + self.product_flops(dim))
     }
 
-    /// The stream, every iteration's input and, where each is normed, the state before; scores,
-    /// gates, the first product of every expert called, and, where it is weighed, the output of the
-    /// shared ones.
-    fn kept(&self, dim: usize, _: usize) -> u128 {
-        let (d, e, c) = (dim as u128, self.experts as u128, self.iter as u128);
-        let inputs = if self.norm == ChainNorm::Once { d + c * d } else { 2 * c * d };
+    /// As factors the inputs of iterations that experts alone read; those that a router or the gate of the
+    /// shared experts reads, which multiply in f32, the stream and, where each input is normed, the state
+    /// before; scores, gates, the first product of every expert called, and, where it is weighed, the output of
+    /// the shared ones.
+    fn kept(&self, dim: usize, _: usize) -> Kept {
+        let (d, e) = (dim as u128, self.experts as u128);
+        let is_factor = |&t: &usize| !(t < self.routings() || self.gates_shared() && self.runs_shared(t));
+        let factors = (0..self.iter).filter(is_factor).count() as u128;
+        let read = self.iter as u128 - factors;
+        let states = if self.norm == ChainNorm::Once { 1 } else { self.iter as u128 };
         let gates = 4 * self.selections();
         let weighed = if self.gates_shared() { self.shared_runs() as u128 * (d + 1) } else { 0 };
-        inputs + self.routings() as u128 * 2 * e + gates + weighed + self.calls() * self.first_product()
+        let scores = self.routings() as u128 * 2 * e;
+        let others = (read + states) * d + scores + gates + weighed + self.calls() * self.first_product();
+        Kept { factors: factors * d, others }
     }
 
     /// Rows of the input and of both gradients, and the gradient of the first product.

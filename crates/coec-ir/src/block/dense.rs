@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Act, Flops, Init, Param, Sublayer, params::mlp};
+use crate::{Act, Flops, Init, Kept, Param, Sublayer, params::mlp};
 
 /// `h + MLP(Norm(h))`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,9 +31,10 @@ impl Sublayer for Dense {
         Flops::exact(2 * (self.act.projections() * dim) as u128 * self.hidden as u128)
     }
 
-    /// The stream, its norm, the first product.
-    fn kept(&self, dim: usize, _: usize) -> u128 {
-        2 * dim as u128 + self.first_product()
+    /// Its norm's output as a factor; the stream, the first product.
+    fn kept(&self, dim: usize, _: usize) -> Kept {
+        let d = dim as u128;
+        Kept { factors: d, others: d + self.first_product() }
     }
 
     fn transient(&self, dim: usize, _: usize) -> u128 {

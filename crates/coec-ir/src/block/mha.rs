@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, Sublayer, params::linear, probabilities};
+use crate::{Flops, Init, Kept, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///
@@ -74,10 +74,14 @@ impl Sublayer for Mha {
         2 * self.kv_dim() as u128
     }
 
-    /// The stream and its norm, rotated queries and keys, values, probabilities, the mix.
-    fn kept(&self, dim: usize, context: usize) -> u128 {
+    /// As factors the norm's output, rotated queries and keys, values and the mix; the stream, and the
+    /// probabilities, which the softmax reads on the way back.
+    fn kept(&self, dim: usize, context: usize) -> Kept {
         let (d, q) = (dim as u128, self.q_dim() as u128);
-        2 * d + 2 * q + 2 * self.kv_dim() as u128 + self.heads as u128 * probabilities(context)
+        Kept {
+            factors: d + 2 * q + 2 * self.kv_dim() as u128,
+            others: d + self.heads as u128 * probabilities(context),
+        }
     }
 
     fn transient(&self, _: usize, context: usize) -> u128 {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Param, Rope, Sublayer, params::linear, probabilities};
+use crate::{Flops, Init, Kept, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one
@@ -53,13 +53,17 @@ impl Sublayer for Mla {
         (self.kv_rank + self.rope_dim) as u128
     }
 
-    /// The stream and its norm, each latent before and after its norm, queries and keys as
-    /// multiplied, the expanded latent that holds the values, probabilities, the mix.
-    fn kept(&self, dim: usize, context: usize) -> u128 {
-        let h = self.heads as u128;
+    /// As factors the norm's output, each latent after its norm, queries and keys as multiplied, the expanded
+    /// latent that holds the values, and the mix; the stream, each latent before its norm, and the
+    /// probabilities, which the softmax reads on the way back.
+    fn kept(&self, dim: usize, context: usize) -> Kept {
+        let (d, h) = (dim as u128, self.heads as u128);
         let (qk, nope, v) = (self.head_dim() as u128, self.nope as u128, self.value as u128);
-        let latents = 2 * (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
-        2 * dim as u128 + latents + h * (2 * qk + nope + 2 * v + probabilities(context))
+        let latents = (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
+        Kept {
+            factors: d + latents + h * (2 * qk + nope + 2 * v),
+            others: d + latents + h * probabilities(context),
+        }
     }
 
     fn transient(&self, _: usize, context: usize) -> u128 {

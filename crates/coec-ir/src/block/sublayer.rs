@@ -1,6 +1,6 @@
 //! What every sublayer says of itself: its tensors, and what it costs.
 
-use crate::{Flops, Param};
+use crate::{Flops, Kept, Param};
 
 /// A sublayer in a model of width `dim` at `context` positions. All counts are exact.
 pub trait Sublayer {
@@ -27,7 +27,7 @@ pub trait Sublayer {
     fn flops(&self, dim: usize, context: usize) -> Flops;
 
     /// Elements kept per token for the backward pass.
-    fn kept(&self, dim: usize, context: usize) -> u128;
+    fn kept(&self, dim: usize, context: usize) -> Kept;
 
     /// Elements alive at once per token while the backward pass is in the largest product.
     fn transient(&self, dim: usize, context: usize) -> u128;

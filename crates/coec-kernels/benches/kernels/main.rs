@@ -11,8 +11,8 @@ mod sizes;
 
 use burn::tensor::{Int, Tensor};
 use coec_kernels::{
-    Activation, AdamWStep, Pairs, adamw, attention, experts, head_cross_entropy, linear, mlp, rms_norm,
-    rotate, select_top_k, sum_of_squares,
+    Activation, AdamWStep, Pairs, Precision, adamw, attention, experts, head_cross_entropy, linear, mlp,
+    rms_norm, rotate, select_top_k, sum_of_squares,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use measure::{Kernel, Make, Work};
@@ -36,7 +36,9 @@ fn routed_experts(criterion: &mut Criterion) {
                 let w_out = make.float([pool, dim, hidden]);
                 (make.float([tokens, dim]), indices, make.float([tokens, selected]), w_in, w_out)
             },
-            |(x, indices, gates, w_in, w_out)| experts(x, indices, gates, w_in, w_out, Activation::Swiglu),
+            |(x, indices, gates, w_in, w_out)| {
+                experts(x, indices, gates, w_in, w_out, Activation::Swiglu, Precision::F32)
+            },
         );
     }
 }
@@ -51,7 +53,7 @@ fn shared_expert(criterion: &mut Criterion) {
                 let (w_in, w_out) = (make.float([2 * hidden, dim]), make.float([dim, hidden]));
                 (make.float([size.tokens(), dim]), w_in, w_out)
             },
-            |(x, w_in, w_out)| mlp(x, w_in, w_out, Activation::Swiglu),
+            |(x, w_in, w_out)| mlp(x, w_in, w_out, Activation::Swiglu, Precision::F32),
         );
     }
 }
@@ -78,7 +80,7 @@ fn causal_attention(criterion: &mut Criterion) {
         Kernel { name: "attention", size: size.name, work }.both(
             criterion,
             |make: &Make| (make.float(shape), make.float(shape), make.float(shape)),
-            |(q, k, v)| attention(q, k, v, 0.125, BLOCK),
+            |(q, k, v)| attention(q, k, v, 0.125, BLOCK, Precision::F32),
         );
     }
 }
@@ -89,7 +91,7 @@ fn projection(criterion: &mut Criterion) {
         Kernel { name: "linear", size: size.name, work }.both(
             criterion,
             |make: &Make| (make.float([size.tokens(), size.dim]), make.float([size.dim, size.dim])),
-            |(x, weight)| linear(x, weight),
+            |(x, weight)| linear(x, weight, Precision::F32),
         );
     }
 }
@@ -106,7 +108,9 @@ fn head(criterion: &mut Criterion) {
                 let (x, weight) = (make.float([tokens, size.dim]), make.float([classes, size.dim]));
                 (x, weight, targets, make.constant([tokens]))
             },
-            |(x, weight, targets, weights)| head_cross_entropy(x, weight, targets, weights, 256),
+            |(x, weight, targets, weights)| {
+                head_cross_entropy(x, weight, targets, weights, 256, Precision::F32)
+            },
         );
     }
 }

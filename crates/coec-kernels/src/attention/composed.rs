@@ -6,7 +6,7 @@ use super::{
     Attended,
     blocks::{Block, blocks},
 };
-use crate::bridge::Bridge;
+use crate::{Precision, bridge::Bridge, rounded};
 
 /// What [`attention()`](super::attention()) takes, heads before tokens.
 #[derive(Debug, Clone)]
@@ -21,20 +21,29 @@ pub(crate) struct Tensors {
     group: usize,
     scale: f64,
     block: usize,
+    precision: Precision,
 }
 
 impl Tensors {
     /// The same on tensors.
     pub fn of<B: Bridge>(inputs: Attended<B>) -> Self {
-        let Attended { q, k, v, scale, block } = inputs;
-        Self::new(B::tensor(q), B::tensor(k), B::tensor(v), scale, block)
+        let Attended { q, k, v, scale, block, precision } = inputs;
+        Self::new(B::tensor(q), B::tensor(k), B::tensor(v), scale, block, precision)
     }
 
-    /// Of `q` `[B, T, H, d]`, `k` `[B, S, G, d]` and `v` `[B, S, G, e]`.
-    pub fn new(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64, block: usize) -> Self {
+    /// Of `q` `[B, T, H, d]`, `k` `[B, S, G, d]` and `v` `[B, S, G, e]`, which are factors in every product they
+    /// are in.
+    pub fn new(
+        q: Tensor<4>,
+        k: Tensor<4>,
+        v: Tensor<4>,
+        scale: f64,
+        block: usize,
+        precision: Precision,
+    ) -> Self {
         let group = q.dims()[2] / k.dims()[2];
-        let [q, k, v] = [q, k, v].map(|tensor| tensor.swap_dims(1, 2));
-        Self { q, k: repeated(k, group), v: repeated(v, group), group, scale, block }
+        let [q, k, v] = [q, k, v].map(|tensor| rounded(tensor.swap_dims(1, 2), precision));
+        Self { q, k: repeated(k, group), v: repeated(v, group), group, scale, block, precision }
     }
 
     fn blocks(&self) -> Vec<Block> {
@@ -67,7 +76,7 @@ pub(crate) fn forward(inputs: Tensors) -> (Tensor<4>, Tensor<2>) {
         let (queries, keys) = (block.start..block.start + block.queries, 0..block.keys);
         let scores = tokens(&inputs.q, queries).matmul(tokens(&inputs.k, keys.clone()).swap_dims(2, 3));
         let probs = activation::softmax(hide(scores * inputs.scale, f64::NEG_INFINITY), 3);
-        outputs.push(probs.clone().matmul(tokens(&inputs.v, keys)));
+        outputs.push(rounded(probs.clone(), inputs.precision).matmul(tokens(&inputs.v, keys)));
         all.push(probs.reshape([b * h, block.probs()]));
     }
     (Tensor::cat(outputs, 2).swap_dims(1, 2), Tensor::cat(all, 1))
@@ -88,7 +97,8 @@ fn hide(values: Tensor<4>, by: f64) -> Tensor<4> {
 /// The gradients of `q`, `k` and `v`, as these are given to [`attention()`](super::attention()).
 pub(crate) fn backward(inputs: Tensors, probs: Tensor<2>, grad: Tensor<4>) -> [Tensor<4>; 3] {
     let [b, h, _, _] = inputs.q.dims();
-    let grad = grad.swap_dims(1, 2); // [B, H, T, e]
+    let rounded = |factor: Tensor<4>| rounded(factor, inputs.precision);
+    let grad = rounded(grad.swap_dims(1, 2)); // [B, H, T, e]
     let mut q_grads = Vec::new();
     let (mut k_grad, mut v_grad) = (inputs.k.zeros_like(), inputs.v.zeros_like());
     for block in inputs.blocks() {
@@ -100,7 +110,7 @@ pub(crate) fn backward(inputs: Tensors, probs: Tensor<2>, grad: Tensor<4>) -> [T
         // What is not seen has no part in this, whatever flows back to it.
         let probs_grad = hide(probs_grad, 0.0);
         let mean = (probs_grad.clone() * probs.clone()).sum_dim(3);
-        let scores_grad = probs.clone() * (probs_grad - mean) * inputs.scale;
+        let scores_grad = rounded(probs.clone() * (probs_grad - mean) * inputs.scale);
         q_grads.push(scores_grad.clone().matmul(tokens(&inputs.k, keys.clone())));
         let add = |sum: Tensor<4>, part: Tensor<4>| {
             let whole = tokens(&sum, keys.clone()) + part;
@@ -108,7 +118,7 @@ pub(crate) fn backward(inputs: Tensors, probs: Tensor<2>, grad: Tensor<4>) -> [T
             sum.slice_assign([0..b, 0..h, keys.clone(), 0..d], whole)
         };
         k_grad = add(k_grad, scores_grad.swap_dims(2, 3).matmul(tokens(&inputs.q, queries)));
-        v_grad = add(v_grad, probs.swap_dims(2, 3).matmul(grad));
+        v_grad = add(v_grad, rounded(probs).swap_dims(2, 3).matmul(grad));
     }
     let q_grad = Tensor::cat(q_grads, 2).swap_dims(1, 2);
     [q_grad, gathered(k_grad, inputs.group), gathered(v_grad, inputs.group)]

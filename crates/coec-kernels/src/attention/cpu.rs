@@ -8,8 +8,9 @@ use super::{
     Attended, AttentionKernel, Saved,
     blocks::{Block, blocks},
 };
-use crate::cpu::{
-    self, Host, Multiply, Part, Real, Rows, Scratch, View, by_dtype, product, unwritten, widest,
+use crate::{
+    Precision,
+    cpu::{self, Host, Multiply, Part, Real, Rows, Scratch, View, by_dtype, product, unwritten, widest},
 };
 
 impl<B: Host> AttentionKernel for B {
@@ -88,12 +89,13 @@ struct Inputs<'a, T> {
     v: &'a [T],
     scale: T,
     sizes: Sizes,
+    precision: Precision,
 }
 
 fn on_slices<B: Host, T: Real + Element, R>(inputs: Attended<B>, f: impl FnOnce(Inputs<'_, T>) -> R) -> R {
-    let (sizes, scale) = (Sizes::of(&inputs), T::constant(inputs.scale));
+    let (sizes, scale, precision) = (Sizes::of(&inputs), T::constant(inputs.scale), inputs.precision);
     let [q, k, v] = [inputs.q, inputs.k, inputs.v].map(B::hold);
-    f(Inputs { q: B::slice(&q), k: B::slice(&k), v: B::slice(&v), scale, sizes })
+    f(Inputs { q: B::slice(&q), k: B::slice(&k), v: B::slice(&v), scale, sizes, precision })
 }
 
 /// Rows `first..first + count` of head `head` of a sequence `[tokens, heads, width]`.
@@ -151,7 +153,7 @@ fn forward_one<T: Multiply>(inputs: &Inputs<'_, T>, probs: Option<&mut [T]>) -> 
         let all_seen = |scores: &mut [T]| {
             scores.chunks_exact_mut(keys).for_each(|row| softmax(row, keys, inputs.scale));
         };
-        attend([q, k, v], own, &mut Rows::new(output, group, value), all_seen);
+        attend([q, k, v], own, &mut Rows::new(output, group, value), inputs.precision, all_seen);
     });
     output
 }
@@ -162,14 +164,15 @@ fn attend<T: Multiply>(
     [q, k, v]: [View<'_, T>; 3],
     kept: Option<&mut [T]>,
     to: &mut Rows<'_, T>,
+    precision: Precision,
     softmax: impl Fn(&mut [T]),
 ) {
     let (queries, keys) = (q.rows(), k.rows());
     let mut scratch = Scratch::new(if kept.is_some() { 0 } else { queries * keys });
     let probs = kept.unwrap_or_else(|| scratch.as_mut_slice());
-    product(&mut Rows::new(probs, queries, keys), q, k.transposed(), false);
+    product(&mut Rows::new(probs, queries, keys), q, k.transposed(), false, precision);
     softmax(probs);
-    product(to, View::new(&*probs, queries, keys), v, false);
+    product(to, View::new(&*probs, queries, keys), v, false, precision);
 }
 
 /// The output `[B, T, H, e]`; the probabilities of all blocks go to `probs`.
@@ -200,7 +203,8 @@ fn forward<T: Multiply>(inputs: &Inputs<'_, T>, probs: Option<&mut [T]>) -> Vec<
     tasks.into_par_iter().with_max_len(1).for_each(|(sequence, head, block, Part { mut to, .. }, own)| {
         let q = inputs.queries(sequence, head, &block);
         let (k, v) = (inputs.keys(sequence, head, &block), inputs.values(sequence, head, &block));
-        attend([q, k, v], own, &mut to, |scores| softmax(scores, block.keys, inputs.scale));
+        let seen = |scores: &mut [T]| softmax(scores, block.keys, inputs.scale);
+        attend([q, k, v], own, &mut to, inputs.precision, seen);
     });
     output
 }
@@ -214,7 +218,7 @@ fn of_heads<T: Copy>(values: &mut [T], tokens: usize, heads: usize, width: usize
 
 /// The gradients of `q`, `k` and `v`.
 fn backward<T: Multiply>(inputs: &Inputs<'_, T>, probs: &[T], grad: &[T]) -> [Vec<T>; 3] {
-    let sizes = inputs.sizes;
+    let (sizes, precision) = (inputs.sizes, inputs.precision);
     let Sizes { batch, queries, keys, heads, kv_heads, width, value, .. } = sizes;
     let blocks = sizes.blocks();
     let mut q_grad = unwritten(batch * queries * heads * width);
@@ -239,16 +243,17 @@ fn backward<T: Multiply>(inputs: &Inputs<'_, T>, probs: &[T], grad: &[T]) -> [Ve
                 let mut scores_grad = Scratch::new(block.probs());
                 let scores_grad = scores_grad.as_mut_slice();
                 let v = inputs.values(sequence, head, block);
-                product(&mut Rows::new(scores_grad, block.queries, block.keys), grad, v.transposed(), false);
+                let mut made = Rows::new(scores_grad, block.queries, block.keys);
+                product(&mut made, grad, v.transposed(), false, precision);
                 softmax_backward(scores_grad, probs, block.keys, inputs.scale);
                 let scores_grad = View::new(&*scores_grad, block.queries, block.keys);
                 let probs = View::new(probs, block.queries, block.keys);
                 if let Some(Part { mut to, .. }) = q_parts[j * group + i].take() {
-                    product(&mut to, scores_grad, inputs.keys(sequence, head, block), false);
+                    product(&mut to, scores_grad, inputs.keys(sequence, head, block), false, precision);
                 }
                 let q = inputs.queries(sequence, head, block);
-                product(&mut k_grad.first_rows(block.keys), scores_grad.transposed(), q, adds);
-                product(&mut v_grad.first_rows(block.keys), probs.transposed(), grad, adds);
+                product(&mut k_grad.first_rows(block.keys), scores_grad.transposed(), q, adds, precision);
+                product(&mut v_grad.first_rows(block.keys), probs.transposed(), grad, adds, precision);
                 adds = true;
             }
         }

@@ -16,13 +16,14 @@ use crate::cube::{
 impl AttentionKernel for Cube {
     fn forward(inputs: Attended<Self>) -> [FloatTensor<Self>; 2] {
         ask_for_f32("attention", inputs.q.dtype());
+        let precision = inputs.precision;
         let inputs = Contiguous::of(inputs);
         let Sizes { b, t, h, d, s, g, e } = inputs.sizes;
         let probs = empty(&inputs.q, [b, h, t, s], DType::F32);
         let heads = Groups::Many { next: b, beside: h, sharing: h / g };
         product(
             &probs,
-            Product::new(t, s, d).heads(s, t * s, h * t * s),
+            Product::new(t, s, d).of(precision).heads(s, t * s, h * t * s),
             Operand::lines(&inputs.q, d).stride(h * d).heads(d, t * h * d),
             Operand::lines(&inputs.k, d).stride(g * d).heads(d, s * g * d),
             heads,
@@ -42,7 +43,7 @@ impl AttentionKernel for Cube {
         let output = empty(&inputs.q, [b, t, h, e], DType::F32);
         product(
             &output,
-            Product::new(t, e, s).heads(h * e, e, t * h * e),
+            Product::new(t, e, s).of(precision).heads(h * e, e, t * h * e),
             Operand::lines(&probs, s).heads(t * s, h * t * s),
             Operand::transposed(&inputs.v, g * e).heads(e, s * g * e),
             heads,
@@ -53,6 +54,7 @@ impl AttentionKernel for Cube {
 
     fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 3] {
         ask_for_f32("the backward pass of attention", grad.dtype());
+        let precision = saved.inputs.precision;
         let (inputs, probs, grad) = (Contiguous::of(saved.inputs), saved.probs, into_contiguous(grad));
         let Sizes { b, t, h, d, s, g, e } = inputs.sizes;
         let group = h / g;
@@ -60,7 +62,7 @@ impl AttentionKernel for Cube {
         let scores_grad = empty(&inputs.q, [b, h, t, s], DType::F32);
         product(
             &scores_grad,
-            Product::new(t, s, e).heads(s, t * s, h * t * s),
+            Product::new(t, s, e).of(precision).heads(s, t * s, h * t * s),
             Operand::lines(&grad, e).stride(h * e).heads(e, t * h * e),
             Operand::lines(&inputs.v, e).stride(g * e).heads(e, s * g * e),
             heads,
@@ -81,7 +83,7 @@ impl AttentionKernel for Cube {
         let q_grad = empty(&inputs.q, [b, t, h, d], DType::F32);
         product(
             &q_grad,
-            Product::new(t, d, s).heads(h * d, d, t * h * d),
+            Product::new(t, d, s).of(precision).heads(h * d, d, t * h * d),
             Operand::lines(&scores_grad, s).heads(t * s, h * t * s),
             Operand::transposed(&inputs.k, g * d).heads(d, s * g * d),
             heads,
@@ -94,7 +96,7 @@ impl AttentionKernel for Cube {
         let k_grad = empty(&q, [b, s, g, d], DType::F32);
         product(
             &k_grad,
-            Product::new(s, d, group * t).heads(g * d, d, s * g * d),
+            Product::new(s, d, group * t).of(precision).heads(g * d, d, s * g * d),
             Operand::transposed(&scores_grad, s).heads(group * t * s, h * t * s),
             Operand::transposed(&q, d).heads(group * t * d, h * t * d),
             keys,
@@ -103,7 +105,7 @@ impl AttentionKernel for Cube {
         let v_grad = empty(&q, [b, s, g, e], DType::F32);
         product(
             &v_grad,
-            Product::new(s, e, group * t).heads(g * e, e, s * g * e),
+            Product::new(s, e, group * t).of(precision).heads(g * e, e, s * g * e),
             Operand::transposed(&probs, s).heads(group * t * s, h * t * s),
             Operand::transposed(&grad, e).heads(group * t * e, h * t * e),
             keys,

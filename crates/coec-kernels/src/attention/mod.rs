@@ -15,7 +15,7 @@ use burn::backend::{
 };
 use burn::tensor::Tensor;
 
-use crate::{bridge::Bridge, dtypes, tape};
+use crate::{Precision, bridge::Bridge, dtypes, tape};
 
 /// Softmax attention of each query over the keys it may see: the softmax of `scale q.k`, times the values.
 ///
@@ -23,6 +23,9 @@ use crate::{bridge::Bridge, dtypes, tape};
 /// through in blocks of `block` queries, and a block is multiplied with the keys that its last query sees:
 /// so of the products with keys that are not seen at all, few are made. Query head `j` reads key-value head
 /// `j / (H/G)`.
+///
+/// The factors of both products are in `precision`, scores and probabilities never: what flows back through the
+/// softmax is made of the probabilities as they are.
 ///
 /// For the backward pass it keeps its inputs and the probabilities of the keys that blocks see.
 ///
@@ -35,12 +38,20 @@ use crate::{bridge::Bridge, dtypes, tape};
 ///
 /// When the shapes do not agree, when `block` is 0, and when the element types differ or, on the CPU, are
 /// others than f32 and f64. So does the backward pass.
-pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64, block: usize) -> Tensor<4> {
+pub fn attention(
+    q: Tensor<4>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+    scale: f64,
+    block: usize,
+    precision: Precision,
+) -> Tensor<4> {
     let ([b, t, h, d], [_, s, g, _], [_, _, _, e]) = (q.dims(), k.dims(), v.dims());
     assert_eq!([k.dims(), v.dims()], [[b, s, g, d], [b, s, g, e]], "k must be [B, S, G, d], v [B, S, G, e]");
     assert!(t <= s, "{t} queries cannot be the last of {s} keys");
     assert!(block > 0 && g > 0 && h % g == 0, "{h} heads in blocks of {block} cannot read {g}");
-    let inputs = Attended { q: q.into_dispatch(), k: k.into_dispatch(), v: v.into_dispatch(), scale, block };
+    let (q, k, v) = (q.into_dispatch(), k.into_dispatch(), v.into_dispatch());
+    let inputs = Attended { q, k, v, scale, block, precision };
     Tensor::from_dispatch(<Dispatch as AttentionOp>::attention(inputs))
 }
 
@@ -57,6 +68,8 @@ pub struct Attended<B: Backend> {
     pub scale: f64,
     /// Queries of a block.
     pub block: usize,
+    /// Of the factors.
+    pub precision: Precision,
 }
 
 /// The operation, routed to the backend of its tensors.
@@ -83,10 +96,10 @@ impl<B: AttentionKernel> AttentionOp for B {
 /// On a tape: the output, and the step back.
 impl<B: AttentionKernel, C: CheckpointStrategy> AttentionOp for Autodiff<B, C> {
     fn attention(inputs: Attended<Self>) -> FloatTensor<Self> {
-        let Attended { q, k, v, scale, block } = inputs;
+        let Attended { q, k, v, scale, block, precision } = inputs;
         let nodes = [q.node(), k.node(), v.node()];
         let (q, k, v) = (q.into_primitive(), k.into_primitive(), v.into_primitive());
-        let inputs = Attended::<B> { q, k, v, scale, block };
+        let inputs = Attended::<B> { q, k, v, scale, block, precision };
         inputs.check();
         let kept = |inputs: Attended<B>| {
             let [output, probs] = B::forward(inputs.clone());

@@ -4,6 +4,7 @@
 //! Every result is the same bits for any number of threads: tasks have a fixed size, each is computed
 //! by one thread, and sums run in a fixed order.
 
+mod bf16;
 #[cfg(feature = "flex")]
 mod flex;
 mod host;
@@ -18,4 +19,4 @@ pub(crate) use product::{
     Multiply, Part, Rows, Scratch, View, counted_product, product, shared_product, transpose, unwritten,
 };
 pub(crate) use real::Real;
-pub(crate) use simd::{exponentials, softmax, softmax_gradient, sum, widest};
+pub(crate) use simd::{exponentials, round_to_bf16, softmax, softmax_gradient, sum, widest};

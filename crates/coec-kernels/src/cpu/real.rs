@@ -2,6 +2,8 @@
 
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
+use super::bf16;
+
 /// f32 or f64.
 pub(crate) trait Real:
     bytemuck::Pod
@@ -34,6 +36,8 @@ pub(crate) trait Real:
     fn to_f64(self) -> f64;
     /// A constant.
     fn constant(value: f64) -> Self;
+    /// The nearest number that bf16 has, ties to even.
+    fn to_bf16(self) -> Self;
 }
 
 impl Real for f32 {
@@ -72,6 +76,11 @@ impl Real for f32 {
     fn constant(value: f64) -> Self {
         value as f32
     }
+
+    #[inline(always)]
+    fn to_bf16(self) -> Self {
+        bf16::of_f32(self)
+    }
 }
 
 impl Real for f64 {
@@ -106,6 +115,11 @@ impl Real for f64 {
     #[inline(always)]
     fn constant(value: f64) -> Self {
         value
+    }
+
+    #[inline(always)]
+    fn to_bf16(self) -> Self {
+        bf16::of_f64(self)
     }
 }
 

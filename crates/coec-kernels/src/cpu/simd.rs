@@ -115,3 +115,30 @@ pub(crate) fn softmax_gradient<T: Real>(grad: &mut [T], probs: &[T], scale: T) {
         *grad = scale * p * (*grad - mean);
     }
 }
+
+/// Rounds every value to the nearest that bf16 has, ties to even.
+pub(crate) fn round_to_bf16<T: Real>(values: &mut [T]) {
+    widest!(values: &mut [T]; T => round_inline(values))
+}
+
+#[inline(always)]
+fn round_inline<T: Real>(values: &mut [T]) {
+    values.iter_mut().for_each(|value| *value = value.to_bf16());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All lengths around those of vectors, and ties among the values.
+    #[test]
+    fn slices_are_rounded_as_each_value_is() {
+        for len in [0, 1, 15, 16, 17, 33, 70] {
+            let values: Vec<f32> = (0..len).map(|i| f32::from_bits(0x3F80_8000 + i * 0x0001_7FFF)).collect();
+            let mut rounded = values.clone();
+            round_to_bf16(&mut rounded);
+            let each: Vec<f32> = values.iter().map(|value| value.to_bf16()).collect();
+            assert_eq!(rounded, each);
+        }
+    }
+}

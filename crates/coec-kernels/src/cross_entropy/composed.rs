@@ -2,7 +2,9 @@
 
 use burn::tensor::{Int, Tensor, activation, s};
 
-/// `f(logits, targets, rows)` of every block of rows.
+use crate::{Precision, rounded};
+
+/// `f(logits, targets, rows)` of every block of rows; `x` and `weight` are factors as they are.
 fn blocks(
     x: &Tensor<2>,
     weight: &Tensor<2>,
@@ -19,7 +21,14 @@ fn blocks(
 }
 
 /// The cross-entropy of each row.
-pub(crate) fn losses(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>, block: usize) -> Tensor<1> {
+pub(crate) fn losses(
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    targets: Tensor<1, Int>,
+    block: usize,
+    precision: Precision,
+) -> Tensor<1> {
+    let [x, weight] = [x, weight].map(|factor| rounded(factor, precision));
     let mut losses = Vec::new();
     blocks(&x, &weight, &targets, block, |logits, targets, _| {
         losses.push(-activation::log_softmax(logits, 1).gather(1, targets));
@@ -34,7 +43,9 @@ pub(crate) fn forward(
     targets: Tensor<1, Int>,
     weights: Tensor<1>,
     block: usize,
+    precision: Precision,
 ) -> (Tensor<1>, Tensor<2>, Tensor<2>) {
+    let [x, weight] = [x, weight].map(|factor| rounded(factor, precision));
     let (mut losses, mut x_grads) = (Vec::new(), Vec::new());
     let mut weight_grad = weight.zeros_like();
     blocks(&x, &weight, &targets, block, |logits, targets, rows| {
@@ -45,6 +56,7 @@ pub(crate) fn forward(
         let is_target =
             targets.expand(log_probs.dims()).equal(classes.unsqueeze_dim::<2>(0).expand(log_probs.dims()));
         let grad = (log_probs.exp() - is_target.float().cast(weights.dtype())) * weights;
+        let grad = rounded(grad, precision);
         x_grads.push(grad.clone().matmul(weight.clone()));
         weight_grad = weight_grad.clone() + grad.transpose().matmul(x.clone().slice(s![rows, ..]));
     });

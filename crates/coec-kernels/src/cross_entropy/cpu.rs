@@ -36,7 +36,7 @@ fn forward<B: Host, T: Multiply + Element>(
     head: Head<B>,
     weights: FloatTensor<B>,
 ) -> (FloatTensor<B>, Saved<B>) {
-    let device = head.x.device();
+    let (device, precision) = (head.x.device(), head.precision);
     let ([rows, dim], [classes, _]) = (head.x.shape().dims(), head.weight.shape().dims());
     let (held, x, weight) = (B::hold(weights), B::hold(head.x.clone()), B::hold(head.weight.clone()));
     let (weights, x, weight) = (B::slice::<T>(&held), B::slice::<T>(&x), B::slice::<T>(&weight));
@@ -54,8 +54,9 @@ fn forward<B: Host, T: Multiply + Element>(
             grad,
             View::new(weight, classes, dim),
             false,
+            precision,
         );
-        shared_product(&mut weight_grad, grad.transposed(), x, start > 0);
+        shared_product(&mut weight_grad, grad.transposed(), x, start > 0, precision);
     });
     if rows == 0 {
         weight_grad.fill(T::ZERO);
@@ -89,7 +90,7 @@ fn each_block<B: Host, T: Multiply + Element>(
     mut f: impl FnMut(&mut [T], &[usize], usize, usize),
 ) {
     let ([rows, dim], [classes, _]) = (head.x.shape().dims(), head.weight.shape().dims());
-    let block = head.block;
+    let Head { block, precision, .. } = head;
     let (x, weight) = (B::hold(head.x), B::hold(head.weight));
     let targets = classes_of::<B>(head.targets, classes);
     let (x, weight) = (View::<T>::new(B::slice(&x), rows, dim), View::new(B::slice(&weight), classes, dim));
@@ -97,7 +98,7 @@ fn each_block<B: Host, T: Multiply + Element>(
     for start in (0..rows).step_by(block) {
         let count = block.min(rows - start);
         let logits = &mut logits[..count * classes];
-        shared_product(logits, x.row_range(start..start + count), weight.transposed(), false);
+        shared_product(logits, x.row_range(start..start + count), weight.transposed(), false, precision);
         f(logits, &targets[start..start + count], start, classes);
     }
 }

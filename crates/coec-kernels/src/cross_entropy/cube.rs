@@ -6,6 +6,7 @@ use burn_cubecl::{kernel::into_contiguous, ops::numeric::zeros, tensor::CubeTens
 use cubecl::prelude::*;
 
 use super::{CrossEntropyKernel, Head, Saved};
+use crate::Precision;
 use crate::cube::{
     Groups, Operand, Product, UNITS, ask_for_f32, buffer, cube_max, cube_sum, cubes, cubes_of_units, empty,
     product, units,
@@ -34,7 +35,7 @@ impl CrossEntropyKernel for Cube {
             head.lose(&grads, &losses, Some(&weights), first, rows);
             product(
                 &x,
-                Product::new(rows, head.dim, head.vocab).to(first * head.dim),
+                Product::new(rows, head.dim, head.vocab).of(head.precision).to(first * head.dim),
                 Operand::lines(&grads, head.vocab),
                 Operand::transposed(&head.weight, head.dim),
                 Groups::One,
@@ -42,7 +43,7 @@ impl CrossEntropyKernel for Cube {
             );
             product(
                 &weight,
-                Product::new(head.vocab, head.dim, rows).added(),
+                Product::new(head.vocab, head.dim, rows).of(head.precision).added(),
                 Operand::transposed(&grads, head.vocab),
                 Operand::transposed(&head.x, head.dim).from(first * head.dim),
                 Groups::One,
@@ -86,6 +87,7 @@ struct Blocks {
     weight: CubeTensor,
     targets: CubeTensor,
     block: usize,
+    precision: Precision,
     rows: usize,
     dim: usize,
     vocab: usize,
@@ -95,7 +97,7 @@ impl Blocks {
     fn of(head: Head<Cube>) -> Self {
         let ([rows, dim], [vocab, _]) = (head.x.shape().dims(), head.weight.shape().dims());
         let [x, weight, targets] = [head.x, head.weight, head.targets].map(into_contiguous);
-        Self { x, weight, targets, block: head.block, rows, dim, vocab }
+        Self { x, weight, targets, block: head.block, precision: head.precision, rows, dim, vocab }
     }
 
     /// The first row of each block, and how many it has.
@@ -109,7 +111,7 @@ impl Blocks {
         let logits = empty(&self.x, [rows, self.vocab], DType::F32);
         product(
             &logits,
-            Product::new(rows, self.vocab, self.dim),
+            Product::new(rows, self.vocab, self.dim).of(self.precision),
             Operand::lines(&self.x, self.dim).from(first * self.dim),
             Operand::lines(&self.weight, self.dim),
             Groups::One,

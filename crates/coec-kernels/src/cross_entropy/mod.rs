@@ -15,13 +15,14 @@ use burn::backend::{
 };
 use burn::tensor::{Int, Tensor};
 
-use crate::{bridge::Bridge, dtypes, tape};
+use crate::{Precision, bridge::Bridge, dtypes, tape};
 
 /// The cross-entropy of a linear head: the sum of `weights[n] (log sum exp z[n] - z[n, targets[n]])`, nats,
 /// where `z = x W^T`.
 ///
 /// The logits of `block` rows are made, turned into their gradient, multiplied with `W` and `x`, and
-/// forgotten. So the gradients are made by the forward pass, and the backward pass only scales them.
+/// forgotten. So the gradients are made by the forward pass, and the backward pass only scales them. The factors of
+/// the three products are in `precision`, the softmax and the losses never.
 ///
 /// # Shapes
 ///
@@ -38,15 +39,23 @@ pub fn head_cross_entropy(
     targets: Tensor<1, Int>,
     weights: Tensor<1>,
     block: usize,
+    precision: Precision,
 ) -> Tensor<1> {
     assert_eq!(weights.dims(), targets.dims(), "weights must be [N]");
-    let head = Head::new(x, weight, targets, block);
+    let head = Head::new(x, weight, targets, block, precision);
     Tensor::from_dispatch(<Dispatch as CrossEntropyOp>::cross_entropy(head, weights.into_dispatch()))
 }
 
 /// The cross-entropy of each row, `[N]`, without a tape. Shapes and panics as [`head_cross_entropy()`].
-pub fn head_losses(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>, block: usize) -> Tensor<1> {
-    Tensor::from_dispatch(<Dispatch as HeadLossesOp>::head_losses(Head::new(x, weight, targets, block)))
+pub fn head_losses(
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    targets: Tensor<1, Int>,
+    block: usize,
+    precision: Precision,
+) -> Tensor<1> {
+    let head = Head::new(x, weight, targets, block, precision);
+    Tensor::from_dispatch(<Dispatch as HeadLossesOp>::head_losses(head))
 }
 
 /// A head, what goes into it, and what should come out.
@@ -60,15 +69,24 @@ pub struct Head<B: Backend> {
     pub targets: IntTensor<B>,
     /// Rows whose logits are in memory at once.
     pub block: usize,
+    /// Of the factors.
+    pub precision: Precision,
 }
 
 impl Head<Dispatch> {
-    fn new(x: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>, block: usize) -> Self {
+    fn new(
+        x: Tensor<2>,
+        weight: Tensor<2>,
+        targets: Tensor<1, Int>,
+        block: usize,
+        precision: Precision,
+    ) -> Self {
         assert!(block > 0, "blocks of no rows");
         let [rows, width] = x.dims();
         assert_eq!(weight.dims()[1], width, "weight must be [V, D]");
         assert_eq!(targets.dims(), [rows], "targets must be [N]");
-        Self { x: x.into_dispatch(), weight: weight.into_dispatch(), targets: targets.into_dispatch(), block }
+        let (x, weight, targets) = (x.into_dispatch(), weight.into_dispatch(), targets.into_dispatch());
+        Self { x, weight, targets, block, precision }
     }
 }
 
@@ -117,7 +135,8 @@ impl<B: CrossEntropyKernel, C: CheckpointStrategy> CrossEntropyOp for Autodiff<B
     fn cross_entropy(head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [head.x.node(), head.weight.node()];
         let (x, weight) = (head.x.into_primitive(), head.weight.into_primitive());
-        let head = Head::<B> { x, weight, targets: head.targets, block: head.block };
+        let Head { targets, block, precision, .. } = head;
+        let head = Head::<B> { x, weight, targets, block, precision };
         let weights = weights.into_primitive();
         check(&head, &weights);
         let kept = |(head, weights)| B::forward(head, weights);
@@ -156,13 +175,9 @@ impl<B: CrossEntropyKernel> Saved<B> {
 pub trait CrossEntropyKernel: Bridge {
     /// The cross-entropy of each row, `[N]`.
     fn losses(head: Head<Self>) -> FloatTensor<Self> {
-        let Head { x, weight, targets, block } = head;
-        Self::primitive(composed::losses(
-            Self::tensor(x),
-            Self::tensor(weight),
-            Self::int_tensor(targets),
-            block,
-        ))
+        let Head { x, weight, targets, block, precision } = head;
+        let targets = Self::int_tensor(targets);
+        Self::primitive(composed::losses(Self::tensor(x), Self::tensor(weight), targets, block, precision))
     }
 
     /// Their weighted sum, `[1]`.
@@ -173,13 +188,14 @@ pub trait CrossEntropyKernel: Bridge {
 
     /// The same, and what the backward pass needs.
     fn forward(head: Head<Self>, weights: FloatTensor<Self>) -> (FloatTensor<Self>, Saved<Self>) {
-        let Head { x, weight, targets, block } = head;
+        let Head { x, weight, targets, block, precision } = head;
         let (loss, x, weight) = composed::forward(
             Self::tensor(x),
             Self::tensor(weight),
             Self::int_tensor(targets),
             Self::tensor(weights),
             block,
+            precision,
         );
         (Self::primitive(loss), Saved { x: Self::primitive(x), weight: Self::primitive(weight) })
     }

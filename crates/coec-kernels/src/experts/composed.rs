@@ -9,7 +9,7 @@ use super::{
     pieces::{activate, differentiate},
     tensors::{Gradients, Tensors},
 };
-use crate::flops;
+use crate::{Precision, flops, rounded};
 
 /// Sorted rows: which token and which gate each has, and where each expert's begin.
 struct Sorted {
@@ -55,17 +55,18 @@ fn weight_of(weights: &Tensor<3>, expert: usize) -> Tensor<2> {
     weights.clone().slice(s![expert..expert + 1, .., ..]).squeeze_dim(0)
 }
 
-/// `left right`, counted.
-fn product(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+/// `left right` of factors in `precision`, counted.
+fn product(left: Tensor<2>, right: Tensor<2>, precision: Precision) -> Tensor<2> {
     let ([m, k], [_, n]) = (left.dims(), right.dims());
     flops::count([m, k, n]);
-    left.matmul(right)
+    rounded(left, precision).matmul(rounded(right, precision))
 }
 
 /// The weighted sum `[N, D]`, and the first product `[N*K, G*F]` in sorted order.
 pub(crate) fn forward(inputs: Tensors) -> (Tensor<2>, Tensor<2>) {
     let ([n, d], [_, k]) = (inputs.x.dims(), inputs.indices.dims());
     let sorted = sort(inputs.indices, inputs.w_in.dims()[0]);
+    let product = |left, right| product(left, right, inputs.precision);
     let x = inputs.x.select(0, sorted.tokens); // [N*K, D]
     let hidden = per_expert(&sorted.starts, |expert, rows| {
         product(x.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert).transpose())
@@ -87,24 +88,46 @@ pub(crate) fn backward(inputs: Tensors, hidden: Tensor<2>, output_grad: Tensor<2
     let x = inputs.x.select(0, sorted.tokens); // [N*K, D]
     let gates = inputs.gates.reshape([n * k, 1]).select(0, sorted.slots); // [N*K, 1]
 
+    // In bf16 gates weigh what enters the products, but for those that nothing can be divided by.
+    let (dy, gates, before) = match inputs.precision {
+        Precision::F32 => (dy, gates, None),
+        Precision::Bf16 => {
+            let divides =
+                gates.clone().equal_elem(0.0).bool_or(gates.clone().is_finite().bool_not()).bool_not();
+            let before = gates.ones_like().mask_where(divides.clone(), gates.clone());
+            (dy * before.clone(), gates.mask_fill(divides, 1.0), Some(before))
+        }
+    };
+    let product = |left, right| product(left, right, inputs.precision);
     let t = per_expert(&sorted.starts, |expert, rows| {
         product(dy.clone().slice(s![rows, ..]), weight_of(&inputs.w_out, expert))
-    }); // [N*K, F], not yet weighted
+    }); // [N*K, F], not yet weighted by `gates`
     let (h, derivative) = differentiate(hidden, t.clone() * gates.clone(), inputs.act);
-    let gate_grad = (t * h.clone()).sum_dim(1).select(0, sorted.rows.clone()).reshape([n, k]);
+    let gate_grad = (t * rounded(h.clone(), inputs.precision)).sum_dim(1);
+    let gate_grad = match before {
+        Some(before) => gate_grad / before,
+        None => gate_grad,
+    };
+    let gate_grad = gate_grad.select(0, sorted.rows.clone()).reshape([n, k]);
     let x_grad = per_expert(&sorted.starts, |expert, rows| {
         product(derivative.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert))
     });
     let x_grad = x_grad.select(0, sorted.rows).reshape([n, k, d]).sum_dim(1).reshape([n, d]);
 
     let weighted = h * gates;
-    let w_in_grad = weight_grad(&sorted.starts, derivative, x, [wide, d]);
-    let w_out_grad = weight_grad(&sorted.starts, dy, weighted, [d, f]);
+    let w_in_grad = weight_grad(&sorted.starts, derivative, x, [wide, d], product);
+    let w_out_grad = weight_grad(&sorted.starts, dy, weighted, [d, f], product);
     Gradients { x: x_grad, gates: gate_grad, w_in: w_in_grad, w_out: w_out_grad }
 }
 
 /// Per expert, `left^T right` over its rows; zero for an expert without rows.
-fn weight_grad(starts: &[usize], left: Tensor<2>, right: Tensor<2>, size: [usize; 2]) -> Tensor<3> {
+fn weight_grad(
+    starts: &[usize],
+    left: Tensor<2>,
+    right: Tensor<2>,
+    size: [usize; 2],
+    product: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<2>,
+) -> Tensor<3> {
     let (device, dtype) = (left.device(), left.dtype());
     let grads = starts.windows(2).map(|bounds| {
         if bounds[0] == bounds[1] {

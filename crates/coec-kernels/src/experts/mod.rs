@@ -20,7 +20,7 @@ use burn::backend::{
 };
 use burn::tensor::{DType, Int, Tensor};
 
-use crate::{bridge::Bridge, dtypes, tape};
+use crate::{Precision, bridge::Bridge, dtypes, tape};
 pub use activation::Activation;
 #[cfg(feature = "cube")]
 pub(crate) use cube::differentiated;
@@ -29,6 +29,10 @@ pub(crate) use cube::differentiated;
 ///
 /// Differentiable in `x`, `gates`, `w_in` and `w_out`. For the backward pass it
 /// keeps its inputs and the first product's result, `N*K` rows of `G*F`.
+///
+/// The factors of every product are in `precision`. Gates weigh outputs, and on the way back the gradient that
+/// flows to them, before it is a factor. The gradient of a gate is made of that same factor: see
+/// [`Saved::backward`].
 ///
 /// # Shapes
 ///
@@ -53,6 +57,7 @@ pub fn experts(
     w_in: Tensor<3>,
     w_out: Tensor<3>,
     act: Activation,
+    precision: Precision,
 ) -> Tensor<2> {
     let ([n, d], [e, gf, _]) = (x.dims(), w_in.dims());
     let k = indices.dims()[1];
@@ -67,6 +72,7 @@ pub fn experts(
         w_in: w_in.into_dispatch(),
         w_out: w_out.into_dispatch(),
         act,
+        precision,
     };
     Tensor::from_dispatch(<Dispatch as ExpertsOp>::experts(inputs))
 }
@@ -86,6 +92,8 @@ pub struct Experts<B: Backend> {
     pub w_out: FloatTensor<B>,
     /// What an expert computes between its two products.
     pub act: Activation,
+    /// Of the factors.
+    pub precision: Precision,
 }
 
 /// What the forward pass makes.
@@ -140,6 +148,7 @@ impl<B: ExpertsKernel, C: CheckpointStrategy> ExpertsOp for Autodiff<B, C> {
             w_in: inputs.w_in.into_primitive(),
             w_out: inputs.w_out.into_primitive(),
             act: inputs.act,
+            precision: inputs.precision,
         };
         let kept = |inputs: Experts<B>| {
             let Forward { output, hidden, route } = inputs.clone().forward();
@@ -169,6 +178,12 @@ impl<B: ExpertsKernel> Experts<B> {
 
 impl<B: ExpertsKernel> Saved<B> {
     /// The gradients of `x`, `gates`, `w_in` and `w_out`.
+    ///
+    /// What flows back into the products of an expert is the gradient of its output, `g dy` for a gate `g` and the
+    /// gradient `dy` of the sum: so in bf16 that is rounded, and not `dy`. With `t = W_out^T (g dy)` the gradient
+    /// of the hidden units is `t`; that of the gate, `y . dy` for the expert's output `y`, is taken to be
+    /// `(h . t) / g`, for `y` is not kept. A gate that nothing can be divided by, 0 or no number, weighs afterwards.
+    /// In f32 all do, where it takes less: nothing is rounded, and it comes to the same.
     pub(crate) fn backward(self, output_grad: FloatTensor<B>) -> [FloatTensor<B>; 4] {
         let [x, gates, w_in, w_out] = self.inputs.dtypes();
         let (hidden, grad) = (self.hidden.dtype(), output_grad.dtype());

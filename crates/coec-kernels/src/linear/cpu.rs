@@ -3,11 +3,14 @@
 use burn::backend::{Element, TensorMetadata, tensor::FloatTensor};
 
 use super::{LinearKernel, Saved};
-use crate::cpu::{Host, Multiply, View, by_dtype, shared_product, transpose, unwritten};
+use crate::{
+    Precision,
+    cpu::{Host, Multiply, View, by_dtype, shared_product, transpose, unwritten},
+};
 
 impl<B: Host> LinearKernel for B {
-    fn forward(x: FloatTensor<B>, weight: FloatTensor<B>) -> FloatTensor<B> {
-        by_dtype!("linear", x.dtype(), T => forward::<B, T>(x, weight))
+    fn forward(x: FloatTensor<B>, weight: FloatTensor<B>, precision: Precision) -> FloatTensor<B> {
+        by_dtype!("linear", x.dtype(), T => forward::<B, T>(x, weight, precision))
     }
 
     fn backward(saved: Saved<B>, grad: FloatTensor<B>) -> [FloatTensor<B>; 2] {
@@ -15,23 +18,28 @@ impl<B: Host> LinearKernel for B {
     }
 }
 
-fn forward<B: Host, T: Multiply + Element>(x: FloatTensor<B>, weight: FloatTensor<B>) -> FloatTensor<B> {
+fn forward<B: Host, T: Multiply + Element>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    precision: Precision,
+) -> FloatTensor<B> {
     let (device, [rows, width], [out, _]) = (x.device(), x.shape().dims(), weight.shape().dims());
     let (x, weight) = (B::hold(x), B::hold(weight));
-    let y = linear::<T>(B::slice(&x), B::slice(&weight), [rows, width, out]);
+    let y = linear::<T>(B::slice(&x), B::slice(&weight), [rows, width, out], precision);
     B::float(y, [rows, out], &device)
 }
 
 fn backward<B: Host, T: Multiply + Element>(saved: Saved<B>, grad: FloatTensor<B>) -> [FloatTensor<B>; 2] {
     let (device, shapes) = (saved.x.device(), [saved.x.shape(), saved.weight.shape()]);
     let ([rows, width], [out, _]) = (saved.x.shape().dims(), saved.weight.shape().dims());
+    let precision = saved.precision;
     let [x, weight, grad] = [saved.x, saved.weight, grad].map(B::hold);
     let x = View::<T>::new(B::slice(&x), rows, width);
     let weight = View::new(B::slice(&weight), out, width);
     let grad = View::new(B::slice(&grad), rows, out);
     let (mut x_grad, mut weight_grad) = (unwritten(rows * width), unwritten(out * width));
-    shared_product(&mut x_grad, grad, weight, false);
-    shared_product(&mut weight_grad, grad.transposed(), x, false);
+    shared_product(&mut x_grad, grad, weight, false, precision);
+    shared_product(&mut weight_grad, grad.transposed(), x, false, precision);
     let [x, weight] = shapes;
     [B::float(x_grad, x, &device), B::float(weight_grad, weight, &device)]
 }
@@ -40,18 +48,23 @@ fn backward<B: Host, T: Multiply + Element>(saved: Saved<B>, grad: FloatTensor<B
 /// what is read.
 const FEW: usize = 32;
 
-fn linear<T: Multiply>(x: &[T], weight: &[T], [rows, width, out]: [usize; 3]) -> Vec<T> {
+fn linear<T: Multiply>(
+    x: &[T],
+    weight: &[T],
+    [rows, width, out]: [usize; 3],
+    precision: Precision,
+) -> Vec<T> {
     let (x, weight) = (View::new(x, rows, width), View::new(weight, out, width));
     let mut y = unwritten(rows * out);
     if rows <= FEW {
         let mut columns = unwritten(out * rows);
-        shared_product(&mut columns, weight, x.transposed(), false);
+        shared_product(&mut columns, weight, x.transposed(), false, precision);
         if rows == 1 {
             return columns;
         }
         transpose(&columns, &mut y, [out, rows]);
     } else {
-        shared_product(&mut y, x, weight.transposed(), false);
+        shared_product(&mut y, x, weight.transposed(), false, precision);
     }
     y
 }

@@ -14,9 +14,9 @@ use burn::backend::{
 };
 use burn::tensor::Tensor;
 
-use crate::{bridge::Bridge, dtypes, tape};
+use crate::{Precision, bridge::Bridge, dtypes, tape};
 
-/// `x W^T`.
+/// `x W^T`, of factors in `precision`.
 ///
 /// # Shapes
 ///
@@ -26,10 +26,10 @@ use crate::{bridge::Bridge, dtypes, tape};
 ///
 /// When the shapes do not agree, and when the element types differ or, on the CPU, are others than f32
 /// and f64. So does the backward pass.
-pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, precision: Precision) -> Tensor<2> {
     assert_eq!(weight.dims()[1], x.dims()[1], "weight must be [out, in]");
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(<Dispatch as LinearOp>::linear(x, weight))
+    Tensor::from_dispatch(<Dispatch as LinearOp>::linear(x, weight, precision))
 }
 
 /// The operation, routed to the backend of its tensors.
@@ -42,26 +42,26 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
 )]
 pub trait LinearOp: Backend {
     /// See [`linear()`].
-    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>, precision: Precision) -> FloatTensor<Self>;
 }
 
 /// Without a tape: the product alone.
 impl<B: LinearKernel> LinearOp for B {
-    fn linear(x: FloatTensor<B>, weight: FloatTensor<B>) -> FloatTensor<B> {
-        forward::<B>(x, weight)
+    fn linear(x: FloatTensor<B>, weight: FloatTensor<B>, precision: Precision) -> FloatTensor<B> {
+        forward::<B>(x, weight, precision)
     }
 }
 
 /// On a tape: the product, and the step back.
 impl<B: LinearKernel, C: CheckpointStrategy> LinearOp for Autodiff<B, C> {
-    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>, precision: Precision) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
         let inputs = (x.into_primitive(), weight.into_primitive());
         let kept = |(x, weight): (FloatTensor<B>, FloatTensor<B>)| {
-            let y = forward::<B>(x.clone(), weight.clone());
-            (y, Saved::<B> { x, weight })
+            let y = forward::<B>(x.clone(), weight.clone(), precision);
+            (y, Saved::<B> { x, weight, precision })
         };
-        let output = |(x, weight)| forward::<B>(x, weight);
+        let output = |(x, weight)| forward::<B>(x, weight, precision);
         tape::recorded::<B, C, _, _, 2>(nodes, inputs, kept, output, Saved::backward)
     }
 }
@@ -73,11 +73,17 @@ pub struct Saved<B: Backend> {
     pub x: FloatTensor<B>,
     /// `[out, in]`.
     pub weight: FloatTensor<B>,
+    /// Of the factors.
+    pub precision: Precision,
 }
 
-fn forward<B: LinearKernel>(x: FloatTensor<B>, weight: FloatTensor<B>) -> FloatTensor<B> {
+fn forward<B: LinearKernel>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    precision: Precision,
+) -> FloatTensor<B> {
     dtypes::same("linear", &[("x", x.dtype()), ("weight", weight.dtype())]);
-    B::forward(x, weight)
+    B::forward(x, weight, precision)
 }
 
 impl<B: LinearKernel> Saved<B> {
@@ -92,14 +98,15 @@ impl<B: LinearKernel> Saved<B> {
 /// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
 pub trait LinearKernel: Bridge {
     /// The output `[N, out]`.
-    fn forward(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::primitive(composed::forward(Self::tensor(x), Self::tensor(weight)))
+    fn forward(x: FloatTensor<Self>, weight: FloatTensor<Self>, precision: Precision) -> FloatTensor<Self> {
+        Self::primitive(composed::forward(Self::tensor(x), Self::tensor(weight), precision))
     }
 
     /// The gradients of `x` and of the weight.
     fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 2] {
+        let Saved { x, weight, precision } = saved;
         let (x, weight) =
-            composed::backward(Self::tensor(saved.x), Self::tensor(saved.weight), Self::tensor(grad));
+            composed::backward(Self::tensor(x), Self::tensor(weight), Self::tensor(grad), precision);
         [Self::primitive(x), Self::primitive(weight)]
     }
 }

@@ -19,7 +19,7 @@ impl MlpKernel for Cube {
         flops::count([tokens, dim, wide]);
         activated_product(
             [&hidden, &activated],
-            Product::new(tokens, wide, dim),
+            Product::new(tokens, wide, dim).of(inputs.precision),
             inputs.act,
             Operand::lines(&inputs.x, dim),
             Operand::lines(&inputs.w_in, dim),
@@ -28,7 +28,7 @@ impl MlpKernel for Cube {
         flops::count([tokens, width, dim]);
         product(
             &output,
-            Product::new(tokens, dim, width),
+            Product::new(tokens, dim, width).of(inputs.precision),
             Operand::lines(&activated, width),
             Operand::lines(&inputs.w_out, width),
             Groups::One,
@@ -46,7 +46,7 @@ impl MlpKernel for Cube {
         flops::count([tokens, dim, width]);
         product(
             &activated_grad,
-            Product::new(tokens, width, dim),
+            Product::new(tokens, width, dim).of(inputs.precision),
             Operand::lines(&grad, dim),
             Operand::transposed(&inputs.w_out, width),
             Groups::One,
@@ -57,7 +57,7 @@ impl MlpKernel for Cube {
         flops::count([tokens, wide, dim]);
         product(
             &x,
-            Product::new(tokens, dim, wide),
+            Product::new(tokens, dim, wide).of(inputs.precision),
             Operand::lines(&derivative, wide),
             Operand::transposed(&inputs.w_in, dim),
             Groups::One,
@@ -66,7 +66,7 @@ impl MlpKernel for Cube {
         flops::count([wide, tokens, dim]);
         product(
             &w_in,
-            Product::new(wide, dim, tokens),
+            Product::new(wide, dim, tokens).of(inputs.precision),
             Operand::transposed(&derivative, wide),
             Operand::transposed(&inputs.x, dim),
             Groups::One,
@@ -75,7 +75,7 @@ impl MlpKernel for Cube {
         flops::count([dim, tokens, width]);
         product(
             &w_out,
-            Product::new(dim, width, tokens),
+            Product::new(dim, width, tokens).of(inputs.precision),
             Operand::transposed(&grad, dim),
             Operand::transposed(&activated, width),
             Groups::One,

@@ -13,14 +13,14 @@ use burn::backend::{
 use burn::tensor::{Int, Tensor};
 
 use crate::{
-    dtypes,
+    Precision, dtypes,
     experts::{self, Activation, Experts, ExpertsKernel, Forward},
     tape,
 };
 
 /// One MLP for every token: the product with a single expert and gates of one.
 ///
-/// Differentiable in `x`, `w_in` and `w_out`. For the backward pass it keeps its inputs and the first
+/// The factors of every product are in `precision`. Differentiable in `x`, `w_in` and `w_out`. For the backward pass it keeps its inputs and the first
 /// product's result.
 ///
 /// # Shapes
@@ -30,11 +30,18 @@ use crate::{
 /// # Panics
 ///
 /// When the shapes or the element types do not agree; see [`experts()`](crate::experts()).
-pub fn mlp(x: Tensor<2>, w_in: Tensor<2>, w_out: Tensor<2>, act: Activation) -> Tensor<2> {
+pub fn mlp(
+    x: Tensor<2>,
+    w_in: Tensor<2>,
+    w_out: Tensor<2>,
+    act: Activation,
+    precision: Precision,
+) -> Tensor<2> {
     let (d, [gf, _]) = (x.dims()[1], w_in.dims());
     assert_eq!(w_in.dims(), [gf, d], "w_in must be [G*F, D]");
     assert_eq!(w_out.dims(), [d, gf / act.inputs()], "w_out must be [D, F]");
-    let inputs = Mlp { x: x.into_dispatch(), w_in: w_in.into_dispatch(), w_out: w_out.into_dispatch(), act };
+    let (x, w_in, w_out) = (x.into_dispatch(), w_in.into_dispatch(), w_out.into_dispatch());
+    let inputs = Mlp { x, w_in, w_out, act, precision };
     Tensor::from_dispatch(<Dispatch as MlpOp>::mlp(inputs))
 }
 
@@ -49,6 +56,8 @@ pub struct Mlp<B: Backend> {
     pub w_out: FloatTensor<B>,
     /// What is computed between the two products.
     pub act: Activation,
+    /// What becomes of the factors of every product.
+    pub precision: Precision,
 }
 
 /// What the backward pass reads again.
@@ -85,10 +94,10 @@ impl<B: MlpKernel> MlpOp for B {
 /// On a tape: the forward pass, and the step back.
 impl<B: MlpKernel, C: CheckpointStrategy> MlpOp for Autodiff<B, C> {
     fn mlp(inputs: Mlp<Self>) -> FloatTensor<Self> {
-        let Mlp { x, w_in, w_out, act } = inputs;
+        let Mlp { x, w_in, w_out, act, precision } = inputs;
         let nodes = [x.node(), w_in.node(), w_out.node()];
         let (x, w_in, w_out) = (x.into_primitive(), w_in.into_primitive(), w_out.into_primitive());
-        let inputs = Mlp::<B> { x, w_in, w_out, act };
+        let inputs = Mlp::<B> { x, w_in, w_out, act, precision };
         inputs.check();
         let kept = |inputs: Mlp<B>| {
             let [output, hidden] = <B as MlpKernel>::forward(inputs.clone());
@@ -152,6 +161,7 @@ fn single_expert<B: ExpertsKernel>(inputs: Mlp<B>) -> Experts<B> {
         w_in: one(inputs.w_in),
         w_out: one(inputs.w_out),
         act: inputs.act,
+        precision: inputs.precision,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use burn::tensor::{Bool, DType, Device, Tensor, activation};
 
-use super::{devices, on, random, threads::assert_same_bits, values};
+use super::{BOTH, devices, on, random, threads::assert_same_bits, values};
 use crate::{
-    attention,
+    Precision, attention,
     attention::composed::{self, Tensors},
+    rounded, with_rounded_gradient,
 };
 
 /// Queries, keys, values, and the gradient of the output.
@@ -14,6 +15,7 @@ struct Case {
     grad: Tensor<4>,
     scale: f64,
     block: usize,
+    precision: Precision,
 }
 
 /// Sequences, queries, keys, heads, key-value heads, widths of keys and values, queries of a block.
@@ -29,10 +31,15 @@ const SIZES: [[usize; 8]; 8] = [
 ];
 
 impl Case {
-    fn random([b, t, s, h, g, d, e, block]: [usize; 8], device: &Device, dtype: DType) -> Self {
+    fn random(
+        [b, t, s, h, g, d, e, block]: [usize; 8],
+        device: &Device,
+        dtype: DType,
+        precision: Precision,
+    ) -> Self {
         let of = |shape| random(shape, device, dtype);
         let inputs = [of([b, t, h, d]), of([b, s, g, d]), of([b, s, g, e])];
-        Self { inputs, grad: of([b, t, h, e]), scale: 0.37, block }
+        Self { inputs, grad: of([b, t, h, e]), scale: 0.37, block, precision }
     }
 
     /// The output of `f` and the gradients of its three inputs.
@@ -46,18 +53,18 @@ impl Case {
     }
 
     fn fused(&self) -> [Vec<f64>; 4] {
-        self.outcome(|[q, k, v]| attention(q, k, v, self.scale, self.block))
+        self.outcome(|[q, k, v]| attention(q, k, v, self.scale, self.block, self.precision))
     }
 
     fn composed(&self) -> [Vec<f64>; 4] {
         let [q, k, v] = self.inputs.clone();
-        let inputs = Tensors::new(q, k, v, self.scale, self.block);
+        let inputs = Tensors::new(q, k, v, self.scale, self.block, self.precision);
         let (y, probs) = composed::forward(inputs.clone());
         let [q, k, v] = composed::backward(inputs, probs, self.grad.clone());
         [y, q, k, v].map(values)
     }
 
-    /// All scores at once, on a tape.
+    /// All scores at once, on a tape. A product is what [`Precision`] says, forward and backward.
     fn defined(&self) -> [Vec<f64>; 4] {
         self.outcome(|[q, k, v]| {
             let ([b, t, h, _], [_, s, g, _]) = (q.dims(), k.dims());
@@ -66,11 +73,15 @@ impl Case {
                 let x = x.unsqueeze_dim::<5>(3).expand([b, s, g, h / g, width]);
                 x.reshape([b, s, h, width]).swap_dims(1, 2)
             };
-            let scores = q.swap_dims(1, 2).matmul(repeated(k).swap_dims(2, 3)) * self.scale;
+            let product = |a: Tensor<4>, b: Tensor<4>| {
+                let [a, b] = [a, b].map(|factor| rounded(factor, self.precision));
+                with_rounded_gradient(a.matmul(b), self.precision)
+            };
+            let scores = product(q.swap_dims(1, 2), repeated(k).swap_dims(2, 3)) * self.scale;
             let hidden = Tensor::<2, Bool>::tril_mask([t, s], (s - t) as i64, &scores.device());
             let hidden = hidden.reshape([1, 1, t, s]).expand([b, h, t, s]);
             let probs = activation::softmax(scores.mask_fill(hidden, f64::NEG_INFINITY), 3);
-            probs.matmul(repeated(v)).swap_dims(1, 2)
+            product(probs, repeated(v)).swap_dims(1, 2)
         })
     }
 }
@@ -78,15 +89,19 @@ impl Case {
 #[test]
 fn blocks_make_what_all_scores_make() {
     for (name, device) in devices() {
-        for sizes in SIZES {
-            let case = Case::random(sizes, &device, DType::F64);
+        for (sizes, precision) in SIZES.into_iter().flat_map(|sizes| BOTH.map(|precision| (sizes, precision)))
+        {
+            let case = Case::random(sizes, &device, DType::F64, precision);
             let defined = case.defined();
             for (how, found) in [("fused", case.fused()), ("composed", case.composed())] {
                 for (what, (found, expected)) in
                     ["output", "q", "k", "v"].iter().zip(found.iter().zip(&defined))
                 {
                     let close = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-10);
-                    assert!(close && found.len() == expected.len(), "{what}, {how}, {name}, {sizes:?}");
+                    assert!(
+                        close && found.len() == expected.len(),
+                        "{what}, {how}, {name}, {sizes:?}, {precision:?}"
+                    );
                 }
             }
         }
@@ -96,11 +111,12 @@ fn blocks_make_what_all_scores_make() {
 #[test]
 fn without_a_tape_it_is_the_same() {
     for (_, device) in devices() {
-        for sizes in SIZES {
-            let case = Case::random(sizes, &device, DType::F32);
+        for (sizes, precision) in SIZES.into_iter().flat_map(|sizes| BOTH.map(|precision| (sizes, precision)))
+        {
+            let case = Case::random(sizes, &device, DType::F32, precision);
             let [q, k, v] = case.inputs.clone();
             let [with_a_tape, ..] = case.fused();
-            assert_eq!(values(attention(q, k, v, case.scale, case.block)), with_a_tape);
+            assert_eq!(values(attention(q, k, v, case.scale, case.block, precision)), with_a_tape);
         }
     }
 }
@@ -108,7 +124,9 @@ fn without_a_tape_it_is_the_same() {
 #[test]
 fn threads_change_no_bit() {
     for (name, device) in devices() {
-        let case = Case::random([2, 200, 230, 4, 2, 24, 20, 50], &device, DType::F32);
-        assert_same_bits(name, || case.fused().to_vec());
+        for precision in BOTH {
+            let case = Case::random([2, 200, 230, 4, 2, 24, 20, 50], &device, DType::F32, precision);
+            assert_same_bits(&format!("{name}, {precision:?}"), || case.fused().to_vec());
+        }
     }
 }

@@ -7,8 +7,8 @@ use burn::tensor::{DType, Device, DeviceType, Int, Tensor, TensorData};
 
 use super::{ACTS, Product, on, random, values};
 use crate::{
-    Activation, AdamWStep, Pairs, adamw, attention, embed, head_cross_entropy, head_losses, linear, mlp,
-    rms_norm, rotate, select_top_k, softmax, sum_of_squares,
+    Activation, AdamWStep, Pairs, Precision, adamw, attention, embed, head_cross_entropy, head_losses,
+    linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
 };
 
 /// The device under test.
@@ -71,6 +71,26 @@ fn compare<const D: usize, const O: usize>(
     }
 }
 
+/// The same in a precision: where results are rounded before they enter the next product, neighbours of bf16 may
+/// stand for sums that differ in the last digit.
+fn compare_in<const D: usize, const O: usize>(
+    precision: Precision,
+    what: &str,
+    inputs: &[Tensor<D>],
+    f: impl Fn(&[Tensor<D>]) -> Tensor<O>,
+) {
+    if precision == Precision::F32 {
+        return compare(what, inputs, f);
+    }
+    let (found, expected) = (outcome(&gpu(), inputs, &f), outcome(&Device::flex(), inputs, &f));
+    for (found, expected) in found.iter().zip(&expected) {
+        let error = error(found, expected);
+        assert!(error < 5e-3, "{what} in bf16: {error:e}");
+    }
+}
+
+const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
+
 fn normal<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     random(shape, &Device::flex(), DType::F32)
 }
@@ -131,14 +151,22 @@ fn equal_runs_have_equal_bits() {
 #[test]
 fn mlps_and_linear_maps() {
     for [n, d, f] in [[1, 1, 1], [130, 37, 70], [65, 64, 3]] {
-        compare("linear", &[normal([n, d]), normal([f, d])], |x| linear(x[0].clone(), x[1].clone()));
+        for precision in PRECISIONS {
+            compare_in(precision, "linear", &[normal([n, d]), normal([f, d])], |x| {
+                linear(x[0].clone(), x[1].clone(), precision)
+            });
+        }
         for act in ACTS {
             let inputs = [normal([n, d]), normal([act.inputs() * f, d]), normal([d, f])];
-            compare("mlp", &inputs, |x| mlp(x[0].clone(), x[1].clone(), x[2].clone(), act));
+            for precision in PRECISIONS {
+                compare_in(precision, "mlp", &inputs, |x| {
+                    mlp(x[0].clone(), x[1].clone(), x[2].clone(), act, precision)
+                });
+            }
         }
     }
     let wide = [normal([513, 40]), normal([520, 40])];
-    compare("linear by large tiles", &wide, |x| linear(x[0].clone(), x[1].clone()));
+    compare("linear by large tiles", &wide, |x| linear(x[0].clone(), x[1].clone(), Precision::F32));
 }
 
 #[test]
@@ -148,7 +176,11 @@ fn attention_of_every_shape() {
         [[2, 5, 5, 3, 3, 4, 6], [1, 70, 70, 4, 2, 8, 5], [2, 3, 9, 6, 1, 7, 7], [1, 1, 300, 2, 2, 4, 4]]
     {
         let inputs = [normal([b, t, h, d]), normal([b, s, g, d]), normal([b, s, g, e])];
-        compare("attention", &inputs, |x| attention(x[0].clone(), x[1].clone(), x[2].clone(), 0.3, 16));
+        for precision in PRECISIONS {
+            compare_in(precision, "attention", &inputs, |x| {
+                attention(x[0].clone(), x[1].clone(), x[2].clone(), 0.3, 16, precision)
+            });
+        }
     }
 }
 
@@ -192,11 +224,11 @@ fn the_loss_of_a_head() {
         compare("cross_entropy", &[normal([n, d]), normal([v, d])], |x| {
             let device = x[0].device();
             let weights = Tensor::from_data(TensorData::new(weights.clone(), [n]), &device);
-            head_cross_entropy(x[0].clone(), x[1].clone(), targets(&device), weights, block)
+            head_cross_entropy(x[0].clone(), x[1].clone(), targets(&device), weights, block, Precision::F32)
         });
         let (x, weight) = (normal([n, d]), normal([v, d]));
         let losses = |device: &Device| {
-            values(head_losses(on(device, &x), on(device, &weight), targets(device), block))
+            values(head_losses(on(device, &x), on(device, &weight), targets(device), block, Precision::F32))
         };
         assert_close("losses", &losses(&gpu()), &losses(&Device::flex()));
     }

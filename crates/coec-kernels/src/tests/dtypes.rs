@@ -9,7 +9,7 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{
-    Activation, AdamWStep, Pairs, adamw, attention,
+    Activation, AdamWStep, Pairs, Precision, adamw, attention,
     attention::{Attended, AttentionKernel},
     cross_entropy,
     cross_entropy::CrossEntropyKernel,
@@ -23,6 +23,8 @@ use crate::{
     rotate::{Angles, RotateKernel},
     select_top_k,
 };
+
+const F32: Precision = Precision::F32;
 
 /// What `f` panics with.
 fn refusal<R>(what: &str, f: impl FnOnce() -> R) -> String {
@@ -67,14 +69,16 @@ fn operations_refuse_mixed_types() {
             let w_out = Tensor::<3>::ones([2, 4, 3], of("w_out"));
             let (x, gates) = (Tensor::<2>::ones([5, 4], of("x")), Tensor::<2>::ones([5, 1], of("gates")));
             let indices = Tensor::<2, Int>::zeros([5, 1], &device);
-            assert_refuses("experts", odd, || experts(x, indices, gates, w_in, w_out, Activation::Swiglu));
+            assert_refuses("experts", odd, || {
+                experts(x, indices, gates, w_in, w_out, Activation::Swiglu, F32)
+            });
         }
         for odd in ["x", "w_in", "w_out"] {
             let of = |name: &str| (&device, dtype(name, odd));
             let (w_in, w_out) =
                 (Tensor::<2>::ones([3, 4], of("w_in")), Tensor::<2>::ones([4, 3], of("w_out")));
             let x = Tensor::<2>::ones([5, 4], of("x"));
-            assert_refuses("mlp", odd, || mlp(x, w_in, w_out, Activation::Gelu));
+            assert_refuses("mlp", odd, || mlp(x, w_in, w_out, Activation::Gelu, F32));
         }
         for odd in ["x", "weight"] {
             let of = |name: &str| (&device, dtype(name, odd));
@@ -84,14 +88,14 @@ fn operations_refuse_mixed_types() {
         for odd in ["x", "weight"] {
             let of = |name: &str| (&device, dtype(name, odd));
             let (x, weight) = (Tensor::<2>::ones([5, 4], of("x")), Tensor::<2>::ones([3, 4], of("weight")));
-            assert_refuses("linear", odd, || linear(x.clone(), weight.clone()));
+            assert_refuses("linear", odd, || linear(x.clone(), weight.clone(), F32));
             let targets = Tensor::<1, Int>::zeros([5], &device);
             let weights = Tensor::<1>::ones([5], of("weights"));
-            assert_refuses("cross_entropy", odd, || head_cross_entropy(x, weight, targets, weights, 2));
+            assert_refuses("cross_entropy", odd, || head_cross_entropy(x, weight, targets, weights, 2, F32));
         }
         for odd in ["q", "k", "v"] {
             let of = |name: &str| Tensor::<4>::ones([1, 3, 1, 4], (&device, dtype(name, odd)));
-            assert_refuses("attention", odd, || attention(of("q"), of("k"), of("v"), 1.0, 3));
+            assert_refuses("attention", odd, || attention(of("q"), of("k"), of("v"), 1.0, 3, F32));
         }
         for odd in ["x", "cos", "sin"] {
             let of = |name: &str| (&device, dtype(name, odd));
@@ -134,6 +138,7 @@ where
                 w_in: of("w_in", &[2, 3, 4]),
                 w_out: of("w_out", &[2, 4, 3]),
                 act: Activation::Relu2,
+                precision: F32,
             };
             let saved = experts::Saved { route: Default::default(), inputs, hidden: of("hidden", &[5, 3]) };
             saved.backward(of("output_grad", &[5, 4]))
@@ -150,7 +155,7 @@ where
         let of = |name: &str, shape: &[usize]| float(name, odd, shape);
         assert_refuses("the backward pass of attention", odd, || {
             let [q, k, v] = ["q", "k", "v"].map(|name| of(name, &[1, 3, 1, 4]));
-            let inputs = Attended::<B> { q, k, v, scale: 1.0, block: 3 };
+            let inputs = Attended::<B> { q, k, v, scale: 1.0, block: 3, precision: F32 };
             attention::Saved { inputs, probs: of("probs", &[9]) }.backward(of("grad", &[1, 3, 1, 4]))
         });
     }
@@ -158,7 +163,7 @@ where
         let of = |name: &str, shape: &[usize]| float(name, odd, shape);
         assert_refuses("the backward pass of linear", odd, || {
             let (x, weight) = (of("x", &[5, 4]), of("weight", &[3, 4]));
-            linear::Saved::<B> { x, weight }.backward(of("grad", &[5, 3]))
+            linear::Saved::<B> { x, weight, precision: F32 }.backward(of("grad", &[5, 3]))
         });
         assert_refuses("the backward pass of cross_entropy", odd, || {
             let (x, weight) = (of("x", &[5, 4]), of("weight", &[3, 4]));
@@ -194,15 +199,18 @@ fn halves_are_refused_by_name() {
         let (row, cube) =
             (|| Tensor::<1>::ones([4], (&device, dtype)), || ones([5, 5]).reshape([1, 1, 5, 5]));
         let refused = [
-            ("experts", refusal("mlp", || mlp(ones([5, 4]), ones([3, 4]), ones([4, 3]), Activation::Gelu))),
+            (
+                "experts",
+                refusal("mlp", || mlp(ones([5, 4]), ones([3, 4]), ones([4, 3]), Activation::Gelu, F32)),
+            ),
             ("rms_norm", refusal("rms_norm", || rms_norm(ones([5, 4]), row(), 1e-6))),
-            ("attention", refusal("attention", || attention(cube(), cube(), cube(), 1.0, 5))),
-            ("linear", refusal("linear", || linear(ones([5, 4]), ones([3, 4])))),
+            ("attention", refusal("attention", || attention(cube(), cube(), cube(), 1.0, 5, F32))),
+            ("linear", refusal("linear", || linear(ones([5, 4]), ones([3, 4]), F32))),
             (
                 "cross_entropy",
                 refusal("cross_entropy", || {
                     let targets = Tensor::<1, Int>::zeros([4], &device);
-                    head_cross_entropy(ones([4, 4]), ones([3, 4]), targets, row(), 2)
+                    head_cross_entropy(ones([4, 4]), ones([3, 4]), targets, row(), 2, F32)
                 }),
             ),
             (

@@ -5,10 +5,15 @@ use std::panic::catch_unwind;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 
 use super::{devices, on, random, threads::assert_same_bits, values};
-use crate::{cross_entropy::composed, head_cross_entropy, head_losses, linear, sum_of_squares};
+use crate::{Precision, cross_entropy::composed, head_cross_entropy, head_losses, linear, sum_of_squares};
+
+/// The linear map in f32.
+fn in_f32(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    linear(x, weight, Precision::F32)
+}
 
 /// The output of `f` and the gradients of its inputs.
-fn outcome<const R: usize>(
+pub(super) fn outcome<const R: usize>(
     [x, weight]: [&Tensor<2>; 2],
     grad: &Tensor<R>,
     f: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<R>,
@@ -20,7 +25,7 @@ fn outcome<const R: usize>(
     vec![values(y), values(x.grad(&grads).unwrap()), values(weight.grad(&grads).unwrap())]
 }
 
-fn assert_close(what: &str, found: &[Vec<f64>], expected: &[Vec<f64>]) {
+pub(super) fn assert_close(what: &str, found: &[Vec<f64>], expected: &[Vec<f64>]) {
     for (part, (found, expected)) in found.iter().zip(expected).enumerate() {
         let close = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-10);
         assert!(close && found.len() == expected.len(), "{what}, part {part}: {found:?}, not {expected:?}");
@@ -35,25 +40,25 @@ fn linear_maps_are_products() {
             let (x, weight) =
                 (random([rows, width], &device, DType::F64), random([out, width], &device, DType::F64));
             let grad = random([rows, out], &device, DType::F64);
-            let found = outcome([&x, &weight], &grad, linear);
+            let found = outcome([&x, &weight], &grad, in_f32);
             let expected = outcome([&x, &weight], &grad, |x, weight| x.matmul(weight.transpose()));
             assert_close(&format!("{rows} x {width} x {out}, {name}"), &found, &expected);
-            let (dx, dw) = crate::linear::composed::backward(x, weight, grad);
+            let (dx, dw) = crate::linear::composed::backward(x, weight, grad, Precision::F32);
             assert_close("composed", &[values(dx), values(dw)], &expected[1..]);
         }
     }
 }
 
 /// A head, targets, and what each token weighs.
-struct Head {
-    x: Tensor<2>,
-    weight: Tensor<2>,
+pub(super) struct Head {
+    pub x: Tensor<2>,
+    pub weight: Tensor<2>,
     targets: Vec<i64>,
-    weights: Tensor<1>,
+    pub weights: Tensor<1>,
 }
 
 impl Head {
-    fn random([rows, width, classes]: [usize; 3], device: &Device, dtype: DType) -> Self {
+    pub fn random([rows, width, classes]: [usize; 3], device: &Device, dtype: DType) -> Self {
         Self {
             x: random([rows, width], device, dtype),
             weight: random([classes, width], device, dtype),
@@ -62,16 +67,17 @@ impl Head {
         }
     }
 
-    fn targets(&self, device: &Device) -> Tensor<1, Int> {
+    pub fn targets(&self, device: &Device) -> Tensor<1, Int> {
         Tensor::from_data(TensorData::new(self.targets.clone(), [self.targets.len()]), device)
     }
 
-    /// The loss and its gradients, for an upstream gradient of 1.5.
-    fn outcome(
+    /// The loss and its gradients, for an upstream gradient of `grad`.
+    pub fn outcome(
         &self,
+        grad: f64,
         f: impl Fn(Tensor<2>, Tensor<2>, Tensor<1, Int>, Tensor<1>) -> Tensor<1>,
     ) -> Vec<Vec<f64>> {
-        let grad = Tensor::<1>::full([1], 1.5, (&self.x.device(), self.x.dtype()));
+        let grad = Tensor::<1>::full([1], grad, (&self.x.device(), self.x.dtype()));
         outcome([&self.x, &self.weight], &grad, |x, weight| {
             let device = x.device();
             f(x, weight, self.targets(&device), on(&device, &self.weights))
@@ -91,18 +97,21 @@ fn the_cross_entropy_of_blocks_is_that_of_all_logits() {
         for (sizes, block) in [([50, 12, 40], 16), ([7, 3, 5], 256), ([1, 4, 9], 1), ([64, 8, 100], 64)] {
             let head = Head::random(sizes, &device, DType::F64);
             let what = format!("{sizes:?}, {name}");
-            let expected =
-                head.outcome(|x, weight, targets, weights| (defined(x, weight, targets) * weights).sum());
-            let found = head.outcome(|x, weight, targets, weights| {
-                head_cross_entropy(x, weight, targets, weights, block)
+            let expected = head
+                .outcome(1.5, |x, weight, targets, weights| (defined(x, weight, targets) * weights).sum());
+            let found = head.outcome(1.5, |x, weight, targets, weights| {
+                head_cross_entropy(x, weight, targets, weights, block, Precision::F32)
             });
             assert_close(&what, &found, &expected);
             let (x, weight, targets) = (head.x.clone(), head.weight.clone(), head.targets(&device));
-            let losses = [values(head_losses(x.clone(), weight.clone(), targets.clone(), block))];
+            let losses =
+                [values(head_losses(x.clone(), weight.clone(), targets.clone(), block, Precision::F32))];
             assert_close(&what, &losses, &[values(defined(x.clone(), weight.clone(), targets.clone()))]);
-            let losses = [values(composed::losses(x.clone(), weight.clone(), targets.clone(), block))];
+            let losses =
+                [values(composed::losses(x.clone(), weight.clone(), targets.clone(), block, Precision::F32))];
             assert_close(&what, &losses, &[values(defined(x.clone(), weight.clone(), targets.clone()))]);
-            let (loss, dx, dw) = composed::forward(x, weight, targets, head.weights.clone(), block);
+            let (loss, dx, dw) =
+                composed::forward(x, weight, targets, head.weights.clone(), block, Precision::F32);
             let found = [values(loss), values(dx * 1.5), values(dw * 1.5)];
             assert_close(&format!("composed, {what}"), &found, &expected);
         }
@@ -116,7 +125,8 @@ fn a_target_that_is_no_class_is_refused() {
             let mut head = Head::random([3, 2, 5], &device, DType::F32);
             head.targets[1] = target;
             let (x, weight, targets) = (head.x.clone(), head.weight.clone(), head.targets(&device));
-            let refused = catch_unwind(|| values(head_losses(x, weight, targets, 2))).unwrap_err();
+            let refused =
+                catch_unwind(|| values(head_losses(x, weight, targets, 2, Precision::F32))).unwrap_err();
             assert!(
                 refused.downcast_ref::<String>().unwrap().contains(&format!("target {target} of 5 classes"))
             );
@@ -129,10 +139,12 @@ fn threads_change_no_bit() {
     for (name, device) in devices() {
         let head = Head::random([600, 130, 300], &device, DType::F32);
         assert_same_bits(&format!("cross_entropy, {name}"), || {
-            head.outcome(|x, weight, targets, weights| head_cross_entropy(x, weight, targets, weights, 256))
+            head.outcome(1.5, |x, weight, targets, weights| {
+                head_cross_entropy(x, weight, targets, weights, 256, Precision::F32)
+            })
         });
         let grad = random([600, 300], &device, DType::F32);
-        assert_same_bits(&format!("linear, {name}"), || outcome([&head.x, &head.weight], &grad, linear));
+        assert_same_bits(&format!("linear, {name}"), || outcome([&head.x, &head.weight], &grad, in_f32));
         let many = random([100_000], &device, DType::F32);
         assert_same_bits(&format!("sum_of_squares, {name}"), || vec![values(sum_of_squares(many.clone()))]);
     }

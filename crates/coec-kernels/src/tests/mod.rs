@@ -2,6 +2,7 @@
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
 mod attention;
+mod bf16;
 mod blocks;
 mod composed;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -17,10 +18,13 @@ mod threads;
 use burn::tensor::{DType, Device, Distribution, Tensor};
 
 use crate::{
-    Activation, experts,
+    Activation, Precision, experts,
     experts::{composed as composed_experts, tensors::Tensors},
     select_top_k,
 };
+
+/// Both precisions.
+const BOTH: [Precision; 2] = [Precision::F32, Precision::Bf16];
 
 const ACTS: [Activation; 4] = [Activation::Swiglu, Activation::Geglu, Activation::Gelu, Activation::Relu2];
 
@@ -69,13 +73,20 @@ impl Product {
             w_in: random([e, act.inputs() * f, d], device, dtype),
             w_out: random([e, d, f], device, dtype),
             act,
+            precision: Precision::F32,
         };
         Self { inputs, grad: random([n, d], device, dtype) }
     }
 
+    /// The same in another precision.
+    fn within(mut self, precision: Precision) -> Self {
+        self.inputs.precision = precision;
+        self
+    }
+
     /// The same values on another backend.
     fn on(&self, device: &Device) -> Self {
-        let Tensors { x, indices, gates, w_in, w_out, act } = &self.inputs;
+        let Tensors { x, indices, gates, w_in, w_out, act, precision } = &self.inputs;
         let inputs = Tensors {
             x: on(device, x),
             indices: Tensor::from_data(indices.to_data(), device),
@@ -83,6 +94,7 @@ impl Product {
             w_in: on(device, w_in),
             w_out: on(device, w_out),
             act: *act,
+            precision: *precision,
         };
         Self { inputs, grad: on(device, &self.grad) }
     }
@@ -103,10 +115,11 @@ impl Product {
     /// By the kernel of the backend, and its backward pass on the tape.
     fn fused(&self) -> Outcome {
         let device = self.inputs.x.device().autodiff();
-        let Self { inputs: Tensors { x, indices, gates, w_in, w_out, act }, grad } = self.on(&device);
+        let Self { inputs: Tensors { x, indices, gates, w_in, w_out, act, precision }, grad } =
+            self.on(&device);
         let (x, gates) = (x.require_grad(), gates.require_grad());
         let (w_in, w_out) = (w_in.require_grad(), w_out.require_grad());
-        let y = experts(x.clone(), indices, gates.clone(), w_in.clone(), w_out.clone(), act);
+        let y = experts(x.clone(), indices, gates.clone(), w_in.clone(), w_out.clone(), act, precision);
         let grads = (y.clone() * grad).sum().backward();
         [
             ("output", values(y)),

@@ -3,8 +3,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::{ACTS, Product, devices, on, random, values};
-use crate::{Activation, AdamWStep, Pairs, adamw, attention, rms_norm, rotate};
+use super::{ACTS, BOTH, Product, devices, on, random, values};
+use crate::{Activation, AdamWStep, Pairs, Precision, adamw, attention, rms_norm, rotate};
 
 /// `tensor` with a NaN at `index`, row-major.
 fn with_nan<const D: usize>(tensor: &Tensor<D>, index: usize) -> Tensor<D> {
@@ -41,15 +41,21 @@ const TOKEN: usize = 3;
 /// experts of [`TOKEN`].
 fn product(spoil: impl Fn(&mut Product), check: impl Fn(&str, &str, &[f64], &[usize], Activation)) {
     for (setting, device, dtype) in settings() {
-        for act in ACTS {
-            let mut product = Product::random([N, D, E, K, F], act, &device, dtype);
+        for (act, precision) in ACTS.into_iter().flat_map(|act| BOTH.map(|precision| (act, precision))) {
+            let mut product = Product::random([N, D, E, K, F], act, &device, dtype).within(precision);
             let indices: Vec<usize> =
                 product.inputs.indices.to_data().iter::<i64>().map(|index| index as usize).collect();
             let chosen = &indices[TOKEN * K..][..K];
             spoil(&mut product);
             for (how, outcome) in [("fused", product.fused()), ("composed", product.composed())] {
                 for (name, values) in outcome {
-                    check(name, &format!("{name}, {act:?}, {how}, {setting}"), &values, chosen, act);
+                    check(
+                        name,
+                        &format!("{name}, {act:?}, {precision:?}, {how}, {setting}"),
+                        &values,
+                        chosen,
+                        act,
+                    );
                 }
             }
         }
@@ -123,7 +129,7 @@ fn a_token_without_a_number_spoils_those_that_see_it_in_attention() {
             let mut inputs = [of(), of(), of()];
             inputs[place] = with_nan(&inputs[place], spoilt * heads * width);
             let [q, k, v] = inputs;
-            let found = values(attention(q, k, v, 0.4, block));
+            let found = values(attention(q, k, v, 0.4, block, Precision::F32));
             for token in 0..tokens {
                 let is_spoilt = match place {
                     0 => token == spoilt,

@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
-use super::{ACTS, Product, random};
-use crate::{Activation, experts, experts::tensors::Tensors, mlp, select_top_k};
+use super::{ACTS, BOTH, Product, random};
+use crate::{Activation, Precision, experts, experts::tensors::Tensors, mlp, select_top_k};
 
 /// Random inputs in f64; experts beyond `used` get no token.
 fn case(device: &Device, [n, d, e, used, k, f]: [usize; 6], act: Activation) -> Product {
@@ -24,8 +24,11 @@ fn fused_matches_composed(device: Device) {
         // More rows than one block, an expert without rows, sizes that are no multiple of anything.
         for sizes in [[700, 13, 5, 4, 2, 7], [3, 4, 6, 6, 1, 5], [1, 3, 2, 2, 2, 3]] {
             let product = case(&Device::flex(), sizes, act);
-            for ((what, fast), (_, slow)) in product.on(&device).fused().iter().zip(&product.composed()) {
-                assert_close(what, fast, slow);
+            for precision in BOTH {
+                let product = product.clone().within(precision);
+                for ((what, fast), (_, slow)) in product.on(&device).fused().iter().zip(&product.composed()) {
+                    assert_close(&format!("{what}, {precision:?}"), fast, slow);
+                }
             }
         }
     }
@@ -66,6 +69,7 @@ fn gradients_match_finite_differences() {
                 w_in.reshape([3, act.inputs() * 3, 3]),
                 w_out.reshape([3, 3, 3]),
                 act,
+                Precision::F32,
             )
         };
         let tracked = inputs.clone().map(|t| {
@@ -102,16 +106,19 @@ fn one_expert_is_the_mlp_bitwise() {
     let device = Device::flex();
     let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
     let (x, w_in, w_out) = (random([300, 16]), random([48, 16]), random([16, 24]));
-    let routed = experts(
-        x.clone(),
-        Tensor::zeros([300, 1], &device),
-        Tensor::ones([300, 1], &device),
-        w_in.clone().unsqueeze(),
-        w_out.clone().unsqueeze(),
-        Activation::Swiglu,
-    );
-    let dense = mlp(x, w_in, w_out, Activation::Swiglu);
-    assert_eq!(routed.into_data(), dense.into_data());
+    for precision in BOTH {
+        let routed = experts(
+            x.clone(),
+            Tensor::zeros([300, 1], &device),
+            Tensor::ones([300, 1], &device),
+            w_in.clone().unsqueeze(),
+            w_out.clone().unsqueeze(),
+            Activation::Swiglu,
+            precision,
+        );
+        let dense = mlp(x.clone(), w_in.clone(), w_out.clone(), Activation::Swiglu, precision);
+        assert_eq!(routed.into_data(), dense.into_data());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Tensor};
 
-use super::{ACTS, Product, devices, on, random, values};
+use super::{ACTS, BOTH, Product, devices, on, random, values};
 use crate::{AdamWStep, Pairs, adamw, rms_norm, rotate, select_top_k};
 
 /// `run` on 1, 2, 3 and 7 threads gives the same numbers, bit for bit.
@@ -34,9 +34,9 @@ fn outcome<const R: usize>(
 #[test]
 fn of_the_experts() {
     for (name, device) in devices() {
-        for act in ACTS {
-            let product = Product::random([600, 264, 3, 2, 140], act, &device, DType::F32);
-            assert_same_bits(&format!("{act:?}, {name}"), || {
+        for (act, precision) in ACTS.into_iter().flat_map(|act| BOTH.map(|precision| (act, precision))) {
+            let product = Product::random([600, 264, 3, 2, 140], act, &device, DType::F32).within(precision);
+            assert_same_bits(&format!("{act:?}, {precision:?}, {name}"), || {
                 product.fused().into_iter().map(|(_, values)| values).collect()
             });
         }

@@ -2,12 +2,18 @@
 
 use burn::tensor::Tensor;
 use coec_ir::query_block;
+use coec_kernels::{Precision, rounded, with_rounded_gradient};
 
 /// `x W^T` for `x` `[B, T, in]` and `W` `[out, in]`.
-pub(super) fn project(x: Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
+pub(super) fn project(x: Tensor<3>, weight: Tensor<2>, precision: Precision) -> Tensor<3> {
     let [b, t, width] = x.dims();
     let [out, _] = weight.dims();
-    coec_kernels::linear(x.reshape([b * t, width]), weight).reshape([b, t, out])
+    coec_kernels::linear(x.reshape([b * t, width]), weight, precision).reshape([b, t, out])
+}
+
+/// `a b`, head by head: `[H, N, in]` times `[H, in, out]`.
+pub(super) fn product(a: Tensor<3>, b: Tensor<3>, precision: Precision) -> Tensor<3> {
+    with_rounded_gradient(rounded(a, precision).matmul(rounded(b, precision)), precision)
 }
 
 /// `[B, T, H*width]` to `[B, T, H, width]`.
@@ -21,7 +27,13 @@ pub(super) fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
 /// # Shapes
 ///
 /// - `q`: `[B, T, H, d]`, `k`: `[B, S, G, d]`, `v`: `[B, S, G, e]`, output: `[B, T, H*e]`
-pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f64) -> Tensor<3> {
+pub(super) fn attend(
+    q: Tensor<4>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+    scale: f64,
+    precision: Precision,
+) -> Tensor<3> {
     let ([b, t, h, _], [_, _, _, e]) = (q.dims(), v.dims());
-    coec_kernels::attention(q, k, v, scale, query_block(t)).reshape([b, t, h * e])
+    coec_kernels::attention(q, k, v, scale, query_block(t), precision).reshape([b, t, h * e])
 }

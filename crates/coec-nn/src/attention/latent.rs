@@ -3,8 +3,9 @@
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
 use coec_ir::{Mla, Site, Sublayer};
+use coec_kernels::Precision;
 
-use super::dot_product::{attend, project, split_heads};
+use super::dot_product::{attend, product, project, split_heads};
 use crate::{
     Maker, Pass, RmsNorm,
     maker::Params,
@@ -47,6 +48,7 @@ struct Inputs {
     /// The rotated key of all heads, `[B, S, 1, rope]`.
     key: Tensor<4>,
     scale: f64,
+    precision: Precision,
 }
 
 impl LatentAttention {
@@ -70,13 +72,15 @@ impl LatentAttention {
     /// The stream after the sublayer, `[B, T, D]`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let Mla { heads, kv_rank, nope, rope_dim, rope, .. } = &self.config;
+        let precision = pass.precision;
+        let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
         let x = self.norm.forward(h.clone()); // [B, T, D]
         let q = match (&self.q_a_proj, &self.q_a_layernorm) {
-            (Some(proj), Some(norm)) => norm.forward(project(x.clone(), proj.val())), // [B, T, q_rank]
+            (Some(proj), Some(norm)) => norm.forward(project(x.clone(), proj)), // [B, T, q_rank]
             _ => x.clone(),
         };
-        let q = split_heads(project(q, self.q_proj.val()), *heads); // [B, T, H, nope + rope]
-        let latent = project(x, self.kv_a_proj_with_mqa.val()); // [B, T, kv_rank + rope]
+        let q = split_heads(project(q, &self.q_proj), *heads); // [B, T, H, nope + rope]
+        let latent = project(x, &self.kv_a_proj_with_mqa); // [B, T, kv_rank + rope]
         let key = latent.clone().narrow(2, *kv_rank, *rope_dim).unsqueeze_dim::<4>(2); // [B, T, 1, rope]
         let latent = self.kv_a_layernorm.forward(latent.narrow(2, 0, *kv_rank)); // [B, T, kv_rank]
 
@@ -88,28 +92,28 @@ impl LatentAttention {
         let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]
         let scale = ((nope + rope_dim) as f64).powf(-0.5) * softmax_factor(rope);
         let is_absorbed = pass.has_cache() && self.absorbs(q.dims()[1]);
-        let inputs = Inputs { q, rotated, latent, key, scale };
+        let inputs = Inputs { q, rotated, latent, key, scale, precision };
         let attended =
             if is_absorbed { self.attend_to_latents(inputs) } else { self.attend_to_heads(inputs) };
-        coec_kernels::add(h, project(attended, self.o_proj.val()))
+        coec_kernels::add(h, project(attended, &self.o_proj))
     }
 
     /// The output `[B, T, H*value]`: each head's keys and values are made of the latents of all tokens.
     fn attend_to_heads(&self, inputs: Inputs) -> Tensor<3> {
-        let Inputs { q, rotated, latent, key, scale } = inputs;
+        let Inputs { q, rotated, latent, key, scale, precision } = inputs;
         let Mla { heads, nope, rope_dim, value, .. } = &self.config;
-        let kv = split_heads(project(latent.squeeze_dim(2), self.kv_b_proj.val()), *heads);
+        let kv = split_heads(project(latent.squeeze_dim(2), self.kv_b_proj.val(), precision), *heads);
         let [b, s, _, _] = kv.dims(); // [B, S, H, nope + value]
         let key = key.expand([b, s, *heads, *rope_dim]); // one rotary key for all heads
         let k = Tensor::cat(vec![kv.clone().narrow(3, 0, *nope), key], 3); // [B, S, H, nope + rope]
         let v = kv.narrow(3, *nope, *value); // [B, S, H, value]
-        attend(Tensor::cat(vec![q, rotated], 3), k, v, scale)
+        attend(Tensor::cat(vec![q, rotated], 3), k, v, scale, precision)
     }
 
     /// The same for few tokens: the latents themselves are keys and values, of all heads. What would make a
     /// head's keys of them is applied to its queries, what would make its values, to its outputs.
     fn attend_to_latents(&self, inputs: Inputs) -> Tensor<3> {
-        let Inputs { q, rotated, latent, key, scale } = inputs;
+        let Inputs { q, rotated, latent, key, scale, precision } = inputs;
         let Mla { heads, kv_rank, nope, value, .. } = &self.config;
         let [b, t, _, _] = q.dims();
         let weights = self.kv_b_proj.val().reshape([*heads, nope + value, *kv_rank]);
@@ -121,10 +125,11 @@ impl LatentAttention {
             let [_, _, width] = x.dims();
             x.reshape([*heads, b, t, width]).swap_dims(1, 2).swap_dims(0, 2) // [B, T, H, *]
         };
-        let q = by_token(by_head(q).matmul(into_keys)); // [B, T, H, kv_rank]
+        let q = by_token(product(by_head(q), into_keys, precision)); // [B, T, H, kv_rank]
         let k = Tensor::cat(vec![latent.clone(), key], 3); // [B, S, 1, kv_rank + rope]
-        let y = attend(Tensor::cat(vec![q, rotated], 3), k, latent, scale); // [B, T, H*kv_rank]
-        let y = by_head(split_heads(y, *heads)).matmul(into_values.swap_dims(1, 2)); // [H, B*T, value]
+        let y = attend(Tensor::cat(vec![q, rotated], 3), k, latent, scale, precision); // [B, T, H*kv_rank]
+        let y = by_head(split_heads(y, *heads));
+        let y = product(y, into_values.swap_dims(1, 2), precision); // [H, B*T, value]
         by_token(y).reshape([b, t, heads * value])
     }
 

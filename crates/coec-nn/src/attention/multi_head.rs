@@ -58,14 +58,16 @@ impl MultiHeadAttention {
     /// The stream after the sublayer, `[B, T, D]`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let Mha { heads, kv_heads, head_dim, rope, qk_norm, .. } = &self.config;
+        let precision = pass.precision;
+        let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
         let x = self.norm.forward(h.clone()); // [B, T, D]
         let biased = |y: Tensor<3>, i: usize| match self.biases.get(i) {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,
         };
-        let q = biased(project(x.clone(), self.q_proj.val()), 0); // [B, T, H*d]
-        let k = biased(project(x.clone(), self.k_proj.val()), 1); // [B, T, G*d]
-        let v = biased(project(x, self.v_proj.val()), 2); // [B, T, G*d]
+        let q = biased(project(x.clone(), &self.q_proj), 0); // [B, T, H*d]
+        let k = biased(project(x.clone(), &self.k_proj), 1); // [B, T, G*d]
+        let v = biased(project(x, &self.v_proj), 2); // [B, T, G*d]
 
         let (mut q, mut k) = (q, k);
         if let (QkNorm::Full, Some(q_norm), Some(k_norm)) = (qk_norm, &self.q_norm, &self.k_norm) {
@@ -82,6 +84,6 @@ impl MultiHeadAttention {
         let k = rotate_half_split(k, tables);
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
-        coec_kernels::add(h, project(attend(q, k, v, scale), self.o_proj.val()))
+        coec_kernels::add(h, project(attend(q, k, v, scale, precision), &self.o_proj))
     }
 }

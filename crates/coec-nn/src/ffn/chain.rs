@@ -3,6 +3,7 @@
 use burn::module::{Module, Param as Slot};
 use burn::tensor::{Tensor, activation};
 use coec_ir::{Carry, Coe, Gate, Output, Site, Sublayer};
+use coec_kernels::Precision;
 
 use super::{
     balance,
@@ -61,7 +62,7 @@ impl Chain {
     /// The stream after the sublayer, `[B, T, D]`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let [b, t, d] = h.dims();
-        let config = &self.config;
+        let (config, precision) = (&self.config, pass.precision);
         let wiring = config.wiring();
         let stream = h.reshape([b * t, d]); // [N, D]
         let start = if wiring.starts_normed { self.norms[0].forward(stream.clone()) } else { stream.clone() };
@@ -85,9 +86,10 @@ impl Chain {
                     slot.insert(new)
                 }
             };
-            let mut y = self.experts.forward(u.clone(), routing.indices.clone(), routing.gates.clone());
+            let (indices, gates) = (routing.indices.clone(), routing.gates.clone());
+            let mut y = self.experts.forward(u.clone(), indices, gates, precision);
             if config.runs_shared(iteration)
-                && let Some(shared) = self.shared(u)
+                && let Some(shared) = self.shared(u, precision)
             {
                 y = coec_kernels::add(y, shared);
             }
@@ -119,11 +121,15 @@ impl Chain {
         out.reshape([b, t, d])
     }
 
-    /// The output of the shared experts for u `[N, D]`, weighed where they have a gate.
-    fn shared(&self, u: Tensor<2>) -> Option<Tensor<2>> {
-        let y = self.shared.as_ref()?.forward(u.clone()); // [N, D]
+    /// The output of the shared experts for u `[N, D]`, weighed where they have a gate, which is f32 as routers
+    /// are.
+    fn shared(&self, u: Tensor<2>, precision: Precision) -> Option<Tensor<2>> {
+        let y = self.shared.as_ref()?.forward(u.clone(), precision); // [N, D]
         Some(match &self.shared_gate {
-            Some(gate) => y * activation::sigmoid(coec_kernels::linear(u, gate.val())), // [N, D] * [N, 1]
+            Some(gate) => {
+                let logits = coec_kernels::linear(u, gate.val(), Precision::F32); // [N, 1]
+                y * activation::sigmoid(logits)
+            }
             None => y,
         })
     }

@@ -25,9 +25,9 @@ impl FeedForward {
     }
 
     /// The stream after the sublayer, `[B, T, D]`. It has nothing to tell the `pass`.
-    pub fn forward(&self, h: Tensor<3>, _: &mut Pass) -> Tensor<3> {
+    pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let [b, t, d] = h.dims();
-        let y = self.mlp.forward(self.norm.forward(h.clone()).reshape([b * t, d]));
+        let y = self.mlp.forward(self.norm.forward(h.clone()).reshape([b * t, d]), pass.precision);
         coec_kernels::add(h, y.reshape([b, t, d]))
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param as Slot};
 use burn::tensor::{Int, Tensor};
 use coec_ir::Act;
-use coec_kernels::Activation;
+use coec_kernels::{Activation, Precision};
 
 use crate::{Maker, maker::Params};
 
@@ -28,8 +28,8 @@ impl Mlp {
     }
 
     /// `[N, D]` to `[N, D]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        coec_kernels::mlp(x, self.w_in.val(), self.w_out.val(), kernel_act(self.act))
+    pub fn forward(&self, x: Tensor<2>, precision: Precision) -> Tensor<2> {
+        coec_kernels::mlp(x, self.w_in.val(), self.w_out.val(), kernel_act(self.act), precision)
     }
 }
 
@@ -57,8 +57,15 @@ impl Experts {
     }
 
     /// The weighted sum of the selected experts: x `[N, D]`, indices and gates `[N, K]`, output `[N, D]`.
-    pub fn forward(&self, x: Tensor<2>, indices: Tensor<2, Int>, gates: Tensor<2>) -> Tensor<2> {
-        coec_kernels::experts(x, indices, gates, self.w_in.val(), self.w_out.val(), kernel_act(self.act))
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        indices: Tensor<2, Int>,
+        gates: Tensor<2>,
+        precision: Precision,
+    ) -> Tensor<2> {
+        let (w_in, w_out) = (self.w_in.val(), self.w_out.val());
+        coec_kernels::experts(x, indices, gates, w_in, w_out, kernel_act(self.act), precision)
     }
 }
 

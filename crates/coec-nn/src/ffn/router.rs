@@ -3,6 +3,7 @@
 use burn::module::{Module, Param as Slot};
 use burn::tensor::{Int, Tensor, activation};
 use coec_ir::{GroupScore, Groups, Router as Config, Score};
+use coec_kernels::Precision;
 
 /// One router of a chain.
 #[derive(Module, Debug)]
@@ -31,7 +32,7 @@ pub struct Routing {
 impl Router {
     /// Scores `u` `[N, D]` and selects `k` experts per token, unless the `selection` `[N, K]` was made before.
     pub fn forward(&self, u: Tensor<2>, k: usize, selection: Option<Tensor<2, Int>>) -> Routing {
-        let logits = coec_kernels::linear(u, self.weight.val()); // [N, E]
+        let logits = coec_kernels::linear(u, self.weight.val(), Precision::F32); // [N, E]
         let scores = match self.config.score {
             Score::Softmax => coec_kernels::softmax(logits.clone()),
             Score::Sigmoid => activation::sigmoid(logits.clone()),

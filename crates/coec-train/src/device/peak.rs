@@ -4,6 +4,10 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use coec_ir::Precision;
+use coec_kernels::Precision as Factors;
+use coec_nn::factors;
+
 use super::{DeviceError, guarded};
 
 /// Products of one size, of which the first is not timed.
@@ -15,11 +19,11 @@ const LONG_ENOUGH: Duration = Duration::from_millis(50);
 /// Side of the smallest product that is tried.
 const SMALLEST: usize = 256;
 
-/// How far a product may be off. Sums of 8192 numbers in f32 are off by a millionth, those of operands in
-/// TF32 by a thousandth.
-const TOLERANCE: f64 = 5e-3;
+/// How far a product may be off. Sums of 8192 numbers in f32 are off by a millionth, those of factors in bf16 by
+/// four thousandths.
+const TOLERANCE: f64 = 1e-2;
 
-/// FLOP/s of the best of several f32 products of square matrices on `device`: of 256 by 256, or twice as large
+/// FLOP/s of the best of several products in `precision` of square matrices on `device`: of 256 by 256, or twice as large
 /// until a product takes a while, and at most `most` by `most`.
 ///
 /// The peak of real products, by the kernels that models are made of and not of a data sheet, so that
@@ -28,14 +32,14 @@ const TOLERANCE: f64 = 5e-3;
 /// # Errors
 ///
 /// When the device fails, or a product is wrong.
-pub fn peak(device: &Device, most: usize) -> Result<f64, DeviceError> {
+pub fn peak(device: &Device, most: usize, precision: Precision) -> Result<f64, DeviceError> {
     let peak = guarded(|| {
         let mut best: f64 = 0.0;
         let mut size = SMALLEST.min(most);
         loop {
             let (a, b) = (factor(size, 3, device), factor(size, 5, device));
-            let seconds = fastest(&a, &b, device)?;
-            check(coec_kernels::linear(a, b), size)?;
+            let seconds = fastest(&a, &b, device, factors(precision))?;
+            check(coec_kernels::linear(a, b, factors(precision)), size)?;
             best = best.max(2.0 * (size as f64).powi(3) / seconds);
             if seconds >= LONG_ENOUGH.as_secs_f64() || 2 * size > most {
                 return Ok(best);
@@ -48,11 +52,11 @@ pub fn peak(device: &Device, most: usize) -> Result<f64, DeviceError> {
 }
 
 /// Seconds of the fastest product.
-fn fastest(a: &Tensor<2>, b: &Tensor<2>, device: &Device) -> Result<f64, DeviceError> {
+fn fastest(a: &Tensor<2>, b: &Tensor<2>, device: &Device, factors: Factors) -> Result<f64, DeviceError> {
     let mut best = f64::INFINITY;
     for round in 0..ROUNDS {
         let start = Instant::now();
-        let product = coec_kernels::linear(a.clone(), b.clone());
+        let product = coec_kernels::linear(a.clone(), b.clone(), factors);
         // A GPU is asked for the product, and then to be done; so is one that has nothing to do.
         device.sync().map_err(|error| DeviceError::Failed(error.to_string()))?;
         drop(product);

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use coec_ir::{Model, Verified};
+use coec_ir::{Model, Precision, Verified};
 use coec_nn::LanguageModel;
 use serde::Serialize;
 
@@ -39,6 +39,8 @@ pub struct Options {
     pub seed: u64,
     /// Texts at which to end, none of them empty; they are not part of what is generated.
     pub stops: Vec<String>,
+    /// What products multiply in.
+    pub precision: Precision,
 }
 
 /// What continues a prompt.
@@ -107,7 +109,7 @@ impl Generator {
         let mut output = Output::new(&options.stops, write);
         output.write(continuation.opening());
         let mut tokens = 0;
-        let mut cache = self.model.cache();
+        let mut cache = self.model.cache_in(options.precision);
         let mut unread = ids.split_off(ids.len().saturating_sub(self.context));
         ids.clear();
         while tokens < options.tokens && !output.is_full() {
@@ -115,7 +117,7 @@ impl Generator {
                 let keep = (self.context / 2).max(1);
                 unread = [ids.as_slice(), unread.as_slice()].concat();
                 unread = unread.split_off(unread.len().saturating_sub(keep));
-                (cache, ids) = (self.model.cache(), Vec::new());
+                (cache, ids) = (self.model.cache_in(options.precision), Vec::new());
             }
             let row: Vec<i32> = unread.iter().map(|&id| id as i32).collect();
             let count = row.len();

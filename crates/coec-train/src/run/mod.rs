@@ -16,7 +16,6 @@ mod start;
 use std::time::Duration;
 
 use burn::module::Module;
-use coec_ir::Precision;
 
 pub use control::{Control, Rescue};
 pub use finish::finished;
@@ -33,15 +32,11 @@ use crate::{device, error::TrainError, generate::Generator, run_dir::commit};
 /// it was. Later only divergence, after the last state is saved. What fails on the way is told as
 /// [`Event::Warning`]; whether the last state is on the disk, the summary says.
 pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Result<Outcome, TrainError> {
-    if job.train.precision != Precision::F32 {
-        let precision = job.train.precision.word();
-        return Err(TrainError::Precision { precision, backend: job.backend.into() });
-    }
     let mut data = prepare::prepare(job, tell)?;
     if let Some(cpu) = &job.reference {
         tell(Event::Checked(device::check(&job.device, cpu)?));
     }
-    let peak = device::peak(&job.device, job.gemm_most)?;
+    let peak = device::peak(&job.device, job.gemm_most, job.train.precision)?;
     tell(Event::Peak(peak));
 
     job.memory.reset();

@@ -239,11 +239,11 @@ impl<'a, 'j> Session<'a, 'j> {
         self.state.unevaluated = Some(metrics.clone());
         self.lend();
         let model = self.trainer.model.valid();
-        let parts = self.job.train.accumulate;
+        let (parts, precision) = (self.job.train.accumulate, self.job.train.precision);
         let go_on = || !self.control.is_stopping();
         let mut decisions = Decisions::default();
         let look = &mut |routes: &[Route]| decisions.add(routes);
-        let evaluated = step::evaluate(&model, self.data.validation.iter(), parts, &go_on, look);
+        let evaluated = step::evaluate(&model, self.data.validation.iter(), parts, precision, &go_on, look);
         drop(model);
         self.control.busy();
         let Some(val_loss) = evaluated? else { return Ok(()) };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use coec_ir::Precision;
 
 #[cfg(feature = "train")]
 mod running;
@@ -224,6 +225,16 @@ pub enum PrecisionArg {
     F32,
     /// bfloat16
     Bf16,
+}
+
+impl PrecisionArg {
+    /// As the language has it.
+    pub fn precision(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
 }
 
 /// `recompute` on the command line.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use clap::Args;
 
-use super::{JsonArgs, SetArgs};
+use super::{JsonArgs, PrecisionArg, SetArgs};
 use crate::{backend::Backend, failure::Failure, max_time::MaxTime};
 
 #[derive(Debug, Args)]
@@ -259,6 +259,9 @@ pub struct GenerateArgs {
     /// Seed of the draws
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    /// What is multiplied: bf16 rounds factors, and sums in f32
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     #[command(flatten)]
     pub at: DeviceArgs,
     #[command(flatten)]
@@ -284,6 +287,9 @@ pub struct ForwardArgs {
     /// Write gradients too
     #[arg(long)]
     pub grads: bool,
+    /// What is multiplied: bf16 rounds factors, and sums in f32
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     #[command(flatten)]
     pub at: DeviceArgs,
     #[command(flatten)]

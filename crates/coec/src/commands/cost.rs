@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use coec_ir::{
-    Conditions, Figure, Precision, Recompute,
+    Conditions, Figure, Recompute,
     cost::{Cost, Part, Setting},
 };
 use coec_lang::{Spec, load};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     arguments,
-    cli::{By, CostArgs, PrecisionArg, RecomputeArg},
+    cli::{By, CostArgs, RecomputeArg},
     disk::Disk,
     failure::{Done, Failure},
     render::{
@@ -30,10 +30,7 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
     let conditions = Conditions {
         context: args.context.map(|context| context as usize),
         batch: Some(args.batch as usize),
-        precision: Some(match args.precision {
-            PrecisionArg::F32 => Precision::F32,
-            PrecisionArg::Bf16 => Precision::Bf16,
-        }),
+        precision: Some(args.precision.precision()),
         recompute: Some(match args.recompute {
             RecomputeArg::None => Recompute::None,
             RecomputeArg::Experts => Recompute::Experts,

@@ -55,7 +55,7 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
 
     let mut progress = Progress::new(args.json.json, "batch");
     let (mut done, all) = (0, text.batches());
-    let found = text.measure(&model, || {
+    let found = text.measure(&model, train.precision, || {
         done += 1;
         progress.show(done, all);
     });

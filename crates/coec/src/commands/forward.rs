@@ -14,7 +14,16 @@ use crate::{
 pub fn run(args: &ForwardArgs) -> Result<Done, Failure> {
     let spec = load_one(&arguments::spec(&args.spec)?, &args.set.sets, &Disk)?;
     let device = args.at.open()?;
-    coec_train::pass::run(&spec.model, &args.weights, &args.tokens, &args.out, args.grads, &device)?;
+    let precision = args.precision.precision();
+    coec_train::pass::run(
+        &spec.model,
+        &args.weights,
+        &args.tokens,
+        &args.out,
+        args.grads,
+        precision,
+        &device,
+    )?;
     if args.json.json {
         print_json(&json!({ "schema": coec_ir::SCHEMA, "model": spec.model.name, "written": args.out }));
     }

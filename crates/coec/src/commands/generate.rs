@@ -24,7 +24,8 @@ pub fn run(args: &GenerateArgs) -> Result<Done, Failure> {
     let spec = load_one(&path_of(&run.file(RunFile::Spec))?, &[], &Disk)?;
     let (generator, damaged) = Generator::open(&run, &spec.model, &args.at.open()?)?;
     damaged.iter().for_each(render::damage);
-    let options = Options { tokens: args.tokens, sampler, seed: args.seed, stops: args.stops.clone() };
+    let (stops, precision) = (args.stops.clone(), args.precision.precision());
+    let options = Options { tokens: args.tokens, sampler, seed: args.seed, stops, precision };
     if args.json.json {
         let mut whole = String::new();
         let Generated { text, tokens, ended } = generator.generate(&args.prompt, &options, &mut |piece| {

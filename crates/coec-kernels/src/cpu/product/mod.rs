@@ -7,6 +7,9 @@
 //!
 //! Each element is summed in one order: by [`DEPTH`] columns of the left factor, one after the other. Which
 //! rows and strips are computed together, and by whom, changes no bit.
+//!
+//! In bf16 both factors are rounded here, and nowhere else: the right one in its strips, the left one in a
+//! copy of [`ROUNDED`] rows. What is multiplied and summed then is f32, in the same order.
 
 mod kernel;
 #[cfg(target_arch = "aarch64")]
@@ -29,12 +32,15 @@ pub(crate) use transpose::transpose;
 pub(crate) use view::{Part, Rows, View};
 
 use self::kernel::{Column, Kernel};
-use super::Real;
-use crate::flops;
+use super::{Real, round_to_bf16};
+use crate::{Precision, flops};
 
 /// Columns of the left factor that are summed before they are added to the result: a strip of so many rows
 /// stays in the second cache.
 const DEPTH: usize = 512;
+
+/// Rows of the left factor that are rounded together, so that a few megabytes do for them.
+const ROUNDED: usize = 1024;
 
 /// An element type with kernels.
 pub(crate) trait Multiply: Real {
@@ -79,12 +85,18 @@ impl Multiply for f64 {
     }
 }
 
-/// `out = left * right`, or `out += left * right`.
+/// `out = left * right`, or `out += left * right`, of factors in `precision`.
 ///
 /// Counted as FLOPs performed by [`flops::performed`] where `counted` says so by its caller, see
 /// [`counted_product`].
-pub(crate) fn product<T: Multiply>(out: &mut Rows<'_, T>, left: View<'_, T>, right: View<'_, T>, adds: bool) {
-    product_with(T::kernel(), out, left, right, adds);
+pub(crate) fn product<T: Multiply>(
+    out: &mut Rows<'_, T>,
+    left: View<'_, T>,
+    right: View<'_, T>,
+    adds: bool,
+    precision: Precision,
+) {
+    product_with(T::kernel(), out, left, right, adds, precision);
 }
 
 /// [`product`], counted in [`flops::performed`].
@@ -93,9 +105,10 @@ pub(crate) fn counted_product<T: Multiply>(
     left: View<'_, T>,
     right: View<'_, T>,
     adds: bool,
+    precision: Precision,
 ) {
     flops::count([left.rows(), left.cols(), right.cols()]);
-    product(out, left, right, adds);
+    product(out, left, right, adds, precision);
 }
 
 fn product_with<T: Real>(
@@ -104,6 +117,7 @@ fn product_with<T: Real>(
     left: View<'_, T>,
     right: View<'_, T>,
     adds: bool,
+    precision: Precision,
 ) {
     let [rows, cols, depth] = [left.rows(), right.cols(), left.cols()];
     assert_eq!(depth, right.rows(), "inner sizes differ");
@@ -119,18 +133,31 @@ fn product_with<T: Real>(
         return;
     }
     let mut scratch = Scratch::new(DEPTH.min(depth) * 2 * kernel.lanes[0]);
-    for start in (0..depth).step_by(DEPTH) {
-        let count = DEPTH.min(depth - start);
-        let (left, right) = (left.columns(start, count), right.transposed().columns(start, count));
+    // In f32 the left factor is read where it is, whole.
+    let (together, mut rounded) = match precision {
+        Precision::F32 => (rows, Scratch::default()),
+        Precision::Bf16 => (rows.min(ROUNDED), Scratch::new(rows.min(ROUNDED) * DEPTH.min(depth))),
+    };
+    for (first, start) in parts(rows, together).flat_map(|row| parts(depth, DEPTH).map(move |col| (row, col)))
+    {
+        let (rows, count) = (together.min(rows - first), DEPTH.min(depth - start));
+        let right = right.transposed().columns(start, count);
+        let mut left = left.row_range(first..first + rows).columns(start, count);
+        if precision == Precision::Bf16 {
+            left = left.copied(rounded.as_mut_slice(), round_to_bf16);
+        }
         let mut col = 0;
         while col < cols {
             let width = strips::width(kernel.lanes, cols - col);
             let valid = width.min(cols - col);
             let strip = &mut scratch.as_mut_slice()[..count * width];
             strips::copy(kernel, right, col, valid, strip, width);
+            if precision == Precision::Bf16 {
+                round_to_bf16(strip);
+            }
             // SAFETY: `left` is `rows * count` elements inside its slice, as its view promises; the strip was
-            // just written; columns `col..col + valid` of `out` are inside it and exclusively borrowed; the
-            // kernel is one of this machine.
+            // just written; rows `first..first + rows` and columns `col..col + valid` of `out` are inside it and
+            // exclusively borrowed; the kernel is one of this machine.
             unsafe {
                 (kernel.column)(Column {
                     left: left.first(),
@@ -138,7 +165,7 @@ fn product_with<T: Real>(
                     left_col: left.col_stride(),
                     strip: strip.as_ptr(),
                     width,
-                    out: out.first().add(col),
+                    out: out.first().add(first * out.stride() + col),
                     out_row: out.stride(),
                     valid,
                     rows,
@@ -149,4 +176,9 @@ fn product_with<T: Real>(
             col += valid;
         }
     }
+}
+
+/// Where parts of `size` of `0..count` begin.
+fn parts(count: usize, size: usize) -> std::iter::StepBy<std::ops::Range<usize>> {
+    (0..count).step_by(size)
 }

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Multiply, Rows, View, product};
+use crate::Precision;
 
 /// FLOPs that are worth a task.
 const TASK: usize = 1 << 20;
@@ -11,7 +12,13 @@ const TASK: usize = 1 << 20;
 const COLUMNS: usize = 64;
 
 /// `out = left * right` or `out += left * right`, row-major. The bits are those of [`product`].
-pub(crate) fn shared_product<T: Multiply>(out: &mut [T], left: View<'_, T>, right: View<'_, T>, adds: bool) {
+pub(crate) fn shared_product<T: Multiply>(
+    out: &mut [T],
+    left: View<'_, T>,
+    right: View<'_, T>,
+    adds: bool,
+    precision: Precision,
+) {
     let [rows, cols, depth] = [left.rows(), right.cols(), left.cols()];
     let threads = rayon::current_num_threads();
     let worth = (2 * rows * cols * depth).div_ceil(TASK);
@@ -24,6 +31,6 @@ pub(crate) fn shared_product<T: Multiply>(out: &mut [T], left: View<'_, T>, righ
     parts.into_par_iter().with_max_len(1).for_each(|mut part| {
         let [rows, cols] = part.to.size();
         let left = left.row_range(part.row..part.row + rows);
-        product(&mut part.to, left, right.columns(part.col, cols), adds);
+        product(&mut part.to, left, right.columns(part.col, cols), adds, precision);
     });
 }

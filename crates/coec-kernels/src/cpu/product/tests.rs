@@ -1,6 +1,7 @@
 //! Every kernel this machine has, against the definition.
 
-use super::{Kernel, Multiply, Rows, View, portable, product_with};
+use super::{Kernel, Multiply, ROUNDED, Rows, View, portable, product_with};
+use crate::{Precision, cpu::Real};
 
 /// Numbers that look random and are small enough that sums of their products are exact in f64.
 fn numbers(count: usize, seed: u64) -> Vec<f64> {
@@ -82,7 +83,7 @@ fn check<T: Multiply>(kernel: Kernel<T>, convert: impl Fn(f64) -> T) {
                     let mut found = vec![convert(1.0); rows * width];
                     let parts = Rows::new(&mut found, rows, width).parts([rows, cols]);
                     let mut part = parts.into_iter().next().unwrap();
-                    product_with(kernel, &mut part.to, left, right, adds);
+                    product_with(kernel, &mut part.to, left, right, adds, Precision::F32);
                     for i in 0..rows {
                         for j in 0..width {
                             let sum: f64 =
@@ -120,18 +121,62 @@ fn parts_have_the_bits_of_the_whole() {
     let [rows, cols, depth] = [37, 75, 1100];
     let values = |count, seed| numbers(count, seed).iter().map(|v| (*v as f32).sin()).collect::<Vec<f32>>();
     let (a, b) = (values(rows * depth, 3), values(depth * cols, 4));
-    for kernel in f32_kernels() {
+    let both = [Precision::F32, Precision::Bf16];
+    for (kernel, precision) in f32_kernels().into_iter().flat_map(|kernel| both.map(|p| (kernel, p))) {
         let mut whole = vec![0.0; rows * cols];
         let (left, right) = (View::new(&a, rows, depth), View::new(&b, depth, cols));
-        product_with(kernel, &mut Rows::new(&mut whole, rows, cols), left, right, false);
+        product_with(kernel, &mut Rows::new(&mut whole, rows, cols), left, right, false, precision);
         for size in [[1, 1], [5, 75], [37, 31], [8, 16]] {
             let mut parts = vec![0.0; rows * cols];
             for mut part in Rows::new(&mut parts, rows, cols).parts(size) {
                 let [rows, cols] = part.to.size();
                 let left = left.transposed().columns(part.row, rows).transposed();
-                product_with(kernel, &mut part.to, left, right.columns(part.col, cols), false);
+                product_with(kernel, &mut part.to, left, right.columns(part.col, cols), false, precision);
             }
             assert_eq!(parts, whole, "{size:?}");
         }
     }
+}
+
+/// In bf16 the product is that of the factors after each of their elements was rounded, wherever they are read,
+/// and of them alone: what is added to is not.
+fn check_rounded<T: Multiply>(kernel: Kernel<T>, convert: impl Fn(f64) -> T) {
+    for [rows, cols, depth] in SIZES.into_iter().chain([[ROUNDED + 6, 35, 18]]) {
+        let of = |count, seed| -> Vec<T> {
+            numbers(count, seed)
+                .iter()
+                .enumerate()
+                .map(|(i, v)| convert(v + (i as f64 + 1.0).sin() / 3.0))
+                .collect()
+        };
+        let (left, right, out) = (of(depth * rows, 5), of(cols * depth, 6), of(rows * cols, 7));
+        let rounded = |values: &[T]| values.iter().map(|value| value.to_bf16()).collect::<Vec<T>>();
+        for turned in 0..4 {
+            let multiplied = |left: &[T], right: &[T], precision| {
+                let left = match turned & 1 {
+                    0 => View::new(left, rows, depth),
+                    _ => View::new(left, depth, rows).transposed(),
+                };
+                let right = match turned & 2 {
+                    0 => View::new(right, depth, cols),
+                    _ => View::new(right, cols, depth).transposed(),
+                };
+                let mut out = out.clone();
+                product_with(kernel, &mut Rows::new(&mut out, rows, cols), left, right, true, precision);
+                out.into_iter().map(Real::to_f64).collect::<Vec<f64>>()
+            };
+            let found = multiplied(&left, &right, Precision::Bf16);
+            let expected = multiplied(&rounded(&left), &rounded(&right), Precision::F32);
+            assert_eq!(found, expected, "{rows} x {cols} x {depth}, {turned}");
+            assert!(depth == 0 || found != multiplied(&left, &right, Precision::F32));
+            // What is rounded already stays what it is.
+            assert_eq!(found, multiplied(&rounded(&left), &rounded(&right), Precision::Bf16));
+        }
+    }
+}
+
+#[test]
+fn factors_are_rounded_wherever_they_are_read() {
+    f32_kernels().into_iter().for_each(|kernel| check_rounded(kernel, |value| value as f32));
+    f64_kernels().into_iter().for_each(|kernel| check_rounded(kernel, |value| value));
 }

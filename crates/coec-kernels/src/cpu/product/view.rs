@@ -104,6 +104,24 @@ impl<'a, T: Copy> View<'a, T> {
         self.data[row * self.row_stride + col * self.col_stride]
     }
 
+    /// The same elements in `to`, line by line as they lie here, after `change` was made to them.
+    pub(super) fn copied<'b>(self, to: &'b mut [T], change: impl FnOnce(&mut [T])) -> View<'b, T> {
+        if self.col_stride != 1 {
+            return self.transposed().copied_rows(to, change).transposed();
+        }
+        self.copied_rows(to, change)
+    }
+
+    fn copied_rows<'b>(self, to: &'b mut [T], change: impl FnOnce(&mut [T])) -> View<'b, T> {
+        let (rows, cols) = (self.rows, self.cols);
+        let to = &mut to[..rows * cols];
+        for (row, to) in to.chunks_exact_mut(cols.max(1)).enumerate() {
+            to.copy_from_slice(&self.data[row * self.row_stride..][..cols]);
+        }
+        change(to);
+        View::new(to, rows, cols)
+    }
+
     /// Its rows, to be copied somewhere.
     pub(super) fn lines(&self) -> Lines<T> {
         let to = std::ptr::null_mut();

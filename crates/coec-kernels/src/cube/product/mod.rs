@@ -13,10 +13,10 @@ use cubecl::{
 };
 
 use super::{Route, buffer, empty};
-use crate::experts::Activation;
+use crate::{Precision, experts::Activation};
 use kernel::{Form, Grouping, SizesLaunch, multiply};
-pub(crate) use tile::Tile;
 use tile::{Gathered, Reading};
+pub(crate) use tile::{Tile, nearest_bf16};
 
 /// A factor: a matrix, where it stands in a buffer. Its lines are rows of a left factor and columns of a
 /// right one; what is summed over are the places in a line.
@@ -114,8 +114,8 @@ pub(crate) struct Product {
     pub columns: usize,
     /// What is summed over. Of sorted rows, all of them together.
     pub depth: usize,
-    /// Whether factors are rounded to bf16.
-    pub rounded: bool,
+    /// What becomes of the factors.
+    pub precision: Precision,
     /// Whether the result is added to what is there.
     pub adds: bool,
     /// Where the result begins.
@@ -135,13 +135,18 @@ impl Product {
             rows,
             columns,
             depth,
-            rounded: false,
+            precision: Precision::F32,
             adds: false,
             out_base: 0,
             out_beside: 0,
             out_next: rows * columns,
             out_row: columns,
         }
+    }
+
+    /// Of factors in `precision`.
+    pub fn of(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// From this element of the result's buffer on.
@@ -250,7 +255,8 @@ fn form(
         Groups::Inner(_) => (Grouping::Inner, Tile::of(product.rows, columns)),
     };
     // Their tile is as large as the largest of the others.
-    let by_matrix_units = product.rounded && tile == Tile::LARGE && has_matrix_units(client);
+    let by_matrix_units =
+        product.precision == Precision::Bf16 && tile == Tile::LARGE && has_matrix_units(client);
     let tile = if by_matrix_units { matrix_units::TILE } else { tile };
     let reading = |operand: Operand<'_>, pairs: bool| Reading {
         along_line: operand.place == 1,
@@ -261,7 +267,7 @@ fn form(
         },
         weighed: operand.is_weighed,
         pairs,
-        rounded: product.rounded,
+        rounded: product.precision == Precision::Bf16,
     };
     Form {
         grouping,

@@ -199,14 +199,14 @@ fn element(
         value *= gate;
     }
     if comptime!(reading.rounded) {
-        value = rounded(value);
+        value = nearest_bf16(value);
     }
     value
 }
 
 /// The nearest bf16, ties to even, as f32. NaN stays NaN.
 #[cube]
-pub(crate) fn rounded(value: f32) -> f32 {
+pub(crate) fn nearest_bf16(value: f32) -> f32 {
     let bits = u32::reinterpret(value);
     let even = (bits >> 16u32) & 1u32;
     let near = (bits + 0x7FFFu32 + even) & 0xFFFF_0000u32;

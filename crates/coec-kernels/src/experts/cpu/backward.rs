@@ -2,7 +2,8 @@
 //!
 //! With `t = W_out^T dy` (not yet weighted), the gate's gradient is `t . h` and
 //! the hidden gradient `g t`, so the expert's output need not be kept; and
-//! `dW_out = dy (g h)^T` scales the narrower side.
+//! `dW_out = dy (g h)^T` scales the narrower side. In bf16, where what enters a product is rounded, it is the
+//! gradient `g dy` of an expert's output that enters: then gates weigh [before](Weights).
 //!
 //! As in the forward pass, rows of a block are columns.
 
@@ -12,9 +13,12 @@ use super::{
     Inputs,
     activation::differentiate,
     routing::{Routing, Tile, split},
-    weighing::weigh,
+    weighing::{Weights, weigh},
 };
-use crate::cpu::{Multiply, Rows, Scratch, View, counted_product, unwritten};
+use crate::{
+    Precision,
+    cpu::{Multiply, Rows, Scratch, View, counted_product, round_to_bf16, unwritten},
+};
 
 /// The gradients of every input that has one.
 pub(super) struct Gradients<T> {
@@ -31,9 +35,12 @@ pub(super) struct Gradients<T> {
 /// The gradients of the forward pass, given its first product and the output's gradient `[N, D]`.
 pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_grad: &[T]) -> Gradients<T> {
     let (d, f, wide) = (inputs.sizes.dim, inputs.sizes.hidden, inputs.wide());
+    let precision = inputs.precision;
     let routing = Routing::new(inputs.indices, inputs.sizes);
     let blocks = routing.blocks();
     let count = routing.slots.len();
+    let gates = routing.slots.iter().map(|&slot| inputs.gates[slot as usize]).collect();
+    let weights = Weights::of(gates, precision);
 
     let mut hidden_grad = unwritten(count * wide); // of each block, [G*F, rows]
     let mut weighted = unwritten(count * f); // g h, of each block [F, rows]
@@ -48,21 +55,35 @@ pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_
         .with_max_len(1)
         .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
             let rows = block.len;
-            let dy = routing.rows_of(output_grad, d, block);
+            let mut gathered = Scratch::default();
+            let dy = match &weights.before {
+                Some(before) => routing.weighted_rows(output_grad, d, block, before, &mut gathered),
+                None => routing.rows_of(output_grad, d, block),
+            };
             let mut t = Scratch::new(f * rows);
             let t = t.as_mut_slice();
             let w_out = View::new(inputs.w_out_of(block.expert), d, f);
-            counted_product(&mut Rows::new(t, f, rows), w_out.transposed(), dy.transposed(), false);
+            counted_product(
+                &mut Rows::new(t, f, rows),
+                w_out.transposed(),
+                dy.transposed(),
+                false,
+                precision,
+            );
             let pre = &hidden[block.start * wide..][..rows * wide];
             differentiate(inputs.act, pre, t, weighted, hidden_grad);
-            let gates: Vec<T> = routing.slots[block.start..][..rows]
-                .iter()
-                .map(|&slot| inputs.gates[slot as usize])
-                .collect();
-            weigh(&gates, t, weighted, hidden_grad, gate_grad);
+            if precision == Precision::Bf16 {
+                round_to_bf16(weighted); // as it was in the forward pass: what the gate weighed was made of that
+            }
+            weigh(&weights.after[block.start..][..rows], t, weighted, hidden_grad, gate_grad);
+            if let Some(before) = &weights.before {
+                for (grad, &weight) in gate_grad.iter_mut().zip(&before[block.start..]) {
+                    *grad = *grad / weight;
+                }
+            }
             let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
             let hidden_grad = View::new(hidden_grad, wide, rows).transposed();
-            counted_product(&mut Rows::new(x_grad, rows, d), hidden_grad, w_in, false);
+            counted_product(&mut Rows::new(x_grad, rows, d), hidden_grad, w_in, false, precision);
         });
 
     let gates = routing.rows.iter().map(|&row| gate_grad[row as usize]).collect();
@@ -75,13 +96,16 @@ pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_
     let w_in = weight_grad(&routing, &blocks, [wide, d], |block, to, rows, adds| {
         let x = routing.rows_of(inputs.x, d, block);
         let left = View::new(&hidden_grad[of(&hidden_grad, wide, block)], wide, block.len);
-        counted_product(to, left.row_range(rows), x, adds);
+        counted_product(to, left.row_range(rows), x, adds, precision);
     });
     let w_out = weight_grad(&routing, &blocks, [d, f], |block, to, rows, adds| {
         let mut gathered = Scratch::default();
-        let dy = routing.rows_together(output_grad, d, block, &mut gathered);
+        let dy = match &weights.before {
+            Some(before) => routing.weighted_rows(output_grad, d, block, before, &mut gathered),
+            None => routing.rows_together(output_grad, d, block, &mut gathered),
+        };
         let right = View::new(&weighted[of(&weighted, f, block)], f, block.len).transposed();
-        counted_product(to, dy.transposed().row_range(rows), right, adds);
+        counted_product(to, dy.transposed().row_range(rows), right, adds, precision);
     });
     Gradients { x, gates, w_in, w_out }
 }

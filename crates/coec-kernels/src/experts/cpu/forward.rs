@@ -15,6 +15,7 @@ use crate::cpu::{Multiply, Rows, Scratch, View, counted_product, transpose, unwr
 /// The weighted sum `[N, D]`, and the first product: for each block of rows, `[G*F, rows]`.
 pub(super) fn forward<T: Multiply>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
     let (d, f, wide) = (inputs.sizes.dim, inputs.sizes.hidden, inputs.wide());
+    let precision = inputs.precision;
     let routing = Routing::new(inputs.indices, inputs.sizes);
     let blocks = routing.blocks();
     let count = routing.slots.len();
@@ -25,14 +26,14 @@ pub(super) fn forward<T: Multiply>(inputs: Inputs<'_, T>) -> (Vec<T>, Vec<T>) {
     parts.with_max_len(1).for_each(|((block, pre), out)| {
         let x = routing.rows_of(inputs.x, d, block);
         let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
-        counted_product(&mut Rows::new(pre, wide, block.len), w_in, x.transposed(), false);
+        counted_product(&mut Rows::new(pre, wide, block.len), w_in, x.transposed(), false, precision);
         let mut h = Scratch::new(f * block.len);
         let h = h.as_mut_slice();
         activate(inputs.act, pre, h);
         let mut y = Scratch::new(d * block.len);
         let y = y.as_mut_slice();
         let (w_out, h) = (View::new(inputs.w_out_of(block.expert), d, f), View::new(h, f, block.len));
-        counted_product(&mut Rows::new(y, d, block.len), w_out, h, false);
+        counted_product(&mut Rows::new(y, d, block.len), w_out, h, false, precision);
         transpose(y, out, [d, block.len]);
     });
 

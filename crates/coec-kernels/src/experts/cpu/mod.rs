@@ -12,7 +12,10 @@ use burn::backend::{
 };
 
 use super::{Activation, Experts, ExpertsKernel, Forward, Saved};
-use crate::cpu::{Host, Multiply, by_dtype};
+use crate::{
+    Precision,
+    cpu::{Host, Multiply, by_dtype},
+};
 
 /// Rows of one task: few enough that what is made of them stays in the second cache, and that threads share
 /// an expert's rows.
@@ -73,6 +76,7 @@ fn on_slices<B: Host, T: Multiply + Element, R>(
         w_out: B::slice(&w_out),
         sizes,
         act: inputs.act,
+        precision: inputs.precision,
     })
 }
 
@@ -98,6 +102,8 @@ struct Inputs<'a, T> {
     sizes: Sizes,
     /// Activation.
     act: Activation,
+    /// Of the factors.
+    precision: Precision,
 }
 
 /// The sizes of the product.

@@ -86,10 +86,38 @@ impl Routing {
         if self.is_sorted {
             return self.rows_of(source, width, block);
         }
+        self.each_row(source, width, block, scratch, |_, from, to| to.copy_from_slice(from))
+    }
+
+    /// The same, each row times its weight, which are those of all sorted rows.
+    pub fn weighted_rows<'a, T: Real>(
+        &self,
+        source: &[T],
+        width: usize,
+        block: &Tile,
+        weights: &[T],
+        scratch: &'a mut Scratch<T>,
+    ) -> View<'a, T> {
+        self.each_row(source, width, block, scratch, |row, from, to| {
+            for (to, &value) in to.iter_mut().zip(from) {
+                *to = weights[row] * value;
+            }
+        })
+    }
+
+    /// What `write(sorted row, from, to)` makes of each row of a block, in `scratch`.
+    fn each_row<'a, T: Real>(
+        &self,
+        source: &[T],
+        width: usize,
+        block: &Tile,
+        scratch: &'a mut Scratch<T>,
+        write: impl Fn(usize, &[T], &mut [T]),
+    ) -> View<'a, T> {
         *scratch = Scratch::new(block.len * width);
         let tokens = &self.tokens[block.start..][..block.len];
-        for (to, &token) in scratch.as_mut_slice().chunks_exact_mut(width).zip(tokens) {
-            to.copy_from_slice(&source[token as usize * width..][..width]);
+        for (i, (to, &token)) in scratch.as_mut_slice().chunks_exact_mut(width).zip(tokens).enumerate() {
+            write(block.start + i, &source[token as usize * width..][..width], to);
         }
         View::new(scratch.as_mut_slice(), block.len, width)
     }

@@ -1,6 +1,32 @@
 //! The gates in the backward pass.
 
-use crate::cpu::{Real, widest};
+use crate::{
+    Precision,
+    cpu::{Real, widest},
+};
+
+/// What weighs each sorted row on the way back.
+pub(super) struct Weights<T> {
+    /// The gradient of the output, before it is a factor: in bf16, where that is rounded.
+    pub before: Option<Vec<T>>,
+    /// What was made of it.
+    pub after: Vec<T>,
+}
+
+impl<T: Real> Weights<T> {
+    /// Of the gates of sorted rows. In bf16 they weigh before, all but those that nothing can be divided by.
+    pub fn of(gates: Vec<T>, precision: Precision) -> Self {
+        if precision == Precision::F32 {
+            return Self { before: None, after: gates };
+        }
+        let weigh = |&gate: &T| match gate != T::ZERO && gate.to_f64().is_finite() {
+            true => (gate, T::ONE),
+            false => (T::ONE, gate),
+        };
+        let (before, after) = gates.iter().map(weigh).unzip();
+        Self { before: Some(before), after }
+    }
+}
 
 /// Weighs what flows back through a block's rows, which are columns here.
 ///

@@ -57,7 +57,7 @@ fn forward(inputs: Experts<Cube>) -> Forward<Cube> {
     flops::count([count, dim, wide]);
     activated_product(
         [&hidden, &activated],
-        Product::new(count, wide, dim),
+        Product::new(count, wide, dim).of(inputs.precision),
         inputs.act,
         Operand::lines(&inputs.x, dim).gathered(),
         Operand::lines(&inputs.w_in, dim).each(wide * dim),
@@ -67,7 +67,7 @@ fn forward(inputs: Experts<Cube>) -> Forward<Cube> {
     flops::count([count, width, dim]);
     product(
         &sorted,
-        Product::new(count, dim, width),
+        Product::new(count, dim, width).of(inputs.precision),
         Operand::lines(&activated, width),
         Operand::lines(&inputs.w_out, width).each(dim * width),
         groups,
@@ -93,7 +93,7 @@ fn backward(
     flops::count([count, dim, width]);
     product(
         &unweighed,
-        Product::new(count, width, dim),
+        Product::new(count, width, dim).of(inputs.precision),
         Operand::lines(output_grad, dim).gathered(),
         Operand::transposed(&inputs.w_out, width).each(dim * width),
         rows,
@@ -107,7 +107,7 @@ fn backward(
     flops::count([count, wide, dim]);
     product(
         &sorted,
-        Product::new(count, dim, wide),
+        Product::new(count, dim, wide).of(inputs.precision),
         Operand::lines(&derivative, wide),
         Operand::transposed(&inputs.w_in, dim).each(wide * dim),
         rows,
@@ -119,7 +119,7 @@ fn backward(
     flops::count([wide, count, dim]);
     product(
         &w_in_grad,
-        Product::new(wide, dim, count),
+        Product::new(wide, dim, count).of(inputs.precision),
         Operand::transposed(&derivative, wide),
         Operand::transposed(&inputs.x, dim).gathered(),
         Groups::Inner(route),
@@ -129,7 +129,7 @@ fn backward(
     flops::count([dim, count, width]);
     product(
         &w_out_grad,
-        Product::new(dim, width, count),
+        Product::new(dim, width, count).of(inputs.precision),
         Operand::transposed(output_grad, dim).weighed(),
         Operand::transposed(&activated, width),
         Groups::Inner(route),

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Int, Tensor};
+use coec_ir::Precision;
 use coec_kernels::{Activation, experts};
+use coec_nn::factors;
 
 /// The sizes of a layer of experts.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +30,7 @@ impl Sizes {
 }
 
 /// Seconds of the fastest forward pass, and of the fastest with its backward pass.
-pub fn timed(sizes: Sizes, device: &Device) -> Result<[f64; 2], String> {
+pub fn timed(sizes: Sizes, precision: Precision, device: &Device) -> Result<[f64; 2], String> {
     let device = device.clone().autodiff();
     let Sizes { tokens, dim, experts: count, selected, hidden } = sizes;
     let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 0.02), &device);
@@ -38,7 +40,15 @@ pub fn timed(sizes: Sizes, device: &Device) -> Result<[f64; 2], String> {
     let indices = coec_kernels::select_top_k(random([tokens, count]), selected);
     let gates = Tensor::<2>::full([tokens, selected], 1.0 / selected as f64, &device).require_grad();
     let forward = |indices: Tensor<2, Int>| {
-        experts(x.clone(), indices, gates.clone(), w_in.clone(), w_out.clone(), Activation::Swiglu)
+        experts(
+            x.clone(),
+            indices,
+            gates.clone(),
+            w_in.clone(),
+            w_out.clone(),
+            Activation::Swiglu,
+            factors(precision),
+        )
     };
     let sync = || device.sync().map_err(|error| error.to_string());
     let mut best = [f64::INFINITY; 2];

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use coec_ir::Precision;
 use coec_lang::{Report, Spec, check};
 use coec_train::{
     generate::{Generated, Generator, Options},
@@ -299,7 +300,8 @@ fn keep(outcome: &Outcome, samples: &[Sample]) -> Result<(), RunError> {
 }
 
 fn sample(generator: &Generator, prompt: &str, seed: u64) -> Result<Sample, Failure> {
-    let options = Options { tokens: 96, sampler: Sampler::new(0.0, 1.0)?, seed, stops: Vec::new() };
+    let sampler = Sampler::new(0.0, 1.0)?;
+    let options = Options { tokens: 96, sampler, seed, stops: Vec::new(), precision: Precision::F32 };
     let mut decoded = String::new();
     let Generated { text, .. } = generator.generate(prompt, &options, &mut |piece| {
         decoded.push_str(piece);
