@@ -61,7 +61,8 @@ macro_rules! common {
             let grads = GradientsParams::from_grads(forward.loss(targets).backward(), &self.0);
             let gradients = self.0.gradients(&grads).into_iter();
             let gradients = gradients.map(|(param, values)| (param.name, bits(values))).collect();
-            let ($model, $loads) = (self.0, forward.loads);
+            let $loads: Vec<_> = forward.loads.iter().map(|load| load.selections()).collect();
+            let $model = self.0;
             let moved = Self($biases);
             Results {
                 logits: bits(forward.logits.tensor().into_data().iter::<f32>()),

@@ -375,7 +375,7 @@ pub(crate) fn nn(uses: &Uses) -> String {
          {ffn_names}\
          pub use maker::{{Maker, Source}};\n\
          pub use norm::RmsNorm;\n\
-         pub use pass::{{Forward, Load, Pass, cross_entropy}};\n\
+         pub use pass::{{Forward, Load, Pass, Selections, cross_entropy}};\n\
          pub use recompute::recompute;\n"
     )
 }

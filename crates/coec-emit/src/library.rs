@@ -128,7 +128,7 @@ fn root(input: Input<'_>, writer: &model::Writer<'_>, name: &str) -> String {
         out.push_str("\npub mod model;\n\n");
         out.push_str(&import("coec_ir", &names(&spec)));
         out.push_str(
-            "pub use coec_nn::{Cache, Forward, Load, Logits, Source, counting, cross_entropy, recompute};\n",
+            "pub use coec_nn::{Cache, Forward, Load, Logits, Selections, Source, counting, cross_entropy, recompute};\n",
         );
         out.push_str(&export("model", &writer.types()));
         out.push('\n');

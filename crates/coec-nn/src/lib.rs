@@ -40,5 +40,5 @@ pub use init::values as initial_values;
 pub use maker::{Maker, Source};
 pub use model::{LanguageModel, Manner, factors};
 pub use norm::RmsNorm;
-pub use pass::{Forward, Load, Pass, Route, cross_entropy, token_losses, weighted_cross_entropy};
+pub use pass::{Forward, Load, Pass, Route, Selections, cross_entropy, token_losses, weighted_cross_entropy};
 pub use recompute::recompute;

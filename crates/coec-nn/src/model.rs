@@ -7,7 +7,7 @@ use coec_ir::{Param, Recompute, Train};
 use coec_kernels::Precision;
 
 use crate::{
-    Binding, Bindings, Cache, Embedding, Forward, Head, Load, LoadError, Pass,
+    Binding, Bindings, Cache, Embedding, Forward, Head, LoadError, Pass, Selections,
     attention::Attention,
     ffn::{Chain, Ffn},
     recompute,
@@ -147,10 +147,10 @@ impl LanguageModel {
     }
 
     /// After an optimizer step, moves every selection bias by the `loads` of the step's batch.
-    pub fn update_biases(mut self, loads: &[Load]) -> Self {
+    pub fn update_biases(mut self, selections: &[Selections]) -> Self {
         for layer in &mut self.layers {
             if let Ffn::Chain(chain) = &mut layer.ffn {
-                chain.update_biases(loads);
+                chain.update_biases(selections);
             }
         }
         self

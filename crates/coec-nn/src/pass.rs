@@ -32,6 +32,25 @@ pub struct Load {
     pub counts: Tensor<1>,
 }
 
+/// What one routing selected, where it can be counted: on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selections {
+    /// Layer, from 0.
+    pub layer: usize,
+    /// Iteration, from 0.
+    pub iteration: usize,
+    /// Selections per expert, `[E]`.
+    pub counts: Vec<u64>,
+}
+
+impl Load {
+    /// The counts, read from the device. Who reads many numbers reads them together.
+    pub fn selections(&self) -> Selections {
+        let counts = self.counts.to_data().iter::<f64>().map(|count| count as u64).collect();
+        Selections { layer: self.layer, iteration: self.iteration, counts }
+    }
+}
+
 /// What a routing made of each token. It stays on the device until somebody looks.
 #[derive(Debug, Clone)]
 pub struct Route {

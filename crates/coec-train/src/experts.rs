@@ -3,30 +3,20 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use coec_nn::Selections;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Selections by layer and iteration, exact whatever their number.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ExpertCounts(pub(crate) BTreeMap<(usize, usize), Selections>);
+pub struct ExpertCounts(pub(crate) BTreeMap<(usize, usize), Sums>);
 
 /// Selections of one routing, per expert.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Selections {
+pub(crate) struct Sums {
     /// Since the last line of `experts.jsonl`.
     since_line: Vec<u64>,
     /// Since the first step.
     total: Vec<u64>,
-}
-
-/// What one routing selected for one part of a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selected {
-    /// Layer, from 0.
-    pub layer: usize,
-    /// Iteration, from 0.
-    pub iteration: usize,
-    /// Selections per expert.
-    pub counts: Vec<u64>,
 }
 
 /// A line of `experts.jsonl`: how often each expert was selected since the line before.
@@ -46,8 +36,8 @@ pub struct ExpertLine {
 
 impl ExpertCounts {
     /// Adds the selections of a step.
-    pub fn add(&mut self, selected: &[Selected]) {
-        for Selected { layer, iteration, counts } in selected {
+    pub fn add(&mut self, selected: &[Selections]) {
+        for Selections { layer, iteration, counts } in selected {
             let sums = self.0.entry((*layer, *iteration)).or_default();
             for sum in [&mut sums.since_line, &mut sums.total] {
                 sum.resize(counts.len(), 0);
@@ -106,9 +96,8 @@ impl Serialize for ExpertCounts {
 impl<'de> Deserialize<'de> for ExpertCounts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let rows = Vec::<Row>::deserialize(deserializer)?.into_iter();
-        let entry = |Row { layer, iteration, since_line, total }| {
-            ((layer, iteration), Selections { since_line, total })
-        };
+        let entry =
+            |Row { layer, iteration, since_line, total }| ((layer, iteration), Sums { since_line, total });
         Ok(Self(rows.map(entry).collect()))
     }
 }
@@ -117,8 +106,8 @@ impl<'de> Deserialize<'de> for ExpertCounts {
 mod tests {
     use super::*;
 
-    fn selected(layer: usize, iteration: usize, counts: &[u64]) -> Selected {
-        Selected { layer, iteration, counts: counts.to_vec() }
+    fn selected(layer: usize, iteration: usize, counts: &[u64]) -> Selections {
+        Selections { layer, iteration, counts: counts.to_vec() }
     }
 
     #[test]

@@ -35,5 +35,5 @@ pub mod tokenizer;
 
 pub use coec_store::{disk, weights};
 pub use error::TrainError;
-pub use experts::{ExpertCounts, ExpertLine, Selected};
+pub use experts::{ExpertCounts, ExpertLine};
 pub use load::load_model;

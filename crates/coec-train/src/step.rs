@@ -4,12 +4,12 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_ir::{Precision, Train};
 use coec_nn::{
-    Forward, LanguageModel, Load, Logits, Manner, Route, cross_entropy, token_losses, weighted_cross_entropy,
+    Forward, LanguageModel, Logits, Manner, Route, Selections, cross_entropy, token_losses,
+    weighted_cross_entropy,
 };
 
 use crate::{
     data::Batch,
-    experts::Selected,
     optimizer::{AdamW, Scaled, global_norm},
     pool::in_pool,
 };
@@ -33,17 +33,16 @@ pub struct StepResult {
     /// Whether the weights moved; they do not where something is not finite.
     pub applied: bool,
     /// Selections of experts, one entry per layer, iteration and part of the batch.
-    pub selected: Vec<Selected>,
+    pub selected: Vec<Selections>,
 }
 
 /// The gradients of a batch, and what was seen on the way to them.
 pub struct Gradients {
     grads: GradientsParams,
-    loads: Vec<Load>,
     loss: f64,
     aux_loss: f64,
     norm: f64,
-    selected: Vec<Selected>,
+    selected: Vec<Selections>,
 }
 
 impl Trainer {
@@ -94,14 +93,14 @@ impl Trainer {
         let mut seen = Tensor::cat(seen, 0).into_data().iter::<f64>().collect::<Vec<_>>().into_iter();
         let mut number = || seen.next().unwrap_or(f64::NAN);
         let (loss, aux_loss, norm) = (number(), number(), number());
-        let selected = loads.iter().map(|load| Selected {
+        let selected = loads.iter().map(|load| Selections {
             layer: load.layer,
             iteration: load.iteration,
             // Exact: no part of a batch has 2^24 tokens, up to which f32 counts.
             counts: (0..load.counts.dims()[0]).map(|_| number() as u64).collect(),
         });
         let selected = selected.collect();
-        Gradients { grads, loads, loss, aux_loss, norm, selected }
+        Gradients { grads, loss, aux_loss, norm, selected }
     }
 
     /// Moves the weights along `gradients` with learning rate `lr`, unless something is not finite:
@@ -112,12 +111,13 @@ impl Trainer {
     }
 
     fn apply_here(mut self, config: &Train, gradients: Gradients, lr: f64) -> (Self, StepResult) {
-        let Gradients { grads, loads, loss, aux_loss, norm, selected } = gradients;
+        let Gradients { grads, loss, aux_loss, norm, selected } = gradients;
         let applied = loss.is_finite() && aux_loss.is_finite() && norm.is_finite();
         if applied {
             let clip = config.optimizer.clip;
             let scale = if clip > 0.0 && norm > clip { clip / (norm + 1e-6) } else { 1.0 };
-            self.model = self.optimizer.step(self.model, grads, Scaled { lr, scale }).update_biases(&loads);
+            self.model =
+                self.optimizer.step(self.model, grads, Scaled { lr, scale }).update_biases(&selected);
         }
         (self, StepResult { loss, aux_loss, grad_norm: norm, applied, selected })
     }

@@ -31,6 +31,18 @@ fn fifty_steps_have_the_losses_of_the_cpu() {
     }
 }
 
+#[test]
+fn ten_steps_in_bf16_have_the_losses_of_the_cpu() {
+    let shell = Shell::new();
+    shell.write("tiny.coe", TINY);
+    let train = ["train", "tiny.coe", "--set", "train.steps=10", "--set", "train.precision=bf16"];
+    shell.ok(&[&train[..], &["--out", "cpu"]].concat());
+    shell.ok(&[&train[..], &WGPU, &["--out", "gpu"]].concat());
+    for (step, (cpu, gpu)) in losses(&shell, "cpu").iter().zip(losses(&shell, "gpu")).enumerate() {
+        assert!((gpu / cpu - 1.0).abs() < 1e-3, "step {}: {cpu} and {gpu}", step + 1);
+    }
+}
+
 /// A schedule that does not ask how long the run is.
 const CONSTANT: &str = "train.schedule=constant(warmup=0)";
 

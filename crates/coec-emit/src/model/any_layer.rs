@@ -82,14 +82,14 @@ impl Writer<'_> {
                 match ffn.has_bias {
                     true => [
                         format!("Self::{name}(layer)"),
-                        format!("layer.{}.update_biases(loads)", ffn.home.field),
+                        format!("layer.{}.update_biases(selections)", ffn.home.field),
                     ],
                     false => [format!("Self::{name}(_)"), "{}".into()],
                 }
             });
             format!(
                 "
-    fn update_biases(&mut self, loads: &[Load]) {{
+    fn update_biases(&mut self, selections: &[Selections]) {{
         match self {{
 {updates}        }}
     }}

@@ -90,7 +90,7 @@ impl<'a> Writer<'a> {
                 .map(String::from)
                 .to_vec();
         nn.push("Source".into());
-        nn.extend(self.has_bias.then(|| "Load".into()));
+        nn.extend(self.has_bias.then(|| "Selections".into()));
         for block in self.plan.distinct() {
             ir.extend(block.literal.imports.iter().map(ToString::to_string));
             nn.push(block.home.module.into());
@@ -312,21 +312,21 @@ impl<'a> Writer<'a> {
                         match run.is_list() {
                             true => format!(
                                 "        for layer in &mut self.{} {{\n            \
-                                 layer.{field}.update_biases(loads);\n        }}\n",
+                                 layer.{field}.update_biases(selections);\n        }}\n",
                                 run.field
                             ),
-                            false => format!("        self.{}.{field}.update_biases(loads);\n", run.field),
+                            false => format!("        self.{}.{field}.update_biases(selections);\n", run.field),
                         }
                     })
                     .collect()
             }
-            None => "        for layer in &mut self.layers {\n            layer.update_biases(loads);\n        }\n"
+            None => "        for layer in &mut self.layers {\n            layer.update_biases(selections);\n        }\n"
                 .into(),
         };
         format!(
             "
-    /// After an optimizer step, moves every selection bias by the `loads` of the step's batch.
-    pub fn update_biases(mut self, loads: &[Load]) -> Self {{
+    /// After an optimizer step, moves every selection bias by the `selections` of the step's batch.
+    pub fn update_biases(mut self, selections: &[Selections]) -> Self {{
 {updates}        self
     }}
 "

@@ -20,7 +20,9 @@ use burn_cubecl::{kernel::into_contiguous, ops::numeric::empty_device_contiguous
 use cubecl::prelude::*;
 
 pub(crate) use activation::{activated, slope};
-pub(crate) use product::{Groups, Operand, Product, Tile, activated_product, nearest_bf16, product};
+pub(crate) use product::{
+    Groups, Operand, Product, Tile, activated_product, divisible, nearest_bf16, product,
+};
 pub(crate) use route::Route;
 pub(crate) use rows::{cube_max, cube_sum};
 

@@ -52,7 +52,8 @@ impl MlpKernel for Cube {
             Groups::One,
             None,
         );
-        let [derivative, activated] = differentiated(&activated_grad, &hidden, None, inputs.act);
+        let [derivative, activated] =
+            differentiated(&activated_grad, &hidden, None, inputs.act, inputs.precision);
         let (x, w_in, w_out) = (floats(tokens, dim), floats(wide, dim), floats(dim, width));
         flops::count([tokens, wide, dim]);
         product(

@@ -5,10 +5,10 @@
 
 use burn::tensor::{DType, Device, DeviceType, Int, Tensor, TensorData};
 
-use super::{ACTS, Product, on, random, values};
+use super::{ACTS, Product, Tensors, on, random, values};
 use crate::{
-    Activation, AdamWStep, Pairs, Precision, adamw, attention, embed, head_cross_entropy, head_losses,
-    linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
+    Activation, AdamWStep, Pairs, Precision, adamw, attention, embed, experts, head_cross_entropy,
+    head_losses, linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
 };
 
 /// The device under test.
@@ -114,6 +114,36 @@ fn products_of_experts_are_the_slow_loops() {
         let expected = product.in_f64().composed();
         for ((what, found), (_, expected)) in product.on(&gpu).fused().into_iter().zip(expected) {
             assert_close(&format!("{what} of {sizes:?}, {act:?}"), &found, &expected);
+        }
+    }
+}
+
+/// Gates of nothing among them, which cannot be undone.
+#[test]
+fn products_of_experts_in_bf16_are_those_of_the_cpu() {
+    for sizes in [[70, 20, 5, 2, 17], [600, 9, 2, 1, 36]] {
+        let Product { inputs: Tensors { x, indices, gates, w_in, w_out, act, .. }, .. } =
+            Product::random(sizes, Activation::Swiglu, &Device::flex(), DType::F32);
+        let gates = gates.clone().mask_fill(gates.lower_elem(-0.5), 0.0);
+        let run = |device: &Device| {
+            let device = device.clone().autodiff();
+            let indices = Tensor::<2, Int>::from_data(indices.to_data(), &device);
+            let (x, gates) = (on(&device, &x).require_grad(), on(&device, &gates).require_grad());
+            let (w_in, w_out) = (on(&device, &w_in).require_grad(), on(&device, &w_out).require_grad());
+            let y =
+                experts(x.clone(), indices, gates.clone(), w_in.clone(), w_out.clone(), act, Precision::Bf16);
+            let grads = (y.clone() * y.clone().detach().sin()).sum().backward();
+            [
+                values(y),
+                values(x.grad(&grads).unwrap()),
+                values(gates.grad(&grads).unwrap()),
+                values(w_in.grad(&grads).unwrap()),
+                values(w_out.grad(&grads).unwrap()),
+            ]
+        };
+        for (at, (found, expected)) in run(&gpu()).iter().zip(&run(&Device::flex())).enumerate() {
+            let error = error(found, expected);
+            assert!(error < 5e-3, "result {at} of {sizes:?}: {error:e}");
         }
     }
 }

@@ -4,14 +4,14 @@ use burn::tensor::{Tensor, TensorData};
 use coec_ir::{Balance, Gate};
 
 use super::chain::Chain;
-use crate::Load;
+use crate::Selections;
 
 impl Chain {
     /// After an optimizer step, `b_e += rate * sign(mean count - count_e)` for every selection bias.
     ///
-    /// `loads` are those of the step's batch, of all layers. A tied gate's one bias sees the
+    /// `selections` are those of the step's batch, of all layers. A tied gate's one bias sees the
     /// sum over its iterations.
-    pub fn update_biases(&mut self, loads: &[Load]) {
+    pub fn update_biases(&mut self, selections: &[Selections]) {
         let rate = self.config.balance.iter().find_map(|term| match term {
             Balance::Bias { rate } => Some(*rate),
             _ => None,
@@ -19,10 +19,10 @@ impl Chain {
         let Some(rate) = rate else { return };
         let (layer, gate) = (self.layer, self.config.gate);
         for (r, router) in self.routers.iter_mut().enumerate() {
-            let loads = loads
-                .iter()
-                .filter(|load| load.layer == layer && (gate != Gate::Independent || load.iteration == r));
-            let Some(directions) = directions(loads) else { continue };
+            let own = selections.iter().filter(|selections| {
+                selections.layer == layer && (gate != Gate::Independent || selections.iteration == r)
+            });
+            let Some(directions) = directions(own) else { continue };
             router.bias = router.bias.take().map(|bias| {
                 bias.map(|bias| {
                     let directions = TensorData::from(directions.as_slice()).convert_dtype(bias.dtype());
@@ -34,10 +34,10 @@ impl Chain {
     }
 }
 
-/// `sign(mean count - count_e)` over the summed `loads`; `None` without one. Counts are whole
+/// `sign(mean count - count_e)` over the summed `selections`; `None` without one. Counts are whole
 /// numbers, so that nothing is rounded however many they are.
-fn directions<'a>(loads: impl Iterator<Item = &'a Load>) -> Option<Vec<f32>> {
-    let counts = loads.map(|load| load.counts.to_data().iter::<f64>().map(|count| count as i64).collect());
+fn directions<'a>(selections: impl Iterator<Item = &'a Selections>) -> Option<Vec<f32>> {
+    let counts = selections.map(|selections| selections.counts.iter().map(|&count| count as i64).collect());
     let sums = counts.reduce(|mut sums: Vec<i64>, counts| {
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         sums

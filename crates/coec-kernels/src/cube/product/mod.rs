@@ -16,7 +16,7 @@ use super::{Route, buffer, empty};
 use crate::{Precision, experts::Activation};
 use kernel::{Form, Grouping, SizesLaunch, multiply};
 use tile::{Gathered, Reading};
-pub(crate) use tile::{Tile, nearest_bf16};
+pub(crate) use tile::{Tile, divisible, nearest_bf16};
 
 /// A factor: a matrix, where it stands in a buffer. Its lines are rows of a left factor and columns of a
 /// right one; what is summed over are the places in a line.
@@ -36,7 +36,7 @@ pub(crate) struct Operand<'a> {
     pub next: usize,
     /// Whether its sorted rows are the tokens', each wherever a slot of it was sorted to.
     pub is_gathered: bool,
-    /// Whether a gathered row is multiplied with the gate of its slot.
+    /// Whether a gathered row is multiplied with the gate of its slot, if that can be undone.
     pub is_weighed: bool,
 }
 
@@ -85,9 +85,10 @@ impl<'a> Operand<'a> {
         Self { is_gathered: true, ..self }
     }
 
-    /// With the tokens' rows, weighed by their gates, in place of sorted ones.
-    pub fn weighed(self) -> Self {
-        Self { is_gathered: true, is_weighed: true, ..self }
+    /// With the tokens' rows in place of sorted ones, weighed in bf16 by gates that can be undone: what is rounded
+    /// is what flows back through the gates.
+    pub fn weighed(self, precision: Precision) -> Self {
+        Self { is_gathered: true, is_weighed: precision == Precision::Bf16, ..self }
     }
 }
 

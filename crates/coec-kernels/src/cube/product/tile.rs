@@ -68,7 +68,7 @@ pub(crate) struct Reading {
     pub along_line: bool,
     /// What stands in a place of the sorted rows that is not the row itself.
     pub gathered: Gathered,
-    /// Whether what is gathered is multiplied with the gate of its slot.
+    /// Whether what is gathered is multiplied with the gate of its slot, if that can be undone: before it is rounded.
     pub weighed: bool,
     /// Lines come in pairs: the second half of a tile's are so many lines further on; 0 if they do not.
     pub pairs: bool,
@@ -183,14 +183,14 @@ fn element(
     if comptime!(reading.gathered == Gathered::Line) {
         let slot = slots[line] as usize;
         if comptime!(reading.weighed) {
-            gate = gates[slot];
+            gate = divisible(gates[slot]);
         }
         line = slot / lines.selected;
     }
     if comptime!(reading.gathered == Gathered::Depth) {
         let slot = slots[place] as usize;
         if comptime!(reading.weighed) {
-            gate = gates[slot];
+            gate = divisible(gates[slot]);
         }
         place = slot / lines.selected;
     }
@@ -202,6 +202,13 @@ fn element(
         value = nearest_bf16(value);
     }
     value
+}
+
+/// A gate that something can be divided by, or 1 in its place.
+#[cube]
+pub(crate) fn divisible(gate: f32) -> f32 {
+    let bits = u32::reinterpret(gate) & 0x7FFF_FFFFu32;
+    select(bits == 0u32 || bits >= 0x7F80_0000u32, 1.0f32, gate)
 }
 
 /// The nearest bf16, ties to even, as f32. NaN stays NaN.

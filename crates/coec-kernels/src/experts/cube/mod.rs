@@ -88,20 +88,21 @@ fn backward(
     let floats = |rows: usize, columns: usize| empty(&inputs.x, [rows, columns], DType::F32);
     let rows = Groups::Rows(route);
 
-    // dout W_out, not yet weighed
-    let unweighed = floats(count, width);
+    // What flows back to what was activated: weighed in bf16 before it is rounded, where that can be undone for the
+    // gradients of the gates; else afterwards.
+    let flown = floats(count, width);
     flops::count([count, dim, width]);
     product(
-        &unweighed,
+        &flown,
         Product::new(count, width, dim).of(inputs.precision),
-        Operand::lines(output_grad, dim).gathered(),
+        Operand::lines(output_grad, dim).weighed(inputs.precision),
         Operand::transposed(&inputs.w_out, width).each(dim * width),
         rows,
-        None,
+        Some(&inputs.gates),
     );
     let gates_grad = floats(tokens, selected);
     let weighing = Weighing { gates: &inputs.gates, slots: &route.slots, gates_grad: &gates_grad };
-    let [derivative, activated] = differentiated(&unweighed, hidden, Some(weighing), inputs.act);
+    let [derivative, weighed] = differentiated(&flown, hidden, Some(weighing), inputs.act, inputs.precision);
 
     let sorted = floats(count, dim);
     flops::count([count, wide, dim]);
@@ -130,8 +131,8 @@ fn backward(
     product(
         &w_out_grad,
         Product::new(dim, width, count).of(inputs.precision),
-        Operand::transposed(output_grad, dim).weighed(),
-        Operand::transposed(&activated, width),
+        Operand::transposed(output_grad, dim).weighed(inputs.precision),
+        Operand::transposed(&weighed, width),
         Groups::Inner(route),
         Some(&inputs.gates),
     );

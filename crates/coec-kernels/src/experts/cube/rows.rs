@@ -6,7 +6,11 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use crate::{
-    cube::{Route, UNITS, activated, buffer, cube_sum, cubes, cubes_of_units, empty, slope, units},
+    Precision,
+    cube::{
+        Route, UNITS, activated, buffer, cube_sum, cubes, cubes_of_units, divisible, empty, nearest_bf16,
+        slope, units,
+    },
     experts::Activation,
 };
 
@@ -80,13 +84,14 @@ pub(crate) struct Weighing<'a> {
     pub gates_grad: &'a CubeTensor,
 }
 
-/// From the gradient of the activated rows, not yet weighed: the derivative `[N*K, G*F]`, and the activated
-/// rows `[N*K, F]` again.
+/// From what flows back to the activated rows: the derivative `[N*K, G*F]`, and the activated rows `[N*K, F]`
+/// again, weighed.
 pub(crate) fn differentiated(
-    unweighed: &CubeTensor,
+    flown: &CubeTensor,
     hidden: &CubeTensor,
     weighing: Option<Weighing<'_>>,
     act: Activation,
+    precision: Precision,
 ) -> [CubeTensor; 2] {
     let [count, wide] = hidden.shape().dims();
     let width = wide / act.inputs();
@@ -100,7 +105,7 @@ pub(crate) fn differentiated(
         &hidden.client,
         cubes(count),
         CubeDim::new_1d(units(width)),
-        buffer(unweighed),
+        buffer(flown),
         buffer(hidden),
         gates,
         slots,
@@ -112,6 +117,7 @@ pub(crate) fn differentiated(
         units(width),
         act,
         weighing.is_some(),
+        precision == Precision::Bf16,
     );
     [derivative, activated]
 }
@@ -120,7 +126,7 @@ pub(crate) fn differentiated(
 #[cube(launch)]
 #[allow(clippy::too_many_arguments)]
 fn differentiate(
-    unweighed: &[f32],
+    flown: &[f32],
     hidden: &[f32],
     gates: &[f32],
     slots: &[u32],
@@ -132,17 +138,24 @@ fn differentiate(
     #[comptime] units: u32,
     #[comptime] act: Activation,
     #[comptime] weighed: bool,
+    #[comptime] rounded: bool,
 ) {
     let row = CUBE_POS;
     if row >= count {
         terminate!();
     }
     let inputs = comptime!(act.inputs());
-    let mut gate_of_row = 1.0f32;
+    // What weighed before the product, and what weighs after it.
+    let mut before = 1.0f32;
+    let mut after = 1.0f32;
     let mut slot = 0usize.runtime();
     if comptime!(weighed) {
         slot = slots[row] as usize;
-        gate_of_row = gates[slot];
+        after = gates[slot];
+        if comptime!(rounded) {
+            before = divisible(after);
+            after = select(before == after, 1.0f32, after);
+        }
     }
     let mut sum = 0.0f32;
     let mut column = UNIT_POS as usize;
@@ -150,11 +163,15 @@ fn differentiate(
         let line = row * width * inputs;
         let gate = hidden[line + column];
         let up = hidden[line + column + width * (inputs - 1)];
-        let grad = unweighed[row * width + column];
-        let value = activated(gate, up, act);
-        h[row * width + column] = value;
+        let grad = flown[row * width + column];
+        let mut value = activated(gate, up, act);
+        if comptime!(rounded) {
+            // As it was in the forward pass: what the gate weighed was made of that.
+            value = nearest_bf16(value);
+        }
+        h[row * width + column] = value * after;
         sum += grad * value;
-        let weighed_grad = grad * gate_of_row;
+        let weighed_grad = grad * after;
         if comptime!(inputs == 2) {
             derivative[line + column] = weighed_grad * up * slope(gate, act);
             derivative[line + width + column] = weighed_grad * activated(gate, 1.0, act);
@@ -166,7 +183,7 @@ fn differentiate(
     if comptime!(weighed) {
         let sum = cube_sum(sum, units);
         if UNIT_POS == 0 {
-            gates_grad[slot] = sum;
+            gates_grad[slot] = sum / before;
         }
     }
 }
