@@ -157,18 +157,19 @@ pub(crate) const CARRIED: &[Carried] = carried! {
         "dense": "block/dense.rs";
     }
     Kernels "coec-kernels" {
-        "": "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/cube.rs", "attention/mod.rs", "bridge.rs",
+        "": "activation.rs", "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/cube.rs", "attention/mod.rs", "bridge.rs",
             "cpu/bf16.rs", "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/tests.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
             "cpu/product/view.rs", "cpu/product/x86.rs", "cpu/real.rs",
             "cpu/simd.rs", "cross_entropy/capture.rs", "cross_entropy/composed.rs", "cross_entropy/cpu.rs", "cross_entropy/cube.rs", "cross_entropy/mod.rs",
-            "cube/activation.rs", "cube/mod.rs", "cube/product/kernel.rs", "cube/product/mod.rs", "cube/product/tile.rs", "cube/route.rs",
-            "cube/rows.rs", "dtypes.rs", "embed/cube.rs", "embed/mod.rs", "experts/activation.rs", "experts/capture.rs", "experts/composed.rs",
+            "cube/activation.rs", "cube/launch.rs", "cube/mod.rs", "cube/numbers.rs", "cube/product/form.rs", "cube/product/kernel.rs",
+            "cube/product/lines.rs", "cube/product/matrix_units.rs", "cube/product/mod.rs", "cube/route.rs", "cube/tile.rs",
+            "cube/rows.rs", "dtypes.rs", "embed/cube.rs", "embed/mod.rs", "experts/capture.rs", "experts/composed.rs",
             "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
             "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/cube/mod.rs", "experts/cube/rows.rs", "experts/mod.rs", "experts/pieces.rs",
             "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/cube.rs", "linear/mod.rs", "mlp/cube.rs", "mlp/mod.rs", "precision.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/cube.rs", "rms_norm/mod.rs",
-            "rotate/composed.rs", "rotate/cpu.rs", "rotate/cube.rs", "rotate/mod.rs", "rounding/cpu.rs", "rounding/mod.rs", "select_top_k/composed.rs",
+            "rotate/composed.rs", "rotate/cpu.rs", "rotate/cube.rs", "rotate/mod.rs", "rounding/cpu.rs", "rounding/cube.rs", "rounding/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/cube.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/cube.rs", "softmax/mod.rs", "tape.rs";
     }
     Nn "coec-nn" {
@@ -287,6 +288,7 @@ pub(crate) fn kernels() -> String {
      //!\n\
      //! The other files of this folder are coec-kernels' own; this one declares them.\n\
      \n\
+     mod activation;\n\
      mod add;\n\
      mod attention;\n\
      pub(crate) mod bridge;\n\
@@ -309,11 +311,12 @@ pub(crate) fn kernels() -> String {
      mod softmax;\n\
      pub(crate) mod tape;\n\
      \n\
+     pub use activation::Activation;\n\
      pub use add::add;\n\
      pub use attention::attention;\n\
      pub use cross_entropy::{head_cross_entropy, head_losses};\n\
      pub use embed::embed;\n\
-     pub use experts::{Activation, experts};\n\
+     pub use experts::experts;\n\
      pub use linear::linear;\n\
      pub use mlp::mlp;\n\
      pub use precision::Precision;\n\

@@ -31,6 +31,7 @@ const NEEDED: &[Needed] = &[
     Needed { name: "burn-ir", by: Need::Carried },
     Needed { name: "bytemuck", by: Need::Carried },
     Needed { name: "cubecl", by: Need::Gpus },
+    Needed { name: "half", by: Need::Gpus },
     Needed { name: "libm", by: Need::Carried },
     Needed { name: "num-bigint", by: Need::Experts },
     Needed { name: "rayon", by: Need::Carried },
@@ -89,10 +90,11 @@ pub(crate) fn write(
         }
         let (requirement, rest) = workspace(name)?;
         let version = lock.version(name, requirement)?;
-        let optional = if *by == Need::Gpus { ", optional = true" } else { "" };
-        let line = match rest {
-            "" => format!("{name} = \"={version}\"\n"),
-            rest => format!("{name} = {{ version = \"={version}\", {rest}{optional} }}\n"),
+        let optional = if *by == Need::Gpus { "optional = true" } else { "" };
+        let details: Vec<&str> = [rest, optional].into_iter().filter(|detail| !detail.is_empty()).collect();
+        let line = match details.as_slice() {
+            [] => format!("{name} = \"={version}\"\n"),
+            details => format!("{name} = {{ version = \"={version}\", {} }}\n", details.join(", ")),
         };
         if is_normal { &mut normal } else { &mut dev }.push_str(&line);
         pinned.push((*name, version));
@@ -109,7 +111,7 @@ pub(crate) fn write(
     let mut features: String = ["flex", "ndarray", "wgpu", "cuda"].map(feature).concat();
     if carries {
         features.push_str("# The kernels for GPUs, which are the same for all of them.\n");
-        features.push_str("cube = [\"dep:burn-cubecl\", \"dep:cubecl\"]\n");
+        features.push_str("cube = [\"dep:burn-cubecl\", \"dep:cubecl\", \"dep:half\"]\n");
     }
     let lock = if carries { Some(lock.for_crate(name, &pinned)?) } else { None };
     let manifest = format!(

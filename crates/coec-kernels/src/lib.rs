@@ -54,6 +54,7 @@
 //! compiled for vector units after asking for them. (The counting allocator of coec-train is the
 //! one exception: a global allocator cannot be written without.)
 
+mod activation;
 mod adamw;
 mod add;
 mod attention;
@@ -80,12 +81,13 @@ mod tape;
 #[cfg(test)]
 mod tests;
 
+pub use activation::Activation;
 pub use adamw::{AdamWStep, adamw};
 pub use add::add;
 pub use attention::attention;
 pub use cross_entropy::{head_cross_entropy, head_losses};
 pub use embed::embed;
-pub use experts::{Activation, experts};
+pub use experts::experts;
 pub use linear::linear;
 pub use mlp::mlp;
 pub use precision::Precision;

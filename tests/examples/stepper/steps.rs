@@ -10,7 +10,7 @@ use coec_ir::{Figure, Model, Train, Verified};
 use coec_nn::{LanguageModel, Source};
 use coec_train::{
     data::{Batch, Purpose, Stream},
-    gemm, load_model,
+    device, load_model,
     optimizer::AdamW,
     report::figure,
     step::Trainer,
@@ -117,7 +117,7 @@ impl<'a> Steps<'a> {
 
     /// FLOP/s of the best matrix product.
     pub fn peak(&self) -> f64 {
-        gemm::peak(&Device::flex(), GEMM_SIZE, self.train.precision)
+        device::peak(&Device::flex(), GEMM_SIZE, self.train.precision).expect("a CPU multiplies")
     }
 
     /// The model as it is now, to generate with.

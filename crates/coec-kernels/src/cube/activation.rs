@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use crate::experts::Activation;
+use crate::Activation;
 
 /// `act(gate) * up`; without a gate, `act(up)` of `gate`.
 #[cube]

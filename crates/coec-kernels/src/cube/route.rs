@@ -11,7 +11,10 @@ use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::{Tile, UNITS, buffer, cubes, empty};
+use super::{
+    launch::{UNITS, buffer, cubes, empty},
+    tile::Tile,
+};
 
 /// Slots of a chunk: one for each unit of a cube.
 const CHUNK: usize = UNITS as usize;

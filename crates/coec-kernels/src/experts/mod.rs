@@ -1,7 +1,6 @@
 //! The weighted sum of the selected experts' outputs.
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
-mod activation;
 mod capture;
 pub(crate) mod composed;
 mod cpu;
@@ -20,8 +19,7 @@ use burn::backend::{
 };
 use burn::tensor::{DType, Int, Tensor};
 
-use crate::{Precision, bridge::Bridge, dtypes, tape};
-pub use activation::Activation;
+use crate::{Activation, Precision, bridge::Bridge, dtypes, tape};
 #[cfg(feature = "cube")]
 pub(crate) use cube::differentiated;
 
@@ -114,6 +112,7 @@ pub struct Saved<B: ExpertsKernel> {
     /// Its first product.
     pub hidden: FloatTensor<B>,
     /// What it found out about the selection.
+    #[allow(dead_code)] // read where there are kernels for GPUs
     pub route: B::Route,
 }
 

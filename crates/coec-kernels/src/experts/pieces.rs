@@ -3,7 +3,7 @@
 
 use burn::tensor::{Tensor, activation, s};
 
-use super::Activation;
+use crate::Activation;
 
 /// Gate part (if any) and up part of the first product.
 fn parts(hidden: Tensor<2>, act: Activation) -> (Option<Tensor<2>>, Tensor<2>) {

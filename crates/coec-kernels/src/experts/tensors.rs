@@ -3,8 +3,8 @@
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Int, Tensor};
 
-use super::{Activation, Experts, ExpertsKernel, Forward, Saved};
-use crate::{Precision, bridge::Bridge};
+use super::{Experts, ExpertsKernel, Forward, Saved};
+use crate::{Activation, Precision, bridge::Bridge};
 
 /// What [`experts()`](super::experts()) takes. Shapes as there.
 #[derive(Debug, Clone)]

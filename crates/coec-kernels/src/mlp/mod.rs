@@ -13,8 +13,8 @@ use burn::backend::{
 use burn::tensor::{Int, Tensor};
 
 use crate::{
-    Precision, dtypes,
-    experts::{self, Activation, Experts, ExpertsKernel, Forward},
+    Activation, Precision, dtypes,
+    experts::{self, Experts, ExpertsKernel, Forward},
     tape,
 };
 

@@ -11,8 +11,6 @@ mod devices;
 mod diff;
 #[cfg(feature = "train")]
 mod eval;
-#[cfg(feature = "train")]
-mod examine;
 mod explain;
 mod export;
 mod fit;

@@ -7,9 +7,10 @@ use cubecl::{cmma, prelude::*};
 use half::bf16;
 
 use super::{
-    kernel::{Form, Place, Sizes, finish},
-    tile::{Lines, Reading, Tile, read},
+    form::{Form, Place, Sizes, finish},
+    lines::{Lines, Reading, read},
 };
+use crate::cube::tile::Tile;
 
 /// Sides of a piece.
 const PIECE: usize = 16;

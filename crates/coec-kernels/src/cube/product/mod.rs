@@ -1,8 +1,9 @@
 //! Products of matrices: one, one for each of many, or one for each expert, in a single launch.
 
+mod form;
 mod kernel;
+mod lines;
 mod matrix_units;
-mod tile;
 
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::{
@@ -12,11 +13,15 @@ use cubecl::{
     prelude::*,
 };
 
-use super::{Route, buffer, empty};
-use crate::{Precision, experts::Activation};
-use kernel::{Form, Grouping, SizesLaunch, multiply};
-use tile::{Gathered, Reading};
-pub(crate) use tile::{Tile, divisible, nearest_bf16};
+use super::{
+    launch::{buffer, empty},
+    route::Route,
+    tile::Tile,
+};
+use crate::{Activation, Precision};
+use form::{Form, Grouping, SizesLaunch};
+use kernel::multiply;
+use lines::{Gathered, Reading};
 
 /// A factor: a matrix, where it stands in a buffer. Its lines are rows of a left factor and columns of a
 /// right one; what is summed over are the places in a line.

@@ -11,9 +11,9 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
-use super::{Activation, Experts, ExpertsKernel, Forward, Saved};
+use super::{Experts, ExpertsKernel, Forward, Saved};
 use crate::{
-    Precision,
+    Activation, Precision,
     cpu::{Host, Multiply, by_dtype},
 };
 

@@ -6,12 +6,11 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use crate::{
-    Precision,
+    Activation, Precision,
     cube::{
         Route, UNITS, activated, buffer, cube_sum, cubes, cubes_of_units, divisible, empty, nearest_bf16,
         slope, units,
     },
-    experts::Activation,
 };
 
 /// The sum of each token's rows, weighed by its gates where there are any: `[N*K, D]` to `[N, D]`.

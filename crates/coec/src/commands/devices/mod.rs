@@ -1,10 +1,11 @@
 //! `coec devices`: what is compiled in, found, missing; whether it computes what the CPU does; and where
 //! tokens are kept.
 
+mod examine;
+
 use coec_train::device::{self, Agreement, DeviceError};
 use serde_json::{Value, json};
 
-use super::examine;
 use crate::{
     backend::{Availability, Backend},
     cli::{DeviceArgs, DevicesArgs},

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The paper's model, whose step is timed.
-const PAPER: &str = include_str!("../../../../../specs/paper/coe2_4_64.coe");
+const PAPER: &str = include_str!("../../../../../../specs/paper/coe2_4_64.coe");
 
 /// A model that every device trains in seconds.
 const SMALL: &str = "model examined {
