@@ -140,7 +140,9 @@ fn device(backend: &str) -> Result<Device, String> {
         "wgpu" => first(burn::tensor::DeviceType::Wgpu, "no GPU with a driver for it was found"),
         #[cfg(feature = "cuda")]
         "cuda" => first(burn::tensor::DeviceType::Cuda, "no NVIDIA GPU or driver was found"),
-        "cpu" | "ndarray" | "wgpu" | "cuda" => Err(format!("{backend} is not compiled in; see Cargo.toml's features")),
+        "cpu" | "ndarray" | "wgpu" | "cuda" => {
+            Err(format!("{backend} is not compiled in; see Cargo.toml's features"))
+        }
         _ => Err(format!("there is no backend {backend}\n{USAGE}")),
     }
 }
