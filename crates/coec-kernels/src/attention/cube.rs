@@ -92,7 +92,7 @@ impl AttentionKernel for Cube {
         // Of a key: over all queries of all heads that read it, which stand one behind the other once heads
         // come before tokens.
         let keys = Groups::Many { next: b, beside: g, sharing: 1 };
-        let [q, grad] = [inputs.q, grad].map(|x| swapped(x));
+        let [q, grad] = [inputs.q, grad].map(swapped);
         let k_grad = empty(&q, [b, s, g, d], DType::F32);
         product(
             &k_grad,
@@ -179,7 +179,7 @@ fn weigh(scores: &mut [f32], rows: usize, queries: usize, keys: usize, scale: f3
     let mut key = UNIT_POS as usize;
     while key < keys {
         if key < seen {
-            scores[base + key] = scores[base + key] / sum;
+            scores[base + key] /= sum;
         } else {
             scores[base + key] = 0.0;
         }

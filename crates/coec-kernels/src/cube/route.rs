@@ -153,6 +153,7 @@ fn count_chunks<I: Int>(
 /// Makes of each chunk's counts how many rows of the expert come before the chunk's, and of their sums the
 /// offsets and the blocks.
 #[cube(launch)]
+#[allow(clippy::manual_div_ceil)] // a kernel has none
 fn sum_up(
     counts: &mut [u32],
     offsets: &mut [u32],

@@ -36,7 +36,7 @@ impl RmsNormKernel for Cube {
         let x_grad = empty(&x, [rows, dim], DType::F32);
         let (partial, weight_grad) = (empty(&x, [parts, dim], DType::F32), empty(&x, [dim], DType::F32));
         let columns = CubeDim::new_1d(UNITS);
-        let [grad, x] = [grad, x].map(|tensor| burn_cubecl::kernel::into_contiguous(tensor));
+        let [grad, x] = [grad, x].map(burn_cubecl::kernel::into_contiguous);
         differentiate::launch(
             &x.client,
             cubes(rows),

@@ -69,7 +69,7 @@ fn normalise(x: &[f32], y: &mut [f32], rows: usize, width: usize, #[comptime] un
     let sum = cube_sum(sum, units);
     let mut column = UNIT_POS as usize;
     while column < width {
-        y[base + column] = y[base + column] / sum;
+        y[base + column] /= sum;
         column += units as usize;
     }
 }

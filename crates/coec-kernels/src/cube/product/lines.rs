@@ -74,7 +74,7 @@ pub(super) fn load(
     #[unroll]
     for part in 0..parts {
         let at = part * units + UNIT_POS as usize;
-        if comptime!(count * depth % units == 0) || at < count * depth {
+        if comptime!((count * depth).is_multiple_of(units)) || at < count * depth {
             let local = if comptime!(reading.along_line) { at / depth } else { at % count };
             let deep = if comptime!(reading.along_line) { at % depth } else { at / count };
             let value = read(from, lines, slots, gates, local, place + deep, places, count, reading);

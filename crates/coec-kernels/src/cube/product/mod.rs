@@ -297,7 +297,7 @@ fn has_matrix_units(client: &Client) -> bool {
         && properties.features.matmul.cmma.contains(&pieces)
 }
 
-fn sizes<'a>(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<'_>) -> SizesLaunch {
+fn sizes(product: Product, left: Operand<'_>, right: Operand<'_>, groups: Groups<'_>) -> SizesLaunch {
     let (beside, sharing) = match groups {
         Groups::Many { beside, sharing, .. } => (beside, sharing),
         _ => (1, 1),
