@@ -86,6 +86,8 @@ pub use adamw::{AdamWStep, adamw};
 pub use add::add;
 pub use attention::attention;
 pub use cross_entropy::{head_cross_entropy, head_losses};
+#[cfg(feature = "cube")]
+pub use cube::without_matrix_units;
 pub use embed::embed;
 pub use experts::experts;
 pub use linear::linear;

@@ -3,6 +3,8 @@
 //! A cube of eight planes of 32 units makes 128 by 128 elements, a plane 64 by 32 of them: four pieces of 16 rows
 //! down, and two of 16 columns across that are half a tile apart, so that a gate and its partner are one plane's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use cubecl::{cmma, prelude::*};
 use half::bf16;
 
@@ -11,6 +13,20 @@ use super::{
     lines::{Lines, Reading, read},
 };
 use crate::cube::tile::Tile;
+
+/// Whether they are used.
+static ARE_TRUSTED: AtomicBool = AtomicBool::new(true);
+
+/// Multiplies without matrix units from now on, in the whole process: for devices whose own are wrong.
+/// Says whether they were used before.
+pub fn without_matrix_units() -> bool {
+    ARE_TRUSTED.swap(false, Ordering::Relaxed)
+}
+
+/// Whether they are used on a device that has them.
+pub(super) fn are_trusted() -> bool {
+    ARE_TRUSTED.load(Ordering::Relaxed)
+}
 
 /// Sides of a piece.
 const PIECE: usize = 16;

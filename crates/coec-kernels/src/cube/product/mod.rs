@@ -22,6 +22,7 @@ use crate::{Activation, Precision};
 use form::{Form, Grouping, SizesLaunch};
 use kernel::multiply;
 use lines::{Gathered, Reading};
+pub use matrix_units::without_matrix_units;
 
 /// A factor: a matrix, where it stands in a buffer. Its lines are rows of a left factor and columns of a
 /// right one; what is summed over are the places in a line.
@@ -286,14 +287,15 @@ fn form(
     }
 }
 
-/// Whether the device multiplies 16 by 16 pieces of bf16 in planes of 32 units.
+/// Whether products in bf16 are the matrix units': the device multiplies 16 by 16 pieces of bf16 in planes of 32 units.
 fn has_matrix_units(client: &Client) -> bool {
     let properties = client.properties();
     let (bf16, f32) = (ElemType::Float(FloatKind::BF16), ElemType::Float(FloatKind::F32));
     let pieces = MmaConfig { a_type: bf16, b_type: bf16, cd_type: f32, m: 16, n: 16, k: 16 };
     let plane = matrix_units::PLANE as u32;
     let hardware = &properties.hardware;
-    [hardware.plane_size_min, hardware.plane_size_max] == [plane; 2]
+    matrix_units::are_trusted()
+        && [hardware.plane_size_min, hardware.plane_size_max] == [plane; 2]
         && properties.features.matmul.cmma.contains(&pieces)
 }
 

@@ -85,9 +85,10 @@ fn document(all: &[Availability], checks: Option<&Vec<Check>>) -> Result<Value, 
 fn of_check(check: &Check) -> Value {
     let (backend, number) = (check.backend.name(), check.number);
     match &check.outcome {
-        Ok(Agreement { operations, outputs, gradients, took }) => json!({
+        Ok(Agreement { operations, outputs, gradients, distrusted, took }) => json!({
             "backend": backend, "device": number, "agrees": true, "operations": operations,
-            "outputs": outputs, "gradients": gradients, "seconds": took.as_secs_f64(),
+            "outputs": outputs, "gradients": gradients,
+            "distrusted": distrusted.as_ref().map(ToString::to_string), "seconds": took.as_secs_f64(),
         }),
         Err(error) => json!({
             "backend": backend, "device": number, "agrees": false, "code": error.code(),
