@@ -29,8 +29,8 @@ pub(crate) use cube::differentiated;
 /// keeps its inputs and the first product's result, `N*K` rows of `G*F`.
 ///
 /// The factors of every product are in `precision`. Gates weigh outputs, and on the way back the gradient that
-/// flows to them, before it is a factor. The gradient of a gate is made of that same factor: see
-/// [`Saved::backward`].
+/// flows to them, before it is a factor. The gradient of a gate is made of that same factor; docs/numerics.md
+/// says how.
 ///
 /// # Shapes
 ///
