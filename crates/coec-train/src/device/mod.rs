@@ -74,6 +74,35 @@ pub fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, DeviceError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let says = panic.downcast_ref::<String>().map(String::as_str);
         let says = says.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");
-        DeviceError::Failed(says.trim().into())
+        DeviceError::Failed(in_short(says))
     })
+}
+
+/// The first line of what a runtime says, and the root of it, which is the last one that is not about the trace.
+fn in_short(says: &str) -> String {
+    let is_about_the_trace = |line: &&str| {
+        let headings = ["Caused by:", "Asked at:", "No backtrace available"];
+        line.is_empty() || headings.contains(line)
+    };
+    let mut lines = says.lines().map(str::trim).filter(|line| !is_about_the_trace(line));
+    match (lines.next(), lines.next_back()) {
+        (Some(first), Some(last)) => format!("{} ({last})", first.trim_end_matches([':', '.'])),
+        (first, _) => first.unwrap_or("it does not say why").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_with_its_root() {
+        let says =
+            "Failed to read.\n  Caused by:\n  can't allocate buffer of size: 12\n  No backtrace available\n";
+        let failed = guarded(|| -> () { std::panic::panic_any(says.to_string()) });
+        let short = "Failed to read (can't allocate buffer of size: 12)";
+        assert_eq!(failed, Err(DeviceError::Failed(short.into())));
+        assert_eq!(guarded(|| 3), Ok(3));
+        assert_eq!(in_short("lost"), "lost");
+    }
 }

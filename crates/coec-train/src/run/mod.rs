@@ -30,8 +30,16 @@ use crate::{device, error::TrainError, generate::Generator, run_dir::commit};
 ///
 /// Before anything is written: data, tokenizer, counts, room on the disk, a run that is not the one
 /// it was. Later only divergence, after the last state is saved. What fails on the way is told as
-/// [`Event::Warning`]; whether the last state is on the disk, the summary says.
+/// [`Event::Warning`]; whether the last state is on the disk, the summary says. A GPU may fail at any time.
 pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Result<Outcome, TrainError> {
+    match job.reference {
+        // Whatever happens to a GPU, the last commit is on the disk.
+        Some(_) => device::guarded(|| run_here(job, tell, control))?,
+        None => run_here(job, tell, control),
+    }
+}
+
+fn run_here(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Result<Outcome, TrainError> {
     let mut data = prepare::prepare(job, tell)?;
     if let Some(cpu) = &job.reference {
         tell(Event::Checked(device::check(&job.device, cpu)?));
@@ -43,12 +51,7 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Res
     let device = job.device.clone().autodiff();
     control.note_saving(saving_takes(job));
     let begun = start::begin(job, &data, &device, tell)?;
-    let session = session::Session::new(job, &mut data, begun, peak, tell, control);
-    let ended = match job.reference {
-        // Whatever happens to a GPU, the last commit is on the disk.
-        Some(_) => device::guarded(|| session.run())??,
-        None => session.run()?,
-    };
+    let ended = session::Session::new(job, &mut data, begun, peak, tell, control).run()?;
     let summary = finish::finish(job, &data.counts, &ended, tell, control);
     let session::Ended { dir, trainer, unsaved, .. } = ended;
     let generator = Generator::new(trainer.model.valid(), data.tokenizer, job.model.context);

@@ -4,9 +4,14 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::Args;
+use coec_train::device::guarded;
 
 use super::{JsonArgs, PrecisionArg, SetArgs};
-use crate::{backend::Backend, failure::Failure, max_time::MaxTime};
+use crate::{
+    backend::Backend,
+    failure::{Done, Failure},
+    max_time::MaxTime,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -339,6 +344,19 @@ impl DeviceArgs {
     /// The device, or what is missing.
     pub fn open(self) -> Result<Device, Failure> {
         self.backend.device(self.device)
+    }
+
+    /// What a command does with the device. A GPU's runtime says by a panic that it failed, on this thread or on
+    /// one of its own; here that is an error, and nothing else is heard of it.
+    pub fn guard(self, command: impl FnOnce() -> Result<Done, Failure>) -> Result<Done, Failure> {
+        if self.backend.reference().is_none() {
+            return command();
+        }
+        let heard = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let done = guarded(command);
+        std::panic::set_hook(heard);
+        done.unwrap_or_else(|error| Err(Failure::environment(error.code(), error.to_string(), error.help())))
     }
 }
 

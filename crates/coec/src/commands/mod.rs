@@ -44,7 +44,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Cost(args) => cost::run(&args),
         Command::Diff(args) => diff::run(&args),
         #[cfg(feature = "train")]
-        Command::Train(args) => train::run(&args),
+        Command::Train(args) => args.at.guard(|| train::run(&args)),
         #[cfg(feature = "train")]
         Command::Compare(args) => compare::run(&args),
         #[cfg(feature = "train")]
@@ -54,11 +54,11 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         #[cfg(feature = "train")]
         Command::Watch(args) => watch::run(&args),
         #[cfg(feature = "train")]
-        Command::Eval(args) => eval::run(&args),
+        Command::Eval(args) => args.at.guard(|| eval::run(&args)),
         #[cfg(feature = "train")]
-        Command::Generate(args) => generate::run(&args),
+        Command::Generate(args) => args.at.guard(|| generate::run(&args)),
         #[cfg(feature = "train")]
-        Command::Forward(args) => forward::run(&args),
+        Command::Forward(args) => args.at.guard(|| forward::run(&args)),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         #[cfg(feature = "train")]
