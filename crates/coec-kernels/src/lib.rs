@@ -15,12 +15,12 @@
 //! | backend | how |
 //! |---|---|
 //! | Flex, NdArray | fused: counting sort, blocks of rows of one expert, one task each |
-//! | CUDA | composed from Burn's own operations, expert by expert |
+//! | CUDA, wgpu | fused in CubeCL: sorted on the device, one launch a product, whatever the number of experts |
 //! | capture | the same matrix products, recorded with their exact sizes |
 //!
 //! Beside it stand the selection of the experts, and what Burn composes of many passes over memory: linear
 //! maps, attention in blocks of queries, the cross-entropy of a head without its logits, RMSNorm, the rotary
-//! embedding, sums of squares and the AdamW update, fused on the CPU.
+//! embedding, look-ups, sums of squares and the AdamW update, fused on the CPU and on GPUs.
 //!
 //! Whatever multiplies matrices takes a [`Precision`], last: what becomes of the factors of each of its products,
 //! forward and backward. Kernels find it among their inputs, and in what the backward pass reads.
@@ -35,13 +35,13 @@
 //! |---|---|
 //! | `composed` | every backend that has no kernel of its own: the default of `...Kernel`, and a peer in tests |
 //! | `cpu` | every backend whose tensors are slices (`cpu::Host`) |
-//! | `experts/capture` | capture, which shares no product with what it checks |
+//! | `cube` | every GPU |
+//! | `capture` | capture, where it shares no product with what it checks |
 //!
-//! **A kernel for another device** is a file, say `rms_norm/cube.rs` with `impl RmsNormKernel for Cube`.
-//! The line of `rms_norm/mod.rs` that says that Cube has none, `impl RmsNormKernel for Cube {}`, becomes
-//! `mod cube;`, and nothing else here changes. What the kernels of that device share is a folder beside
-//! `cpu/`. A kernel may take for granted that its float tensors have one element type, and the shapes
-//! that the function asks for.
+//! **A kernel for a device** is a file, say `add/cube.rs` with `impl AddKernel for Cube`. The line of
+//! `add/mod.rs` that says that Cube has none, `impl AddKernel for Cube {}`, becomes `mod cube;`, and nothing
+//! else here changes. What the kernels of a device share is a folder: `cpu/`, `cube/`. A kernel may take for
+//! granted that its float tensors have one element type, and the shapes that the function asks for.
 //!
 //! **An operation** is a folder like the others, and its lines below.
 //!

@@ -10,7 +10,8 @@ use cubecl::prelude::*;
 use super::{Attended, AttentionKernel, Saved};
 use crate::bridge::Bridge;
 use crate::cube::{
-    Groups, Operand, Product, ask_for_f32, buffer, cube_max, cube_sum, cubes, empty, product, units,
+    Groups, Operand, Product, ask_for_f32, buffer, cube_sum, cubes, empty, greatest_of_row, product,
+    product_of_rows, units,
 };
 
 impl AttentionKernel for Cube {
@@ -160,13 +161,7 @@ fn weigh(scores: &mut [f32], rows: usize, queries: usize, keys: usize, scale: f3
     }
     let base = row * keys;
     let seen = keys - queries + row % queries + 1;
-    let mut greatest = f32::min_value();
-    let mut key = UNIT_POS as usize;
-    while key < seen {
-        greatest = max(greatest, scores[base + key] * scale);
-        key += units as usize;
-    }
-    let greatest = cube_max(greatest, units);
+    let greatest = greatest_of_row(&*scores, base, seen, scale, units);
     let mut sum = 0.0f32;
     let mut key = UNIT_POS as usize;
     while key < seen {
@@ -204,13 +199,7 @@ fn differentiate(
     }
     let base = row * keys;
     let seen = keys - queries + row % queries + 1;
-    let mut sum = 0.0f32;
-    let mut key = UNIT_POS as usize;
-    while key < seen {
-        sum += probs[base + key] * grads[base + key];
-        key += units as usize;
-    }
-    let sum = cube_sum(sum, units);
+    let sum = product_of_rows(probs, &*grads, base, seen, units);
     let mut key = UNIT_POS as usize;
     while key < keys {
         // What is not seen has no part in this, whatever flows back to it.

@@ -8,8 +8,8 @@ use cubecl::prelude::*;
 use super::{CrossEntropyKernel, Head, Saved};
 use crate::Precision;
 use crate::cube::{
-    Groups, Operand, Product, UNITS, ask_for_f32, buffer, cube_max, cube_sum, cubes, cubes_of_units, empty,
-    product, units,
+    Groups, Operand, Product, UNITS, ask_for_f32, buffer, cube_sum, cubes, cubes_of_units, empty,
+    greatest_of_row, product, sum_parts, units,
 };
 
 impl CrossEntropyKernel for Cube {
@@ -51,14 +51,7 @@ impl CrossEntropyKernel for Cube {
             );
         }
         let loss = empty(&head.x, [1], DType::F32);
-        add_up::launch(
-            &loss.client,
-            cubes(1),
-            CubeDim::new_1d(UNITS),
-            buffer(&losses),
-            buffer(&loss),
-            head.rows,
-        );
+        sum_parts(&losses, &loss, head.rows, head.rows, false);
         (loss, Saved { x, weight })
     }
 
@@ -168,13 +161,7 @@ fn lose<I: Int>(
     }
     let base = row * vocab;
     let target = usize::cast_from(targets[first + row]);
-    let mut greatest = f32::min_value();
-    let mut class = UNIT_POS as usize;
-    while class < vocab {
-        greatest = max(greatest, logits[base + class]);
-        class += units as usize;
-    }
-    let greatest = cube_max(greatest, units);
+    let greatest = greatest_of_row(&*logits, base, vocab, 1.0, units);
     let mut sum = 0.0f32;
     let mut class = UNIT_POS as usize;
     while class < vocab {
@@ -201,24 +188,6 @@ fn lose<I: Int>(
             logits[base + class] = grad * weight;
             class += units as usize;
         }
-    }
-}
-
-/// The sum of a few elements, by one cube.
-#[cube(launch)]
-fn add_up(x: &[f32], sum: &mut [f32], count: usize) {
-    if CUBE_POS > 0 {
-        terminate!();
-    }
-    let mut own = 0.0f32;
-    let mut at = UNIT_POS as usize;
-    while at < count {
-        own += x[at];
-        at += UNITS as usize;
-    }
-    let all = cube_sum(own, UNITS);
-    if UNIT_POS == 0 {
-        sum[0] = all;
     }
 }
 

@@ -2,7 +2,6 @@
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
 mod capture;
-pub(crate) mod composed;
 mod cpu;
 #[cfg(feature = "cube")]
 mod cube;
@@ -171,14 +170,10 @@ impl<B: CrossEntropyKernel> Saved<B> {
     }
 }
 
-/// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
+/// The kernels of a backend, outside the tape.
 pub trait CrossEntropyKernel: Bridge {
     /// The cross-entropy of each row, `[N]`.
-    fn losses(head: Head<Self>) -> FloatTensor<Self> {
-        let Head { x, weight, targets, block, precision } = head;
-        let targets = Self::int_tensor(targets);
-        Self::primitive(composed::losses(Self::tensor(x), Self::tensor(weight), targets, block, precision))
-    }
+    fn losses(head: Head<Self>) -> FloatTensor<Self>;
 
     /// Their weighted sum, `[1]`.
     fn loss(head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -187,18 +182,7 @@ pub trait CrossEntropyKernel: Bridge {
     }
 
     /// The same, and what the backward pass needs.
-    fn forward(head: Head<Self>, weights: FloatTensor<Self>) -> (FloatTensor<Self>, Saved<Self>) {
-        let Head { x, weight, targets, block, precision } = head;
-        let (loss, x, weight) = composed::forward(
-            Self::tensor(x),
-            Self::tensor(weight),
-            Self::int_tensor(targets),
-            Self::tensor(weights),
-            block,
-            precision,
-        );
-        (Self::primitive(loss), Saved { x: Self::primitive(x), weight: Self::primitive(weight) })
-    }
+    fn forward(head: Head<Self>, weights: FloatTensor<Self>) -> (FloatTensor<Self>, Saved<Self>);
 
     /// The gradients of `x` and of the weight.
     fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 2] {
@@ -206,5 +190,3 @@ pub trait CrossEntropyKernel: Bridge {
         [saved.x, saved.weight].map(|made| Self::primitive(Self::tensor::<2>(made) * grad.clone()))
     }
 }
-
-// Backends without a kernel of their own.

@@ -16,6 +16,7 @@ mod numbers;
 mod product;
 mod route;
 mod rows;
+mod sums;
 mod tile;
 
 pub(crate) use activation::{activated, slope};
@@ -24,4 +25,5 @@ pub(crate) use numbers::{divisible, nearest_bf16};
 pub use product::without_matrix_units;
 pub(crate) use product::{Groups, Operand, Product, activated_product, product};
 pub(crate) use route::Route;
-pub(crate) use rows::{cube_max, cube_sum};
+pub(crate) use rows::{cube_sum, greatest_of_row, product_of_rows};
+pub(crate) use sums::sum_parts;

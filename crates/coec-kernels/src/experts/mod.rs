@@ -2,11 +2,10 @@
 #![allow(deprecated)] // NdArray stays until upstream removes it
 
 mod capture;
-pub(crate) mod composed;
 mod cpu;
 #[cfg(feature = "cube")]
 mod cube;
-mod pieces;
+pub(crate) mod pieces;
 pub(crate) mod tensors;
 
 use std::fmt::Debug;
@@ -194,18 +193,14 @@ impl<B: ExpertsKernel> Saved<B> {
     }
 }
 
-/// The kernels of a backend, outside the tape. One without its own composes them of Burn's operations.
+/// The kernels of a backend, outside the tape.
 pub trait ExpertsKernel: Bridge {
     /// What the forward pass finds out about the selection for the backward pass, where that is worth keeping.
     type Route: Clone + Debug + Default + Send + 'static;
 
     /// The weighted sum of the selected experts' outputs, and what its backward pass needs.
-    fn forward(inputs: Experts<Self>) -> Forward<Self> {
-        tensors::forward(inputs, composed::forward)
-    }
+    fn forward(inputs: Experts<Self>) -> Forward<Self>;
 
     /// The gradients of `x`, `gates`, `w_in` and `w_out`, in this order.
-    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4] {
-        tensors::backward(saved, output_grad, composed::backward)
-    }
+    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4];
 }

@@ -1,5 +1,4 @@
-//! Activations of the product on tensors, without a matrix product: what capture and the composed
-//! kernels share.
+//! Activations of the product on tensors, without a matrix product: those of capture.
 
 use burn::tensor::{Tensor, activation, s};
 
@@ -15,7 +14,7 @@ fn parts(hidden: Tensor<2>, act: Activation) -> (Option<Tensor<2>>, Tensor<2>) {
 }
 
 /// `act` of the first product: `[R, G*F]` to `[R, F]`.
-pub(super) fn activate(hidden: Tensor<2>, act: Activation) -> Tensor<2> {
+pub(crate) fn activate(hidden: Tensor<2>, act: Activation) -> Tensor<2> {
     match (parts(hidden, act), act) {
         ((Some(gate), up), Activation::Swiglu) => activation::silu(gate) * up,
         ((Some(gate), up), _) => activation::gelu(gate) * up,
@@ -25,7 +24,7 @@ pub(super) fn activate(hidden: Tensor<2>, act: Activation) -> Tensor<2> {
 }
 
 /// `act` of the first product, and its derivative times `h_grad`.
-pub(super) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Activation) -> (Tensor<2>, Tensor<2>) {
+pub(crate) fn differentiate(hidden: Tensor<2>, h_grad: Tensor<2>, act: Activation) -> (Tensor<2>, Tensor<2>) {
     match (parts(hidden, act), act) {
         ((Some(gate), up), Activation::Swiglu) => {
             let sigmoid = activation::sigmoid(gate.clone());

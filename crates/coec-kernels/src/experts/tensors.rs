@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Int, Tensor};
 
 use super::{Experts, ExpertsKernel, Forward, Saved};
-use crate::{Activation, Precision, bridge::Bridge};
+use crate::{Activation, bridge::Bridge};
 
 /// What [`experts()`](super::experts()) takes. Shapes as there.
 #[derive(Debug, Clone)]
@@ -15,7 +15,6 @@ pub(crate) struct Tensors {
     pub w_in: Tensor<3>,
     pub w_out: Tensor<3>,
     pub act: Activation,
-    pub precision: Precision,
 }
 
 impl Tensors {
@@ -28,7 +27,6 @@ impl Tensors {
             w_in: B::tensor(inputs.w_in),
             w_out: B::tensor(inputs.w_out),
             act: inputs.act,
-            precision: inputs.precision,
         }
     }
 }

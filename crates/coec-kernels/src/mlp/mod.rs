@@ -20,8 +20,8 @@ use crate::{
 
 /// One MLP for every token: the product with a single expert and gates of one.
 ///
-/// The factors of every product are in `precision`. Differentiable in `x`, `w_in` and `w_out`. For the backward pass it keeps its inputs and the first
-/// product's result.
+/// The factors of every product are in `precision`. Differentiable in `x`, `w_in` and `w_out`. For the backward
+/// pass it keeps its inputs and the first product's result.
 ///
 /// # Shapes
 ///

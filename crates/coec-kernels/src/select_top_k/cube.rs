@@ -36,7 +36,7 @@ impl SelectTopKKernel for Cube {
     }
 }
 
-/// Ranks: a score's place in the order of the real numbers, as an integer; 0 for NaN, which is below all.
+/// A score's rank in the order of the real numbers, as an integer: 1 for NaN, which is below all. 0 is none's.
 #[cube]
 fn rank(score: f32) -> u32 {
     let bits = u32::reinterpret(score);

@@ -5,7 +5,7 @@ use burn::tensor::DType;
 use cubecl::prelude::*;
 
 use super::SoftmaxKernel;
-use crate::cube::{ask_for_f32, buffer, cube_max, cube_sum, cubes, empty, units};
+use crate::cube::{ask_for_f32, buffer, cube_sum, cubes, empty, greatest_of_row, product_of_rows, units};
 
 impl SoftmaxKernel for Cube {
     fn forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -51,13 +51,7 @@ fn normalise(x: &[f32], y: &mut [f32], rows: usize, width: usize, #[comptime] un
         terminate!();
     }
     let base = row * width;
-    let mut greatest = f32::min_value();
-    let mut column = UNIT_POS as usize;
-    while column < width {
-        greatest = max(greatest, x[base + column]);
-        column += units as usize;
-    }
-    let greatest = cube_max(greatest, units);
+    let greatest = greatest_of_row(x, base, width, 1.0, units);
     let mut sum = 0.0f32;
     let mut column = UNIT_POS as usize;
     while column < width {
@@ -89,13 +83,7 @@ fn differentiate(
         terminate!();
     }
     let base = row * width;
-    let mut sum = 0.0f32;
-    let mut column = UNIT_POS as usize;
-    while column < width {
-        sum += y[base + column] * grad[base + column];
-        column += units as usize;
-    }
-    let sum = cube_sum(sum, units);
+    let sum = product_of_rows(y, grad, base, width, units);
     let mut column = UNIT_POS as usize;
     while column < width {
         x_grad[base + column] = y[base + column] * (grad[base + column] - sum);

@@ -5,10 +5,10 @@
 
 use burn::tensor::{DType, Device, DeviceType, Int, Tensor, TensorData};
 
-use super::{ACTS, Product, Tensors, on, random, values};
+use super::{ACTS, BOTH, Product, on, random, values};
 use crate::{
-    Activation, AdamWStep, Pairs, Precision, adamw, attention, embed, experts, head_cross_entropy,
-    head_losses, linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
+    Activation, AdamWStep, Pairs, Precision, adamw, attention, embed, head_cross_entropy, head_losses,
+    linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
 };
 
 /// The device under test.
@@ -89,8 +89,6 @@ fn compare_in<const D: usize, const O: usize>(
     }
 }
 
-const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
-
 fn normal<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     random(shape, &Device::flex(), DType::F32)
 }
@@ -121,29 +119,15 @@ fn products_of_experts_are_the_slow_loops() {
 /// Gates of nothing among them, which cannot be undone.
 #[test]
 fn products_of_experts_in_bf16_are_those_of_the_cpu() {
+    let gpu = gpu();
     for sizes in [[70, 20, 5, 2, 17], [600, 9, 2, 1, 36]] {
-        let Product { inputs: Tensors { x, indices, gates, w_in, w_out, act, .. }, .. } =
-            Product::random(sizes, Activation::Swiglu, &Device::flex(), DType::F32);
-        let gates = gates.clone().mask_fill(gates.lower_elem(-0.5), 0.0);
-        let run = |device: &Device| {
-            let device = device.clone().autodiff();
-            let indices = Tensor::<2, Int>::from_data(indices.to_data(), &device);
-            let (x, gates) = (on(&device, &x).require_grad(), on(&device, &gates).require_grad());
-            let (w_in, w_out) = (on(&device, &w_in).require_grad(), on(&device, &w_out).require_grad());
-            let y =
-                experts(x.clone(), indices, gates.clone(), w_in.clone(), w_out.clone(), act, Precision::Bf16);
-            let grads = (y.clone() * y.clone().detach().sin()).sum().backward();
-            [
-                values(y),
-                values(x.grad(&grads).unwrap()),
-                values(gates.grad(&grads).unwrap()),
-                values(w_in.grad(&grads).unwrap()),
-                values(w_out.grad(&grads).unwrap()),
-            ]
-        };
-        for (at, (found, expected)) in run(&gpu()).iter().zip(&run(&Device::flex())).enumerate() {
-            let error = error(found, expected);
-            assert!(error < 5e-3, "result {at} of {sizes:?}: {error:e}");
+        let mut product = Product::random(sizes, Activation::Swiglu, &Device::flex(), DType::F32);
+        let gates = product.inputs.gates.clone();
+        product.inputs.gates = gates.clone().mask_fill(gates.lower_elem(-0.5), 0.0);
+        let product = product.within(Precision::Bf16);
+        for ((what, found), (_, expected)) in product.on(&gpu).fused().into_iter().zip(product.fused()) {
+            let error = error(&found, &expected);
+            assert!(error < 5e-3, "{what} of {sizes:?}: {error:e}");
         }
     }
 }
@@ -181,14 +165,14 @@ fn equal_runs_have_equal_bits() {
 #[test]
 fn mlps_and_linear_maps() {
     for [n, d, f] in [[1, 1, 1], [130, 37, 70], [65, 64, 3]] {
-        for precision in PRECISIONS {
+        for precision in BOTH {
             compare_in(precision, "linear", &[normal([n, d]), normal([f, d])], |x| {
                 linear(x[0].clone(), x[1].clone(), precision)
             });
         }
         for act in ACTS {
             let inputs = [normal([n, d]), normal([act.inputs() * f, d]), normal([d, f])];
-            for precision in PRECISIONS {
+            for precision in BOTH {
                 compare_in(precision, "mlp", &inputs, |x| {
                     mlp(x[0].clone(), x[1].clone(), x[2].clone(), act, precision)
                 });
@@ -206,7 +190,7 @@ fn attention_of_every_shape() {
         [[2, 5, 5, 3, 3, 4, 6], [1, 70, 70, 4, 2, 8, 5], [2, 3, 9, 6, 1, 7, 7], [1, 1, 300, 2, 2, 4, 4]]
     {
         let inputs = [normal([b, t, h, d]), normal([b, s, g, d]), normal([b, s, g, e])];
-        for precision in PRECISIONS {
+        for precision in BOTH {
             compare_in(precision, "attention", &inputs, |x| {
                 attention(x[0].clone(), x[1].clone(), x[2].clone(), 0.3, 16, precision)
             });

@@ -13,15 +13,13 @@ mod nan;
 mod product;
 mod recompute;
 mod rows;
+mod slow_cross_entropy;
+mod slow_experts;
 mod threads;
 
-use burn::tensor::{DType, Device, Distribution, Tensor};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
-use crate::{
-    Activation, Precision, experts,
-    experts::{composed as composed_experts, tensors::Tensors},
-    select_top_k,
-};
+use crate::{Activation, Precision, experts, experts::tensors::Tensors, select_top_k};
 
 /// Both precisions.
 const BOTH: [Precision; 2] = [Precision::F32, Precision::Bf16];
@@ -43,6 +41,14 @@ fn random<const D: usize>(shape: [usize; D], device: &Device, dtype: DType) -> T
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), (device, dtype))
 }
 
+/// As many values of one spread with normal ones.
+fn sines<const D: usize>(seed: usize, like: &Tensor<D>) -> Tensor<D> {
+    let count = like.shape().num_elements();
+    let value = |at: usize| std::f64::consts::SQRT_2 * ((at * at + 7 * at + 31 * seed) as f64).sin();
+    let values: Vec<f64> = (0..count).map(value).collect();
+    Tensor::from_data(TensorData::new(values, like.dims()), (&like.device(), like.dtype()))
+}
+
 /// The elements of a tensor, exactly: f64 holds every f32.
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
@@ -57,6 +63,7 @@ fn on<const D: usize>(device: &Device, tensor: &Tensor<D>) -> Tensor<D> {
 #[derive(Clone)]
 struct Product {
     inputs: Tensors,
+    precision: Precision,
     grad: Tensor<2>,
 }
 
@@ -73,20 +80,37 @@ impl Product {
             w_in: random([e, act.inputs() * f, d], device, dtype),
             w_out: random([e, d, f], device, dtype),
             act,
-            precision: Precision::F32,
         };
-        Self { inputs, grad: random([n, d], device, dtype) }
+        Self { inputs, precision: Precision::F32, grad: random([n, d], device, dtype) }
+    }
+
+    /// The same sizes with other values: sines without a pattern, the same everywhere. For bounds that normal values
+    /// keep most of the time.
+    fn with_sines(self) -> Self {
+        let Tensors { x, indices, gates, w_in, w_out, act } = self.inputs;
+        let (x, gates) = (sines(1, &x), sines(2, &gates));
+        let [n, k] = indices.dims();
+        let experts = w_in.dims()[0];
+        let scores = sines(5, &Tensor::zeros([n, experts], (&x.device(), x.dtype())));
+        let inputs = Tensors {
+            indices: select_top_k(scores, k),
+            w_in: sines(3, &w_in),
+            w_out: sines(4, &w_out),
+            x,
+            gates,
+            act,
+        };
+        Self { inputs, grad: sines(6, &self.grad), ..self }
     }
 
     /// The same in another precision.
-    fn within(mut self, precision: Precision) -> Self {
-        self.inputs.precision = precision;
-        self
+    fn within(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The same values on another backend.
     fn on(&self, device: &Device) -> Self {
-        let Tensors { x, indices, gates, w_in, w_out, act, precision } = &self.inputs;
+        let Tensors { x, indices, gates, w_in, w_out, act } = &self.inputs;
         let inputs = Tensors {
             x: on(device, x),
             indices: Tensor::from_data(indices.to_data(), device),
@@ -94,9 +118,8 @@ impl Product {
             w_in: on(device, w_in),
             w_out: on(device, w_out),
             act: *act,
-            precision: *precision,
         };
-        Self { inputs, grad: on(device, &self.grad) }
+        Self { inputs, precision: self.precision, grad: on(device, &self.grad) }
     }
 
     /// The same values in f64.
@@ -115,7 +138,7 @@ impl Product {
     /// By the kernel of the backend, and its backward pass on the tape.
     fn fused(&self) -> Outcome {
         let device = self.inputs.x.device().autodiff();
-        let Self { inputs: Tensors { x, indices, gates, w_in, w_out, act, precision }, grad } =
+        let Self { inputs: Tensors { x, indices, gates, w_in, w_out, act }, precision, grad } =
             self.on(&device);
         let (x, gates) = (x.require_grad(), gates.require_grad());
         let (w_in, w_out) = (w_in.require_grad(), w_out.require_grad());
@@ -132,9 +155,9 @@ impl Product {
 
     /// From Burn's own operations.
     fn composed(&self) -> Outcome {
-        let Self { inputs, grad } = self.clone();
-        let (y, hidden) = composed_experts::forward(inputs.clone());
-        let grads = composed_experts::backward(inputs, hidden, grad);
+        let Self { inputs, precision, grad } = self.clone();
+        let (y, hidden) = slow_experts::forward(inputs.clone(), precision);
+        let grads = slow_experts::backward(inputs, hidden, grad, precision);
         [
             ("output", values(y)),
             ("x", values(grads.x)),

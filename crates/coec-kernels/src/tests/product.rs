@@ -52,7 +52,7 @@ fn fused_matches_composed_on_ndarray() {
 fn gradients_match_finite_differences() {
     let device = Device::flex();
     for act in ACTS {
-        let Product { inputs: Tensors { x, indices, gates, w_in, w_out, .. }, grad: upstream } =
+        let Product { inputs: Tensors { x, indices, gates, w_in, w_out, .. }, grad: upstream, .. } =
             case(&device, [4, 3, 3, 3, 2, 3], act);
         let inputs = [
             x.reshape([12]),

@@ -16,7 +16,7 @@ pub(crate) struct Reading {
     pub gathered: Gathered,
     /// Whether what is gathered is multiplied with the gate of its slot, if that can be undone: before it is rounded.
     pub weighed: bool,
-    /// Lines come in pairs: the second half of a tile's are so many lines further on; 0 if they do not.
+    /// Whether lines come in pairs: the second half of a tile's are the partners of the first.
     pub pairs: bool,
     /// Whether elements are rounded to bf16.
     pub rounded: bool,
@@ -75,12 +75,22 @@ pub(super) fn load(
     for part in 0..parts {
         let at = part * units + UNIT_POS as usize;
         if comptime!((count * depth).is_multiple_of(units)) || at < count * depth {
-            let local = if comptime!(reading.along_line) { at / depth } else { at % count };
-            let deep = if comptime!(reading.along_line) { at % depth } else { at / count };
+            let (local, deep) = spot(at, count, depth, reading);
             let value = read(from, lines, slots, gates, local, place + deep, places, count, reading);
             to[deep * (count + 1) + local] = value;
         }
     }
+}
+
+/// Which of `count` lines, and which place of it, a unit reads: neighbours are read by neighbours.
+#[cube]
+pub(super) fn spot(
+    at: usize,
+    #[comptime] count: usize,
+    #[comptime] depth: usize,
+    #[comptime] reading: Reading,
+) -> (usize, usize) {
+    if comptime!(reading.along_line) { (at / depth, at % depth) } else { (at % count, at / count) }
 }
 
 /// One element of the tile's lines, zero outside.

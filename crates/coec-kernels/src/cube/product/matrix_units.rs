@@ -10,7 +10,7 @@ use half::bf16;
 
 use super::{
     form::{Form, Place, Sizes, finish},
-    lines::{Lines, Reading, read},
+    lines::{Lines, Reading, read, spot},
 };
 use crate::cube::tile::Tile;
 
@@ -188,8 +188,7 @@ fn load(
     #[unroll]
     for part in 0..comptime!(count * DEPTH / TILE.units()) {
         let at = part * comptime!(TILE.units()) + UNIT_POS as usize;
-        let local = if comptime!(reading.along_line) { at / DEPTH } else { at % count };
-        let deep = if comptime!(reading.along_line) { at % DEPTH } else { at / count };
+        let (local, deep) = spot(at, count, DEPTH, reading);
         let value = read(from, lines, slots, gates, local, place + deep, places, count, reading);
         to[local * LINE + deep] = bf16::cast_from(value);
     }

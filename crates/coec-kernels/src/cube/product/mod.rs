@@ -208,8 +208,15 @@ fn launch(
 ) {
     let form = form(&out.client, product, act, left, right, groups);
     let tile = form.tile;
-    let (route, heights, deep) = launched(product, groups, tile);
-    let (table, slots) = tables(route, groups, left);
+    let tiles = product.rows.div_ceil(tile.height());
+    // Tiles along the rows, separate products, and the tables that a launch reads: any buffer where it reads none.
+    let unread = left.tensor;
+    let (heights, deep, table, slots) = match groups {
+        Groups::One => (tiles, 1, unread, unread),
+        Groups::Many { next, beside, .. } => (tiles, next * beside, unread, unread),
+        Groups::Rows(route) => (route.most_blocks(), 1, &route.blocks, &route.slots),
+        Groups::Inner(route) => (tiles, route.experts, &route.offsets, &route.slots),
+    };
     multiply::launch(
         &out.client,
         CubeCount::Static(product.columns.div_ceil(tile.width()) as u32, heights as u32, deep as u32),
@@ -218,31 +225,12 @@ fn launch(
         buffer(right.tensor),
         buffer(out),
         buffer(activated),
-        table,
-        slots,
-        buffer(gates.unwrap_or(left.tensor)),
+        buffer(table),
+        buffer(slots),
+        buffer(gates.unwrap_or(unread)),
         sizes(product, left, right, groups),
         form,
     );
-}
-
-/// Of which experts, and tiles along the rows and of separate products.
-fn launched<'a>(product: Product, groups: Groups<'a>, tile: Tile) -> (Option<&'a Route>, usize, usize) {
-    match groups {
-        Groups::One => (None, product.rows.div_ceil(tile.height()), 1),
-        Groups::Many { next, beside, .. } => (None, product.rows.div_ceil(tile.height()), next * beside),
-        Groups::Rows(route) => (Some(route), route.most_blocks(), 1),
-        Groups::Inner(route) => (Some(route), product.rows.div_ceil(tile.height()), route.experts),
-    }
-}
-
-/// The tables that a launch reads; any buffer where it reads none.
-fn tables(route: Option<&Route>, groups: Groups<'_>, left: Operand<'_>) -> (BufferArg, BufferArg) {
-    match (route, groups) {
-        (Some(route), Groups::Inner(_)) => (buffer(&route.offsets), buffer(&route.slots)),
-        (Some(route), _) => (buffer(&route.blocks), buffer(&route.slots)),
-        (None, _) => (buffer(left.tensor), buffer(left.tensor)),
-    }
 }
 
 fn form(

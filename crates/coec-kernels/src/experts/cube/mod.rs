@@ -18,9 +18,8 @@ use crate::{
     cube::{Groups, Operand, Product, Route, activated_product, ask_for_f32, empty, product},
     flops,
 };
-use rows::Weighing;
-use rows::combined;
 pub(crate) use rows::differentiated;
+use rows::{Weighing, combined};
 
 impl ExpertsKernel for Cube {
     type Route = Option<Route>;

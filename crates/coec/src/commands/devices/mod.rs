@@ -16,7 +16,8 @@ use crate::{
 
 pub fn run(args: &DevicesArgs) -> Result<Done, Failure> {
     if let Some(backend) = args.backend {
-        return examine::run(DeviceArgs { backend, device: args.device }, args.json.json);
+        let at = DeviceArgs { backend, device: args.device };
+        return at.guard(|| examine::run(at, args.json.json));
     }
     let all = Backend::ALL.map(Backend::availability);
     let checks: Vec<Check> = if args.check { all.iter().flat_map(checks).collect() } else { vec![] };

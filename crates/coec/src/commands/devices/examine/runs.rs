@@ -1,9 +1,9 @@
 //! Trainings for the examination, each a `coec train` of its own, in a folder that goes when it is done.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
+use coec_train::run_dir::{RunDir, RunFile};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -59,11 +59,9 @@ impl Runs {
         if document["summary"].is_null() {
             return Err(failed(out, &String::from_utf8_lossy(&output.stdout)));
         }
-        Ok(Run {
-            document,
-            losses: losses(&dir).map_err(told)?,
-            weights: fs::read(dir.join("model.safetensors")).map_err(told)?,
-        })
+        let run = RunDir::read_only(&dir)?;
+        let losses = run.read_metrics()?.iter().map(|line| line.loss).collect();
+        Ok(Run { document, losses, weights: fs::read(run.file(RunFile::Model)).map_err(told)? })
     }
 
     /// The same on the CPU.
@@ -78,12 +76,6 @@ impl Run {
     pub fn measured(&self, figure: &str) -> f64 {
         self.document["summary"]["card"]["measured"][figure].as_f64().unwrap_or(f64::NAN)
     }
-}
-
-fn losses(run: &Path) -> std::io::Result<Vec<f64>> {
-    let lines = fs::read_to_string(run.join("metrics.jsonl"))?;
-    let loss = |line: &str| serde_json::from_str::<Value>(line).ok()?["loss"].as_f64();
-    Ok(lines.lines().filter_map(loss).collect())
 }
 
 fn failed(what: &str, says: &str) -> Failure {

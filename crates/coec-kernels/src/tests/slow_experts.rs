@@ -1,11 +1,11 @@
-//! The product composed from Burn's own operations, for backends without a fused kernel.
+//! The product composed from Burn's own operations, expert by expert.
 //!
 //! The selected indices are read on the host to know how many rows each expert
 //! has, which costs one synchronisation per call.
 
 use burn::tensor::{Int, Tensor, TensorData, s};
 
-use super::{
+use crate::experts::{
     pieces::{activate, differentiate},
     tensors::{Gradients, Tensors},
 };
@@ -63,10 +63,10 @@ fn product(left: Tensor<2>, right: Tensor<2>, precision: Precision) -> Tensor<2>
 }
 
 /// The weighted sum `[N, D]`, and the first product `[N*K, G*F]` in sorted order.
-pub(crate) fn forward(inputs: Tensors) -> (Tensor<2>, Tensor<2>) {
+pub(crate) fn forward(inputs: Tensors, precision: Precision) -> (Tensor<2>, Tensor<2>) {
     let ([n, d], [_, k]) = (inputs.x.dims(), inputs.indices.dims());
     let sorted = sort(inputs.indices, inputs.w_in.dims()[0]);
-    let product = |left, right| product(left, right, inputs.precision);
+    let product = |left, right| product(left, right, precision);
     let x = inputs.x.select(0, sorted.tokens); // [N*K, D]
     let hidden = per_expert(&sorted.starts, |expert, rows| {
         product(x.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert).transpose())
@@ -80,7 +80,12 @@ pub(crate) fn forward(inputs: Tensors) -> (Tensor<2>, Tensor<2>) {
 }
 
 /// The gradients, given the first product and the output's gradient.
-pub(crate) fn backward(inputs: Tensors, hidden: Tensor<2>, output_grad: Tensor<2>) -> Gradients {
+pub(crate) fn backward(
+    inputs: Tensors,
+    hidden: Tensor<2>,
+    output_grad: Tensor<2>,
+    precision: Precision,
+) -> Gradients {
     let ([n, d], [_, k], [e, wide, _]) = (inputs.x.dims(), inputs.indices.dims(), inputs.w_in.dims());
     let f = wide / inputs.act.inputs();
     let sorted = sort(inputs.indices, e);
@@ -89,7 +94,7 @@ pub(crate) fn backward(inputs: Tensors, hidden: Tensor<2>, output_grad: Tensor<2
     let gates = inputs.gates.reshape([n * k, 1]).select(0, sorted.slots); // [N*K, 1]
 
     // In bf16 gates weigh what enters the products, but for those that nothing can be divided by.
-    let (dy, gates, before) = match inputs.precision {
+    let (dy, gates, before) = match precision {
         Precision::F32 => (dy, gates, None),
         Precision::Bf16 => {
             let divides =
@@ -98,12 +103,12 @@ pub(crate) fn backward(inputs: Tensors, hidden: Tensor<2>, output_grad: Tensor<2
             (dy * before.clone(), gates.mask_fill(divides, 1.0), Some(before))
         }
     };
-    let product = |left, right| product(left, right, inputs.precision);
+    let product = |left, right| product(left, right, precision);
     let t = per_expert(&sorted.starts, |expert, rows| {
         product(dy.clone().slice(s![rows, ..]), weight_of(&inputs.w_out, expert))
     }); // [N*K, F], not yet weighted by `gates`
     let (h, derivative) = differentiate(hidden, t.clone() * gates.clone(), inputs.act);
-    let gate_grad = (t * rounded(h.clone(), inputs.precision)).sum_dim(1);
+    let gate_grad = (t * rounded(h.clone(), precision)).sum_dim(1);
     let gate_grad = match before {
         Some(before) => gate_grad / before,
         None => gate_grad,
