@@ -19,12 +19,13 @@ const EVERYTHING: &[&str] = &[
     "coec-emit",
     "coec-hf",
     "coec-store",
+    "coec-torch",
     "coec-train",
     "burn",
 ];
 
 /// A crate's own crates: those it depends on, and with them `burn` and `pest` by their prefix.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("coec-ir", &[]),
     ("coec-lang", &["coec-ir", "pest"]),
     ("coec-kernels", &["burn"]),
@@ -34,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("coec-emit", &["coec-ir"]),
     ("coec-hf", &["coec-ir"]),
     ("coec-store", &["coec-ir", "coec-hf"]),
+    ("coec-torch", &["coec-ir"]),
     ("coec-train", &["coec-nn", "coec-ir", "coec-kernels", "coec-store", "burn"]),
     ("coec", EVERYTHING),
     ("coec-tests", EVERYTHING),

@@ -13,6 +13,7 @@ use coec_train::{
     run::{self, Bases, Control, Event, Job, MemoryMeter, Start},
     run_dir::{Place, RunDir, RunFile},
     weights::Weights,
+    world::Alone,
 };
 use common::{Repository, files, lines};
 
@@ -52,6 +53,7 @@ fn a_twin_of_each_family_trains() {
             device: Device::flex(),
             backend: "cpu",
             threads: 1,
+            world: &Alone,
             reference: None,
             gemm_most: 64,
             judge: &|_| Vec::new(),
@@ -69,7 +71,7 @@ fn a_twin_of_each_family_trains() {
             }
         };
         let outcome = run::run(&job, &mut tell, &Control::default());
-        let outcome = outcome.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let outcome = outcome.unwrap_or_else(|error| panic!("{path}: {error}")).unwrap();
         let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
         let (first, last) = (mean(&losses[..3]), mean(&losses[STEPS - 3..]));
         assert!(last < first - 0.3, "{path}: the loss went from {first} to {last}");

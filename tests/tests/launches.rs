@@ -42,10 +42,10 @@ fn of_a_step(experts: usize) -> BTreeMap<&'static str, usize> {
     let ids: Vec<i32> = (0..32).map(|at| at * 7 % 64).collect();
     let batch = Batch { inputs: ids.clone(), targets: ids, weights: None, sequences: 2, context: 16 };
     // The first step makes the moments.
-    let (trainer, _) = Trainer { model, optimizer, device }.step(&train, &batch, 1e-3);
+    let (trainer, _) = Trainer { model, optimizer, device }.step(&train, &batch, 1e-3).unwrap();
     let launches = Arc::new(Launches::default());
     let watching = LaunchObservation::new(launches.clone());
-    let _ = trainer.step(&train, &batch, 1e-3);
+    let _ = trainer.step(&train, &batch, 1e-3).unwrap();
     drop(watching);
     std::mem::take(&mut *launches.0.lock().unwrap())
 }

@@ -9,6 +9,7 @@ use coec_train::{
     memory::CountingAllocator,
     run::{self, Bases, Control, Job, MemoryMeter, Start},
     run_dir::Place,
+    world::Alone,
 };
 
 #[global_allocator]
@@ -50,6 +51,7 @@ fn memory(sets: &[&str]) -> (f64, f64) {
         device: Device::flex(),
         backend: "cpu",
         threads: 1,
+        world: &Alone,
         reference: None,
         gemm_most: 64,
         judge: &|_| Vec::new(),
@@ -60,7 +62,7 @@ fn memory(sets: &[&str]) -> (f64, f64) {
         tensorboard: false,
         memory: &Meter(Default::default()),
     };
-    let summary = run::run(&job, &mut |_| {}, &Control::default()).unwrap().summary;
+    let summary = run::run(&job, &mut |_| {}, &Control::default()).unwrap().unwrap().summary;
     let row = summary.card.rows.into_iter().find(|row| row.figure == "memory.train").unwrap();
     (row.closed_form.unwrap().to_f64(), row.measured.unwrap().to_f64())
 }

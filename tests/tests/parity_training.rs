@@ -66,7 +66,7 @@ fn compare(name: &str) {
     let (mut results, mut rates): (Vec<StepResult>, Vec<f64>) = Default::default();
     for (step, batch) in batches(&golden).iter().enumerate() {
         let rate = train.optimizer.lr * train.schedule.factor(step, steps);
-        let (next, result) = trainer.step(&train, batch, rate);
+        let (next, result) = trainer.step(&train, batch, rate).unwrap();
         (trainer, rates) = (next, [rates, vec![rate]].concat());
         results.push(result);
     }

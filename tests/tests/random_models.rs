@@ -48,7 +48,7 @@ fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
     // Either precision for half of them.
     let (context, precision) = (model.context, Precision::ALL[model.vocab / 3 % Precision::ALL.len()]);
     let manner = |recompute| Manner { recompute, precision };
-    let setting = Setting { batch: 2, context, precision, recompute };
+    let setting = Setting { batch: 2, context, precision, recompute, ranks: 1, shard: coec_ir::Shard::None };
     capture::check_built(model, setting).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let Tested { device, is_exact, .. } = tested();
     if !is_exact {

@@ -408,6 +408,7 @@ mod tests {
                 "lib.rs",
                 "memory.rs",
                 "quantity.rs",
+                "ranks.rs",
                 "recompute.rs",
                 "table",
                 "tensors.rs",

@@ -52,6 +52,7 @@ pub const TOKENS: Bounds = b(1.0, 1e15);
 pub const FLOPS: Bounds = b(1.0, 1e30);
 /// `batch` and what divides it.
 pub const BATCH: Bounds = b(1.0, 1_048_576.0);
+pub const RANKS: Bounds = b(1.0, 1_048_576.0);
 /// `lr`.
 pub const LR: Bounds = b(0.0, 1e3);
 /// `betas`.

@@ -3,7 +3,7 @@
 use num_bigint::BigUint;
 use serde::{Serialize, Serializer};
 
-use crate::{Figure, Precision, Quantity, Recompute};
+use crate::{Figure, Precision, Quantity, Recompute, Shard};
 
 /// One line of a budget block.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,7 +71,7 @@ pub enum Target {
 pub const BACKENDS: &[&str] = &["cpu", "ndarray", "wgpu", "cuda"];
 
 /// The conditions of a rule, in the order of the language reference.
-pub const CONDITIONS: &[&str] = &["context", "batch", "precision", "recompute", "backend"];
+pub const CONDITIONS: &[&str] = &["context", "batch", "precision", "recompute", "ranks", "shard", "backend"];
 
 /// What a figure is computed for. A field left out takes the default that
 /// [`Setting::of`](crate::cost::Setting::of) gives it.
@@ -89,6 +89,12 @@ pub struct Conditions {
     /// What the backward pass computes again; nothing when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recompute: Option<Recompute>,
+    /// Processes that train together; 1 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
+    /// What is divided among them; nothing when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// For measured figures: the rule holds on this backend only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,

@@ -12,8 +12,9 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::memory::{F32, Peak};
+use crate::ranks::{Held, Units};
 use crate::table::Described;
-use crate::{Conditions, Figure, Flops, Layer, Model, Precision, Recompute, Verified};
+use crate::{Conditions, Figure, Flops, Layer, Model, Precision, Recompute, Shard, Verified};
 
 /// What a figure is computed for, every condition explicit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,17 +28,34 @@ pub struct Setting {
     /// What the backward pass computes again.
     #[serde(default)]
     pub recompute: Recompute,
+    /// Processes that train together, of which each computes B sequences. Figures of memory are those of one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ranks: usize,
+    /// What is divided among them.
+    #[serde(default, skip_serializing_if = "Shard::is_none")]
+    pub shard: Shard,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_one(ranks: &usize) -> bool {
+    *ranks == 1
 }
 
 impl Setting {
-    /// The setting of a rule on `model`: its conditions, else the model's context, one sequence, f32 and
-    /// nothing computed again.
+    /// The setting of a rule on `model`: its conditions, else the model's context, one sequence, f32, nothing
+    /// computed again, and one rank.
     pub fn of(model: &Model, conditions: &Conditions) -> Self {
         Self {
             context: conditions.context.unwrap_or(model.context),
             batch: conditions.batch.unwrap_or(1),
             precision: conditions.precision.unwrap_or(Precision::F32),
             recompute: conditions.recompute.unwrap_or_default(),
+            ranks: conditions.ranks.unwrap_or(1),
+            shard: conditions.shard.unwrap_or_default(),
         }
     }
 }
@@ -115,6 +133,8 @@ pub struct Cost {
     pub total: Part,
     /// Bytes kept for the backward pass at their peak.
     peak: u128,
+    /// What one rank holds.
+    held: Held,
 }
 
 impl Cost {
@@ -135,18 +155,28 @@ impl Cost {
             total += &part.times(count);
         }
         let order = model.layers.order().to_vec();
-        let Setting { context, batch, recompute, precision } = setting;
+        let Setting { context, batch, recompute, precision, ranks, shard } = setting;
         let tokens = batch as u128 * context as u128;
         let peak = Peak { model, context, tokens, recompute, precision }.bytes();
-        Self { setting, embedding, outside, kinds, order, total, peak }
+        let tied = model.embedding.tied;
+        let units = Units {
+            layer: kinds.iter().map(|part| part.params).max().unwrap_or_default(),
+            embedding: v * d,
+            head: d + if tied { 0 } else { v * d },
+            tied,
+        };
+        let held = Held::of(total.params, ranks, shard, &units);
+        Self { setting, embedding, outside, kinds, order, total, peak, held }
     }
 
     /// A figure that can be computed before training; `None` for measured ones.
     pub fn figure(&self, figure: Figure) -> Option<BigUint> {
-        let weights = self.total.params * F32;
-        let gradients = self.total.params * F32;
-        let optimizer = self.total.params * OPTIMIZER_BYTES;
+        let Held { parameters, gathered, exchanged } = self.held;
+        let weights = (parameters + gathered) * F32;
+        let gradients = (parameters + gathered) * F32;
+        let optimizer = parameters * OPTIMIZER_BYTES;
         let activations = self.peak;
+        let exchange = exchanged * F32;
         Some(match figure {
             Figure::ParamsEmbedding => self.embedding.into(),
             Figure::ParamsNonEmbedding => (self.total.params - self.embedding).into(),
@@ -155,9 +185,16 @@ impl Cost {
             Figure::MemoryGradients => gradients.into(),
             Figure::MemoryOptimizer => optimizer.into(),
             Figure::MemoryActivations => activations.into(),
-            Figure::MemoryTrain => (weights + gradients + optimizer + activations).into(),
+            Figure::MemoryExchange => exchange.into(),
+            Figure::MemoryTrain => (weights + gradients + optimizer + activations + exchange).into(),
             _ => return self.of_part(&self.total, figure),
         })
+    }
+
+    /// Every figure that can be computed before training and is worth a look: on one rank nothing is exchanged.
+    pub fn figures(&self) -> impl Iterator<Item = (Figure, BigUint)> + '_ {
+        let shown = |figure: &Figure| *figure != Figure::MemoryExchange || self.setting.ranks > 1;
+        Figure::ALL.into_iter().filter(shown).filter_map(|figure| Some((figure, self.figure(figure)?)))
     }
 
     /// The figure of every layer that has experts, with the first layer of each value.

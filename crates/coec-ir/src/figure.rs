@@ -32,7 +32,9 @@ pub enum Figure {
     MemoryOptimizer,
     /// Peak bytes kept for the backward pass.
     MemoryActivations,
-    /// The sum of the four above.
+    /// Bytes of what goes to other ranks and comes from them.
+    MemoryExchange,
+    /// The sum of the five above.
     MemoryTrain,
     /// Bytes of the generation cache.
     MemoryKvCache,
@@ -71,7 +73,7 @@ pub enum Unit {
 
 impl Figure {
     /// Every figure, in the order of the language reference.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ParamsTotal,
         Self::ParamsActive,
         Self::ParamsEmbedding,
@@ -85,6 +87,7 @@ impl Figure {
         Self::MemoryGradients,
         Self::MemoryOptimizer,
         Self::MemoryActivations,
+        Self::MemoryExchange,
         Self::MemoryTrain,
         Self::MemoryKvCache,
         Self::ExpertsCalls,
@@ -111,6 +114,7 @@ impl Figure {
             Self::MemoryGradients => "memory.gradients",
             Self::MemoryOptimizer => "memory.optimizer",
             Self::MemoryActivations => "memory.activations",
+            Self::MemoryExchange => "memory.exchange",
             Self::MemoryTrain => "memory.train",
             Self::MemoryKvCache => "memory.kv_cache",
             Self::ExpertsCalls => "experts.calls",
@@ -144,6 +148,7 @@ impl Figure {
             | Self::MemoryGradients
             | Self::MemoryOptimizer
             | Self::MemoryActivations
+            | Self::MemoryExchange
             | Self::MemoryTrain
             | Self::MemoryKvCache
             | Self::MeasuredMemory => Unit::Bytes,

@@ -24,7 +24,7 @@ impl Flops {
     ///
     /// A token sees `(T+1)/2` positions on average; the implementation multiplies those that the last query
     /// of its block sees, see [`query_block`].
-    pub fn causal(qk: u128, v: u128, context: usize) -> Self {
+    pub fn causal([qk, v]: [u128; 2], context: usize) -> Self {
         let (t, block) = (context as u128, query_block(context) as u128);
         // n blocks of r queries: r (r + 2 r + ... + n r) = T (T + r) / 2 products.
         Self { forward: (qk + v) * (t + 1), executed: (qk + v) * (t + block) }
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!([1, 17, 64, 65, 100, 128, 127, 1024].map(query_block), [1, 17, 64, 65, 50, 64, 127, 64]);
         assert_eq!([4096, 4096 * 3, 40_960].map(query_block), [256, 768, 2560]);
         for context in 1..2000 {
-            let (block, flops) = (query_block(context), Flops::causal(3, 5, context));
+            let (block, flops) = (query_block(context), Flops::causal([3, 5], context));
             assert_eq!(context % block, 0);
             let seen: usize = (0..context).map(|query| (query / block + 1) * block).sum();
             assert_eq!(flops.executed * context as u128, 2 * (3 + 5) * seen as u128);

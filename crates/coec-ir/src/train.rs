@@ -4,7 +4,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Cost, Setting};
-use crate::{Figure, Model, Recompute, Verified};
+use crate::{Figure, Model, Recompute, Shard, Verified};
 
 /// A training run, every value explicit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,8 @@ impl Train {
             batch: self.batch / self.accumulate.max(1),
             precision: self.precision,
             recompute: self.recompute,
+            ranks: 1,
+            shard: Shard::None,
         }
     }
 

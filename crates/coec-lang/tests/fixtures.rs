@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use coec_ir::Conditions;
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::{Conditions, Figure};
 use coec_lang::{Diagnostic, Loader, MAX_SOURCE, Outcome, Spec, check, codes, load, load_one};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
@@ -164,10 +164,8 @@ fn source(text: &str) -> String {
 fn cost_table(spec: &Spec) -> String {
     let cost = Cost::of(&spec.model, Setting::of(&spec.model, &Conditions::default()));
     let mut out = format!("{}\n", spec.model.name);
-    for figure in Figure::ALL {
-        if let Some(value) = cost.figure(figure) {
-            let _ = writeln!(out, "    {:<21} {value} {}", figure.name(), figure.unit().word());
-        }
+    for (figure, value) in cost.figures() {
+        let _ = writeln!(out, "    {:<21} {value} {}", figure.name(), figure.unit().word());
     }
     for (kind, (layer, count)) in spec.model.layers.counted().enumerate() {
         let part = &cost.kinds[kind];

@@ -10,7 +10,14 @@ use coec_nn::{
 use common::*;
 
 fn setting(model: &Model) -> Setting {
-    Setting { context: model.context, batch: 3, precision: Precision::F32, recompute: Recompute::None }
+    Setting {
+        context: model.context,
+        batch: 3,
+        precision: Precision::F32,
+        recompute: Recompute::None,
+        ranks: 1,
+        shard: coec_ir::Shard::None,
+    }
 }
 
 #[test]

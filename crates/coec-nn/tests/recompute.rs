@@ -94,7 +94,14 @@ fn every_word_has_the_same_bits_on_ndarray() {
 fn what_is_performed_again_is_counted() {
     for (name, model) in variants() {
         let model = verified(model);
-        let setting = |recompute| Setting { context: 16, batch: 3, precision: Precision::F32, recompute };
+        let setting = |recompute| Setting {
+            context: 16,
+            batch: 3,
+            precision: Precision::F32,
+            recompute,
+            ranks: 1,
+            shard: coec_ir::Shard::None,
+        };
         let counts = |recompute| {
             capture::check_built(&model, setting(recompute)).unwrap_or_else(|error| panic!("{name}: {error}"))
         };

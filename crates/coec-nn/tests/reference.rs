@@ -92,6 +92,8 @@ fn the_cache_changes_nothing() {
                 batch: 1,
                 precision: coec_ir::Precision::F32,
                 recompute: coec_ir::Recompute::None,
+                ranks: 1,
+                shard: coec_ir::Shard::None,
             },
         );
         let bytes = cost.figure(coec_ir::Figure::MemoryKvCache).unwrap();

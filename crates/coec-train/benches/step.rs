@@ -33,7 +33,8 @@ fn step(criterion: &mut Criterion) {
         group.sample_size(10).throughput(Throughput::Elements(batch.inputs.len() as u64));
         group.bench_function(format!("S/{name}"), |bencher| {
             bencher.iter(|| {
-                trainer = trainer.take().map(|trainer| trainer.step(&train, &batch, train.optimizer.lr).0);
+                trainer =
+                    trainer.take().map(|trainer| trainer.step(&train, &batch, train.optimizer.lr).unwrap().0);
             });
         });
     }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     data::DataError, device::DeviceError, run_dir::RunError, sample::SampleError, tokenizer::TokenizerError,
-    weights::WeightsError,
+    weights::WeightsError, world::WorldError,
 };
 
 /// Why a run, a generation or a pass could not be done.
@@ -35,6 +35,9 @@ pub enum TrainError {
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// Other ranks.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// Steps in a row whose loss or gradient was no number.
     #[error("{steps} steps in a row had a loss or gradient that is not finite")]
     Diverged {
@@ -68,6 +71,7 @@ impl TrainError {
             Self::Build(e) => e.code(),
             Self::Capture(e) => e.code(),
             Self::Device(e) => e.code(),
+            Self::World(e) => e.code(),
             Self::Diverged { .. } => "coec::train::diverged",
             Self::Token { .. } => "coec::pass::token",
             Self::Tokens(_) => "coec::pass::tokens",
@@ -87,6 +91,7 @@ impl TrainError {
                 "the module is not the model that the spec describes; this is a defect of coec".into()
             }
             Self::Device(e) => e.help(),
+            Self::World(e) => e.help(),
             Self::Diverged { .. } => {
                 "the last good weights are saved; lower optimizer.lr, or clip harder: --set train.optimizer.lr=1e-4"
                     .into()
@@ -105,6 +110,7 @@ impl TrainError {
             Self::Sample(_) | Self::Token { .. } | Self::Tokens(_) | Self::Build(_) => true,
             Self::Capture(_) | Self::Diverged { .. } => false,
             _ => [
+                "coec::ranks::too_many",
                 "coec::tokenizer::does_not_fit",
                 "coec::tokenizer::all_lost",
                 "coec::tokenizer::differs",

@@ -11,6 +11,7 @@ use crate::{
     error::TrainError,
     step::evaluate,
     tokenizer::{Lost, Tokenizer},
+    world::Alone,
 };
 
 /// What a model makes of a text.
@@ -80,7 +81,8 @@ impl Text {
         mut tell: impl FnMut(),
     ) -> Result<Evaluation, TrainError> {
         let batches = self.sequences.iter().inspect(|_| tell());
-        let loss = evaluate(model, batches, 1, precision, &|| true, &mut |_| {})?.unwrap_or(f64::NAN);
+        let held = evaluate(model, batches, 1, precision, &|| true, &Alone)?;
+        let loss = held.map_or(f64::NAN, |held| held.loss);
         let tokens = self.sequences.tokens();
         let nats_per_byte = loss * tokens as f64 / self.bytes.max(1) as f64;
         let Self { documents, bytes, lost, .. } = *self;

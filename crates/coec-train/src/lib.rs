@@ -32,6 +32,7 @@ pub mod samples;
 pub mod step;
 pub mod tensorboard;
 pub mod tokenizer;
+pub mod world;
 
 pub use coec_store::{disk, weights};
 pub use error::TrainError;

@@ -15,10 +15,10 @@ use crate::json::{or_nan, schema};
 pub const MOST_PAIRS: usize = 1024;
 
 /// Decisions of an evaluation, by layer and iteration.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Decisions(BTreeMap<(usize, usize), Sums>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Sums {
     tokens: u64,
     /// Nats, all tokens together.
@@ -55,13 +55,14 @@ pub struct RoutingLine {
 }
 
 impl Decisions {
-    /// Adds those of a pass, in the order it made them.
-    pub fn add(&mut self, routes: &[Route]) {
+    /// Those of a pass.
+    pub fn of(routes: &[Route]) -> Self {
+        let mut decisions = Self::default();
         let mut before: Option<(usize, Selected)> = None;
         for route in routes {
             let [tokens, experts] = route.scores.dims();
             let selected = Selected::of(route);
-            let sums = self.0.entry((route.layer, route.iteration)).or_default();
+            let sums = decisions.0.entry((route.layer, route.iteration)).or_default();
             sums.tokens += tokens as u64;
             sums.entropy += entropy(route, experts);
             sums.counts.resize(experts, 0);
@@ -81,6 +82,53 @@ impl Decisions {
             }
             before = Some((route.layer, selected));
         }
+        decisions
+    }
+
+    /// Adds those of a pass behind.
+    pub fn join(&mut self, other: Self) {
+        for (routing, other) in other.0 {
+            let sums = self.0.entry(routing).or_default();
+            sums.tokens += other.tokens;
+            sums.entropy += other.entropy;
+            sums.counts.resize(other.counts.len().max(sums.counts.len()), 0);
+            sums.counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum += count);
+            for (pair, count) in other.follows {
+                *sums.follows.entry(pair).or_default() += count;
+            }
+        }
+    }
+
+    /// Exactly these decisions as words, for another process.
+    pub fn to_words(&self) -> Vec<u64> {
+        let mut words = Vec::new();
+        for (&(layer, iteration), sums) in &self.0 {
+            let (experts, pairs) = (sums.counts.len() as u64, sums.follows.len() as u64);
+            let entropy = sums.entropy.to_bits();
+            words.extend([layer as u64, iteration as u64, sums.tokens, entropy, experts, pairs]);
+            words.extend(&sums.counts);
+            for (&(a, b), &count) in &sums.follows {
+                words.extend([u64::from(a) << 32 | u64::from(b), count]);
+            }
+        }
+        words
+    }
+
+    /// The decisions that these are the words of; none if they are of no decisions.
+    pub fn of_words(mut words: &[u64]) -> Option<Self> {
+        let mut decisions = Self::default();
+        while !words.is_empty() {
+            let (&[layer, iteration, tokens, entropy, experts, pairs], rest) = words.split_first_chunk()?;
+            let (counts, rest) = rest.split_at_checked(experts as usize)?;
+            let (follows, rest) = rest.split_at_checked(2 * pairs as usize)?;
+            let follows = follows.as_chunks().0.iter();
+            let follows = follows.map(|&[pair, count]| (((pair >> 32) as u32, pair as u32), count)).collect();
+            let entropy = f64::from_bits(entropy);
+            let sums = Sums { tokens, entropy, counts: counts.to_vec(), follows };
+            decisions.0.insert((layer as usize, iteration as usize), sums);
+            words = rest;
+        }
+        Some(decisions)
     }
 
     /// The lines of `routing.jsonl` after `step` steps.
@@ -162,9 +210,7 @@ mod tests {
     }
 
     fn lines(routes: &[Route]) -> Vec<RoutingLine> {
-        let mut decisions = Decisions::default();
-        decisions.add(routes);
-        decisions.lines(7).collect()
+        Decisions::of(routes).lines(7).collect()
     }
 
     #[test]
@@ -199,6 +245,29 @@ mod tests {
         assert_eq!(lines[1].follows.as_deref(), Some(&expected[..]));
         assert_eq!(lines[1].counts, [1, 1, 0, 2]);
         assert_eq!(lines[2].follows, None, "another layer begins anew");
+    }
+
+    #[test]
+    fn decisions_are_words_to_other_processes_and_add_up() {
+        let even = [[0.25f32; 4]; 2];
+        let passes = [
+            [route(0, 0, even, [[0, 1], [0, 2]]), route(0, 1, even, [[3, 1], [3, 0]])],
+            [route(0, 0, even, [[3, 1], [2, 1]]), route(0, 1, even, [[3, 1], [1, 0]])],
+        ];
+        let mut sum = Decisions::default();
+        for pass in &passes {
+            let words = Decisions::of(pass).to_words();
+            assert_eq!(Decisions::of_words(&words[..words.len() - 1]), None);
+            let read = Decisions::of_words(&words).unwrap();
+            assert_eq!(read, Decisions::of(pass));
+            sum.join(read);
+        }
+        let lines: Vec<_> = sum.lines(7).collect();
+        assert_eq!((lines[0].tokens, &lines[0].counts[..]), (4, &[2, 3, 2, 1][..]));
+        assert_eq!(
+            (lines[1].counts.as_slice(), lines[1].follows.as_ref().unwrap()[0]),
+            (&[2, 3, 0, 3][..], (1, 1, 3))
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn movement(clip: f64) -> (Vec<f64>, f64) {
         trained.filter(|(param, _)| !param.name.ends_with("bias")).flat_map(|(_, values)| values).collect()
     };
     let before: Vec<f32> = values(&trainer);
-    let (trainer, result) = trainer.step(&train(config, 1), &counting(4, 8, 0, 16), config.lr);
+    let (trainer, result) = trainer.step(&train(config, 1), &counting(4, 8, 0, 16), config.lr).unwrap();
     assert!(result.applied);
     let after: Vec<f32> = values(&trainer);
     (before.iter().zip(&after).map(|(&a, &b)| f64::from(a) - f64::from(b)).collect(), result.grad_norm)

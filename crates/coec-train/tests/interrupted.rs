@@ -11,6 +11,7 @@ use coec_train::{
     run::{self, Bases, Control, Job, MemoryMeter, Outcome, Start},
     run_dir::{Place, RunDir, RunFile},
     weights::Weights,
+    world::Alone,
 };
 
 const IR: &str = include_str!("../src/run_dir/commit/tiny.json");
@@ -55,6 +56,7 @@ fn run(steps: usize, start: Start<'_>, stop_at: usize) -> Result<Outcome, TrainE
         device: Device::flex(),
         backend: "cpu",
         threads: 1,
+        world: &Alone,
         reference: None,
         gemm_most: 64,
         judge: &|_| Vec::new(),
@@ -65,7 +67,7 @@ fn run(steps: usize, start: Start<'_>, stop_at: usize) -> Result<Outcome, TrainE
         tensorboard: false,
         memory: &StopsAt { control: &control, left: Cell::new(stop_at) },
     };
-    run::run(&job, &mut |_| {}, &control)
+    run::run(&job, &mut |_| {}, &control).map(Option::unwrap)
 }
 
 fn resumed(path: &Path) -> Start<'static> {

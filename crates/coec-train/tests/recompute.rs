@@ -22,7 +22,7 @@ fn three_steps_are_the_same_bits() {
         let mut seen = Vec::new();
         for (accumulate, start, lr) in [(2, 0, 1e5), (1, 99, 1e5), (4, 7, 1e12)] {
             let result;
-            (trainer, result) = trainer.step(&train(accumulate), &counting(4, 64, start, 512), lr);
+            (trainer, result) = trainer.step(&train(accumulate), &counting(4, 64, start, 512), lr).unwrap();
             assert!(result.applied);
             seen.push((numbers(&result), result.selected));
         }

@@ -34,8 +34,8 @@ fn two_steps_are_the_same_bits() {
         let train = |accumulate| Train { precision, ..train(config, accumulate) };
         assert_same(|| {
             let trainer = trainer(&model, config, |_, _| None);
-            let (trainer, first) = trainer.step(&train(2), &counting(4, 64, 0, 512), 1e5);
-            let (trainer, second) = trainer.step(&train(1), &counting(4, 64, 99, 512), 1e12);
+            let (trainer, first) = trainer.step(&train(2), &counting(4, 64, 0, 512), 1e5).unwrap();
+            let (trainer, second) = trainer.step(&train(1), &counting(4, 64, 99, 512), 1e12).unwrap();
             assert!(first.applied && second.applied);
             (bits(&trainer), numbers(&first), numbers(&second))
         });

@@ -73,6 +73,14 @@ impl Backend {
         })
     }
 
+    /// How many devices there are.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Cpu | Self::Ndarray => 1,
+            Self::Wgpu | Self::Cuda => self.devices().len(),
+        }
+    }
+
     /// What is compiled in, found, and missing.
     pub fn availability(self) -> Availability {
         let found = self.devices();

@@ -23,6 +23,9 @@ pub enum Done {
     /// A signal ended it, after saving.
     #[cfg(feature = "train")]
     Interrupted(i32),
+    /// It ended with this exit code, and another rank says why.
+    #[cfg(feature = "train")]
+    Elsewhere(u8),
 }
 
 impl Done {
@@ -32,6 +35,8 @@ impl Done {
             Self::BudgetFails | Self::Differs => 1,
             #[cfg(feature = "train")]
             Self::Interrupted(signal) => 128 + signal as u8,
+            #[cfg(feature = "train")]
+            Self::Elsewhere(code) => code,
         }
     }
 
@@ -41,6 +46,8 @@ impl Done {
             Self::Well | Self::BudgetFails | Self::Differs => false,
             #[cfg(feature = "train")]
             Self::Interrupted(_) => true,
+            #[cfg(feature = "train")]
+            Self::Elsewhere(code) => code > 128,
         }
     }
 }
@@ -87,7 +94,8 @@ impl Failure {
     #[cfg(feature = "train")]
     pub fn one_line(&self) -> String {
         match self {
-            Self::Spec(_) | Self::Shown => "a spec is wrong".into(),
+            Self::Spec(errors) => Self::first_line(errors),
+            Self::Shown => "a spec is wrong".into(),
             Self::Closed => "nobody reads the output".into(),
             Self::Several(failures) => failures.iter().map(Self::one_line).collect::<Vec<_>>().join("; "),
             Self::Other { code, message, help, .. } => format!("{message} ({code}); {help}"),
@@ -100,6 +108,13 @@ impl Failure {
             Self::Other { input: false, .. } => 3,
             Self::Closed => CLOSED,
         }
+    }
+}
+
+#[cfg(feature = "train")]
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.one_line())
     }
 }
 
@@ -186,6 +201,7 @@ mod training {
         coec_train::data::DataError,
         coec_train::run_dir::RunError,
         coec_train::sample::SampleError,
+        coec_train::world::WorldError,
         coec_nn::capture::CaptureError
     );
 }

@@ -19,6 +19,8 @@ mod manual;
 mod max_time;
 #[cfg(feature = "train")]
 mod picture;
+#[cfg(feature = "train")]
+mod ranks;
 mod render;
 #[cfg(feature = "train")]
 mod run_spec;

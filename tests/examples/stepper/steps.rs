@@ -104,7 +104,7 @@ impl<'a> Steps<'a> {
         let (mut seconds, mut losses, mut norms) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {
             let start = Instant::now();
-            let (next, result) = trainer.step(&self.train, &self.batch, self.train.optimizer.lr);
+            let (next, result) = trainer.step(&self.train, &self.batch, self.train.optimizer.lr)?;
             seconds.push(start.elapsed().as_secs_f64());
             losses.push(result.loss);
             norms.push(result.grad_norm);

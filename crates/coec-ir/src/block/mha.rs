@@ -66,7 +66,11 @@ impl Sublayer for Mha {
     fn flops(&self, dim: usize, context: usize) -> Flops {
         let (d, q, kv) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128);
         let projections = 2 * d * q + 2 * 2 * d * kv + 2 * q * d;
-        Flops::exact(projections) + Flops::causal(q, q, context)
+        Flops::exact(projections) + Flops::causal(self.mixed(), context)
+    }
+
+    fn mixed(&self) -> [u128; 2] {
+        [self.q_dim() as u128; 2]
     }
 
     /// Keys and values.

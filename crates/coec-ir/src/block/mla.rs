@@ -44,8 +44,11 @@ impl Sublayer for Mla {
         let latent = product(dim, self.kv_rank + self.rope_dim);
         let expand = product(self.kv_rank, self.heads * (self.nope + self.value));
         let out = product(self.heads * self.value, dim);
-        Flops::exact(queries + latent + expand + out)
-            + Flops::causal(q as u128, (self.heads * self.value) as u128, context)
+        Flops::exact(queries + latent + expand + out) + Flops::causal(self.mixed(), context)
+    }
+
+    fn mixed(&self) -> [u128; 2] {
+        [(self.heads * self.head_dim()) as u128, (self.heads * self.value) as u128]
     }
 
     /// The latent and the shared rotary key.

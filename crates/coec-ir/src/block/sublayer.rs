@@ -26,6 +26,11 @@ pub trait Sublayer {
     /// FLOPs per token.
     fn flops(&self, dim: usize, context: usize) -> Flops;
 
+    /// Of attention, the width of its scores and of its values, summed over the heads: what [`Flops::causal`] takes.
+    fn mixed(&self) -> [u128; 2] {
+        [0, 0]
+    }
+
     /// Elements kept per token for the backward pass.
     fn kept(&self, dim: usize, context: usize) -> Kept;
 

@@ -27,9 +27,8 @@ pub struct Relative {
 
 /// Every figure that needs no training run, in the order of the language reference.
 pub fn figures(old: &Cost, new: &Cost) -> Vec<FigureChange> {
-    let change =
-        |figure: Figure| Some(FigureChange { figure, old: old.figure(figure)?, new: new.figure(figure)? });
-    Figure::ALL.into_iter().filter_map(change).collect()
+    let change = |(figure, old)| Some(FigureChange { figure, old, new: new.figure(figure)? });
+    old.figures().filter_map(change).collect()
 }
 
 impl FigureChange {

@@ -118,6 +118,8 @@ pub fn rule(rule: &Rule) -> String {
     conditions.extend(at.batch.map(|v| format!("batch={v}")));
     conditions.extend(at.precision.map(|v| format!("precision={}", v.word())));
     conditions.extend(at.recompute.map(|v| format!("recompute={}", v.word())));
+    conditions.extend(at.ranks.map(|v| format!("ranks={v}")));
+    conditions.extend(at.shard.map(|v| format!("shard={}", v.word())));
     conditions.extend(at.backend.as_ref().map(|v| format!("backend={v}")));
     if !conditions.is_empty() {
         let _ = write!(out, " @ {}", conditions.join(", "));

@@ -22,6 +22,7 @@ mod tile;
 pub(crate) use activation::{activated, slope};
 pub(crate) use launch::{UNITS, ask_for_f32, buffer, cubes, cubes_of_units, empty, units};
 pub(crate) use numbers::{divisible, nearest_bf16};
+#[allow(unused_imports)] // generated crates, which carry this file, check no device
 pub use product::without_matrix_units;
 pub(crate) use product::{Groups, Operand, Product, activated_product, product};
 pub(crate) use route::Route;

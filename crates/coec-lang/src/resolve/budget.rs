@@ -2,7 +2,7 @@
 
 use coec_ir::budget::{BACKENDS, CONDITIONS};
 use coec_ir::{
-    Bounds, Conditions, Figure, Place, Precision, Quantity, Recompute, Rule, Target, Unit, Violation,
+    Bounds, Conditions, Figure, Place, Precision, Quantity, Recompute, Rule, Shard, Target, Unit, Violation,
     ViolationKind, bounds,
 };
 
@@ -148,6 +148,8 @@ impl Cx<'_> {
                 "batch" => conditions.batch = self.bounded("batch", value, bounds::BATCH),
                 "precision" => conditions.precision = self.precision(value),
                 "recompute" => conditions.recompute = self.recompute(value),
+                "ranks" => conditions.ranks = self.bounded("ranks", value, bounds::RANKS),
+                "shard" => conditions.shard = self.shard(value),
                 _ => conditions.backend = self.backend(name, value, figure),
             }
         }
@@ -185,6 +187,12 @@ impl Cx<'_> {
         let words = Recompute::ALL.iter().map(|recompute| recompute.word()).collect();
         let word = self.word_of("recompute", words, value)?;
         Recompute::ALL.iter().copied().find(|recompute| recompute.word() == word)
+    }
+
+    fn shard(&mut self, value: &Value) -> Option<Shard> {
+        let words = Shard::ALL.iter().map(|shard| shard.word()).collect();
+        let word = self.word_of("shard", words, value)?;
+        Shard::ALL.iter().copied().find(|shard| shard.word() == word)
     }
 
     fn bounded(&mut self, name: &'static str, value: &Value, bounds: Bounds) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! The exact differences between specs: a row for each field and figure in which any two differ.
 
 use coec_ir::diff::{self, Change};
-use coec_ir::{Figure, Unit};
+use coec_ir::{Figure, Unit, cost::Cost};
 
 use crate::context::Context;
 use crate::fairness::cost;
@@ -103,9 +103,8 @@ fn figures(context: &Context<'_>, arms: &[(usize, &Arm, &Spec)]) -> String {
     let mut head = vec![Cell::text("figure")];
     head.extend(arms.iter().map(|(number, arm, _)| Cell::html(context.arm(*number, arm))));
     let mut table = Table::new("figures", caption, head);
-    for figure in Figure::ALL {
+    for (figure, first) in costs.first().into_iter().flat_map(Cost::figures) {
         let values: Vec<_> = costs.iter().map(|cost| cost.figure(figure)).collect();
-        let Some(Some(first)) = values.first() else { continue };
         let mut row = vec![Cell::text(figure.name())];
         row.extend(values.iter().map(|value| match value {
             Some(value) => Cell::number(

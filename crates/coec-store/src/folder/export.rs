@@ -1,21 +1,17 @@
 //! From a run, or an import, to a folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use coec_hf::{Family, Kept};
 use coec_ir::{Model, Verified};
-use serde_json::json;
 
-use super::companions::{Companions, GENERATION, TOKENIZER_CONFIG};
-use super::ends::end_tokens;
 use super::files::{begin, commit, copy_if_there, write};
-use super::settings::{end_ids, generation_config, tokenizer_config};
-use super::source::text_if_there;
-use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT, TOKENIZER};
-use crate::atomic::AtomicFolder;
-use crate::weights::{Announced, Dtype, Weights, Writer};
+use super::settings::end_ids;
+use super::shards::{Tensor, write_shards};
+use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT, TokenizerFiles};
+use crate::weights::{Dtype, Weights};
 
 /// What an export made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +24,6 @@ pub struct Exported {
     pub bytes: u64,
     /// Files they are in.
     pub shards: usize,
-}
-
-/// A tensor on its way: its name there, and here, and the file it is in.
-struct Piece<'a> {
-    hf: String,
-    from: String,
-    weights: &'a Weights,
 }
 
 /// Exports `run`, a run's directory or an import, whose spec is `model` and whose weights are `weights`,
@@ -61,27 +50,28 @@ pub fn export(
     weights.check(&expected)?;
     let precision =
         precision(weights, mapped.iter().filter(|tensor| tensor.is_trained).map(|t| &t.contract))?;
-    let tokenizer = Tokenizer::of(run)?;
+    let tokenizer = TokenizerFiles::of(run)?;
     let config = match &kept {
         Some(kept) => kept.restored(model, precision)?,
         None => {
             let mut config = coec_hf::export(model, family, precision)?;
-            config.insert("eos_token_id".into(), end_ids(&tokenizer.ends));
+            config.insert("eos_token_id".into(), end_ids(tokenizer.ends()));
             coec_hf::pretty(&config)
         }
     };
     let carried = run.join(KEPT).join(CARRIED);
     let carried = (kept.is_some() && carried.is_file()).then(|| Weights::open(&carried)).transpose()?;
 
-    let mut pieces: Vec<Piece> =
-        mapped.into_iter().map(|tensor| Piece { hf: tensor.hf, from: tensor.contract, weights }).collect();
-    if let Some(carried) = &carried {
-        let names =
-            carried.names().map(|name| Piece { hf: name.into(), from: name.into(), weights: carried });
-        pieces.extend(names);
+    let mut tensors = Vec::new();
+    for tensor in mapped {
+        tensors.push(Tensor::kept(tensor.hf, weights, tensor.contract)?);
+    }
+    for (carried, name) in carried.iter().flat_map(|carried| carried.names().map(move |name| (carried, name)))
+    {
+        tensors.push(Tensor::kept(name.into(), carried, name.into())?);
     }
     let scratch = begin(out)?;
-    let (bytes, shards) = write_shards(&pieces, shard, &scratch, tell)?;
+    let (bytes, shards) = write_shards(&tensors, shard, &scratch, tell)?;
     write(&scratch, CONFIG, config.as_bytes())?;
     for file in BESIDES {
         copy_if_there(&run.join(KEPT).join(file), &scratch.scratch().join(file))?;
@@ -92,39 +82,7 @@ pub fn export(
         write(&scratch, file, text.as_bytes())?;
     }
     commit(scratch, out)?;
-    Ok(Exported { family, tensors: pieces.len(), bytes, shards })
-}
-
-/// The tokenizer of a run or an import, if it has one.
-#[derive(Default)]
-struct Tokenizer {
-    json: Option<String>,
-    companions: Companions,
-    ends: Vec<u32>,
-}
-
-impl Tokenizer {
-    fn of(run: &Path) -> Result<Self, FolderError> {
-        let path = run.join(TOKENIZER);
-        let Some(json) = text_if_there(&path)? else { return Ok(Self::default()) };
-        let companions = Companions::of(&path)?;
-        let ends = end_tokens(&json, &companions);
-        Ok(Self { json: Some(json), companions, ends })
-    }
-
-    /// Its files; with those that `transformers` needs where it has none and they are `wanted`.
-    fn files(&self, context: usize, wanted: bool) -> BTreeMap<&'static str, String> {
-        let Some(json) = &self.json else { return BTreeMap::new() };
-        let mut files = BTreeMap::from([(TOKENIZER, json.clone())]);
-        if wanted {
-            files.extend(self.companions.files());
-            files.entry(TOKENIZER_CONFIG).or_insert_with(|| tokenizer_config(json, &self.ends, context));
-            if !self.ends.is_empty() {
-                files.entry(GENERATION).or_insert_with(|| generation_config(&self.ends));
-            }
-        }
-        files
-    }
+    Ok(Exported { family, tensors: tensors.len(), bytes, shards })
 }
 
 /// The settings that the model was imported with, unless another family is wanted.
@@ -139,7 +97,7 @@ fn kept(run: &Path, family: Option<Family>) -> Result<Option<Kept>, FolderError>
 }
 
 /// The one precision of the trained tensors as the settings name it; the widest, if they differ.
-fn precision<'a>(
+pub fn precision<'a>(
     weights: &Weights,
     names: impl Iterator<Item = &'a String>,
 ) -> Result<&'static str, FolderError> {
@@ -153,53 +111,4 @@ fn precision<'a>(
     }
     // `float32` also for a mixture: both halves fit into it.
     Ok(if found.len() == 1 { found.into_iter().next().unwrap_or("float32") } else { "float32" })
-}
-
-/// Writes the tensors into one file, or into several with an index. The bytes, and the files.
-fn write_shards(
-    pieces: &[Piece<'_>],
-    most: u64,
-    scratch: &AtomicFolder,
-    tell: &mut dyn FnMut(usize, usize),
-) -> Result<(u64, usize), FolderError> {
-    let mut shards: Vec<(u64, Vec<&Piece<'_>>)> = Vec::new();
-    for piece in pieces {
-        let bytes = piece.weights.len(&piece.from)? as u64;
-        match shards.last_mut() {
-            Some((size, shard)) if *size + bytes <= most => {
-                *size += bytes;
-                shard.push(piece);
-            }
-            _ => shards.push((bytes, vec![piece])),
-        }
-    }
-    let count = shards.len();
-    let total: u64 = shards.iter().map(|(bytes, _)| bytes).sum();
-    let mut map = BTreeMap::new();
-    let mut done = 0;
-    for (number, (_, shard)) in shards.iter().enumerate() {
-        let file = match count {
-            1 => "model.safetensors".to_string(),
-            _ => format!("model-{:05}-of-{count:05}.safetensors", number + 1),
-        };
-        let mut announced = Vec::with_capacity(shard.len());
-        for Piece { hf, from, weights } in shard.iter().copied() {
-            let (dtype, shape) = (weights.dtype(from)?, weights.shape(from)?.to_vec());
-            announced.push(Announced { name: hf.clone(), dtype, shape });
-        }
-        let path = scratch.scratch().join(&file);
-        let mut writer = Writer::create(&path, &announced, &[("format", "pt")])?;
-        for Piece { hf, from, weights } in shard.iter().copied() {
-            tell(done, pieces.len());
-            writer.copy(hf, weights, from)?;
-            map.insert(hf, file.clone());
-            done += 1;
-        }
-        writer.finish()?;
-    }
-    if count > 1 {
-        let index = json!({ "metadata": { "total_size": total }, "weight_map": map });
-        write(scratch, "model.safetensors.index.json", format!("{index:#}\n").as_bytes())?;
-    }
-    Ok((total, count))
 }

@@ -8,18 +8,20 @@ use super::FolderError;
 use crate::atomic::{self, AtomicFolder};
 
 /// Begins a folder where nothing is.
-pub(super) fn begin(out: &Path) -> Result<AtomicFolder, FolderError> {
+pub fn begin(out: &Path) -> Result<AtomicFolder, FolderError> {
     AtomicFolder::create(out).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => FolderError::Exists { path: out.to_owned() },
         _ => FolderError::Unwritable { path: out.to_owned(), source },
     })
 }
 
-pub(super) fn commit(scratch: AtomicFolder, out: &Path) -> Result<(), FolderError> {
+/// Gives it its name, with everything in it.
+pub fn commit(scratch: AtomicFolder, out: &Path) -> Result<(), FolderError> {
     scratch.commit().map_err(|source| FolderError::Unwritable { path: out.to_owned(), source })
 }
 
-pub(super) fn write(scratch: &AtomicFolder, file: &str, bytes: &[u8]) -> Result<(), FolderError> {
+/// Writes a small file into it.
+pub fn write(scratch: &AtomicFolder, file: &str, bytes: &[u8]) -> Result<(), FolderError> {
     let path = scratch.scratch().join(file);
     atomic::write(&path, bytes).map_err(|source| FolderError::Unwritable { path, source })
 }

@@ -11,17 +11,22 @@ mod export;
 mod files;
 mod import;
 mod settings;
+mod shards;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tokenizer_files;
 mod tokenizer_json;
 
 pub use companions::{COMPANIONS, Companions};
 pub use ends::end_tokens;
 pub use error::FolderError;
-pub use export::{Exported, export};
+pub use export::{Exported, export, precision};
+pub use files::{begin, commit, write};
 pub use import::{Imported, import};
+pub use shards::{Tensor, write_shards};
 pub use source::Folder;
+pub use tokenizer_files::TokenizerFiles;
 
 /// The subfolder of an import that keeps what the spec and the weights do not hold.
 const KEPT: &str = "hf";

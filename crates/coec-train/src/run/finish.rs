@@ -17,22 +17,22 @@ use crate::{
 pub(super) fn finish(
     job: &Job<'_>,
     counts: &Counts,
+    dir: &RunDir,
     ended: &Ended,
     tell: &mut dyn FnMut(Event),
     control: &Control,
 ) -> Summary {
-    let Ended { dir, trainer, state, clock, .. } = ended;
+    let Ended { trainer, state, clock, .. } = ended;
     let interrupted = state.step < job.steps() || state.unevaluated.is_some();
     // Before the card: what has a card has this too.
-    if !interrupted && let Err(error) = keep_moved(job.train.seed, ended, control) {
+    if !interrupted && let Err(error) = keep_moved(job.train.seed, dir, ended, control) {
         tell(Event::Warning(error));
     }
     let measured = measured(job, state, clock);
     let budgets = (job.judge)(measured.as_ref());
     let unmoved = unmoved(state, &trainer.optimizer, trainer.model.bindings());
-    let card =
-        ReportCard::new(job.model, job.train.setting(), job.backend, counts, measured, budgets, unmoved)
-            .after(state.step);
+    let card = ReportCard::new(job.model, job.setting(), job.backend, counts, measured, budgets, unmoved)
+        .after(state.step);
     let json = serde_json::to_string_pretty(&card).unwrap_or_default();
     if let Err(error) = dir.write(RunFile::Budget, json.as_bytes()) {
         tell(Event::Warning(error.into()));
@@ -42,8 +42,8 @@ pub(super) fn finish(
 
 /// Leaves in the run's directory how far each tensor moved, if what it began with is known and nobody wants
 /// an end first.
-fn keep_moved(seed: u64, ended: &Ended, control: &Control) -> Result<(), TrainError> {
-    let Ended { dir, trainer, state, .. } = ended;
+fn keep_moved(seed: u64, dir: &RunDir, ended: &Ended, control: &Control) -> Result<(), TrainError> {
+    let Ended { trainer, state, .. } = ended;
     let go_on = || !control.is_stopping();
     let moved = match state.origin {
         None => return Ok(()),
@@ -104,8 +104,8 @@ fn measured(job: &Job<'_>, state: &State, clock: &Clock) -> Option<Measured> {
     let model = job.model;
     let throughput = clock.tokens as f64 / clock.seconds;
     let products = state.expert_flops as f64 / counted as f64;
-    let others = figure(model, job.train.setting(), Figure::FlopsExecutedTrain)
-        - product_flops(model, job.train.recompute);
+    let others =
+        figure(model, job.setting(), Figure::FlopsExecutedTrain) - product_flops(model, job.train.recompute);
     Some(Measured {
         flops: products + others,
         memory: clock.memory,

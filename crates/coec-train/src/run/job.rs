@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use coec_ir::{Model, Train, Verified};
+use coec_ir::{Model, Train, Verified, cost::Setting};
 use coec_nn::capture;
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ use crate::{
     report::{Judge, ReportCard},
     run_dir::{Commit, Damage, Metrics, Place, RunDir},
     tokenizer::Lost,
+    world::World,
 };
 
 /// Where relative paths of the training block start.
@@ -41,6 +42,8 @@ pub struct Job<'a> {
     pub backend: &'a str,
     /// Threads it computes with.
     pub threads: usize,
+    /// The ranks that train it together.
+    pub world: &'a dyn World,
     /// The CPU that the device is checked against; none for a CPU.
     pub reference: Option<Device>,
     /// Side of the largest square matrices whose product may be the peak.
@@ -68,11 +71,17 @@ pub enum Start<'a> {
     Fresh(Place),
     /// The weights of a file, and an optimizer that knows nothing yet.
     Weights(Place, &'a Path),
-    /// The run that is in the directory, from its newest commit or, without one, from the start.
+    /// The run that is in the directory, from its newest commit or, without one, from the start. Ranks behind the
+    /// first only read there.
     Resume(RunDir, Option<Box<Commit>>),
 }
 
 impl Job<'_> {
+    /// What its figures are computed for.
+    pub fn setting(&self) -> Setting {
+        Setting { ranks: self.world.size(), ..self.train.setting() }
+    }
+
     /// Optimizer steps of the whole run.
     pub fn steps(&self) -> usize {
         self.train.length(self.model)

@@ -5,10 +5,12 @@
 //! what came of it (`finish`).
 
 mod control;
+mod corpus;
 mod events;
 mod finish;
 mod job;
 mod prepare;
+mod record;
 mod saver;
 mod session;
 mod start;
@@ -18,20 +20,29 @@ use std::time::Duration;
 use burn::module::Module;
 
 pub use control::{Control, Rescue};
+pub use corpus::{Corpus, Numbered};
 pub use finish::finished;
 pub use job::{Bases, Event, Job, MemoryMeter, Outcome, Start, Summary};
 pub use prepare::{FREE, check_spec, is_free, is_length};
 
-use crate::{device, error::TrainError, generate::Generator, run_dir::commit};
+use crate::{device, error::TrainError, generate::Generator, run_dir::commit, world};
 
-/// Trains, or goes on training. `control` asks for an end, which comes after the step in progress.
+/// Trains, or goes on training. `control` asks for an end, which comes after the step in progress. Every rank
+/// of the job's world calls it; the first writes and tells, and has the outcome, the others have none.
 ///
 /// # Errors
 ///
 /// Before anything is written: data, tokenizer, counts, room on the disk, a run that is not the one
 /// it was. Later only divergence, after the last state is saved. What fails on the way is told as
-/// [`Event::Warning`]; whether the last state is on the disk, the summary says. A GPU may fail at any time.
-pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Result<Outcome, TrainError> {
+/// [`Event::Warning`]; whether the last state is on the disk, the summary says. A GPU may fail at any time, and
+/// another rank.
+pub fn run(
+    job: &Job<'_>,
+    tell: &mut dyn FnMut(Event),
+    control: &Control,
+) -> Result<Option<Outcome>, TrainError> {
+    let mut quiet = |_| {};
+    let tell = if job.world.rank() == 0 { tell } else { &mut quiet };
     match job.reference {
         // Whatever happens to a GPU, the last commit is on the disk.
         Some(_) => device::guarded(|| run_here(job, tell, control))?,
@@ -39,12 +50,19 @@ pub fn run(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Res
     }
 }
 
-fn run_here(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Result<Outcome, TrainError> {
-    let mut data = prepare::prepare(job, tell)?;
-    if let Some(cpu) = &job.reference {
-        tell(Event::Checked(device::check(&job.device, cpu)?));
+fn run_here(
+    job: &Job<'_>,
+    tell: &mut dyn FnMut(Event),
+    control: &Control,
+) -> Result<Option<Outcome>, TrainError> {
+    if job.world.rank() > 0 {
+        // What others have is saved by the first, with which they end.
+        control.busy();
     }
-    let peak = device::peak(&job.device, job.gemm_most, job.train.precision)?;
+    let mut data = prepare::prepare(job, tell)?;
+    let peak = world::together(job.world, checked_peak(job, tell))?;
+    // Of all ranks together, which is what the speed of all is held against.
+    let peak = world::numbers(job.world, &[peak])?.into_iter().flatten().sum();
     tell(Event::Peak(peak));
 
     job.memory.reset();
@@ -52,10 +70,19 @@ fn run_here(job: &Job<'_>, tell: &mut dyn FnMut(Event), control: &Control) -> Re
     control.note_saving(saving_takes(job));
     let begun = start::begin(job, &data, &device, tell)?;
     let ended = session::Session::new(job, &mut data, begun, peak, tell, control).run()?;
-    let summary = finish::finish(job, &data.counts, &ended, tell, control);
-    let session::Ended { dir, trainer, unsaved, .. } = ended;
+    let Some(dir) = ended.dir.clone() else { return Ok(None) };
+    let summary = finish::finish(job, &data.counts, &dir, &ended, tell, control);
+    let session::Ended { trainer, unsaved, .. } = ended;
     let generator = Generator::new(trainer.model.valid(), data.tokenizer, job.model.context);
-    Ok(Outcome { summary, dir, generator, openings: data.openings, unsaved })
+    Ok(Some(Outcome { summary, dir, generator, openings: data.openings, unsaved }))
+}
+
+/// The peak of a device that agrees with the CPU, FLOP/s.
+fn checked_peak(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<f64, TrainError> {
+    if let Some(cpu) = &job.reference {
+        tell(Event::Checked(device::check(&job.device, cpu)?));
+    }
+    Ok(device::peak(&job.device, job.gemm_most, job.train.precision)?)
 }
 
 /// Bytes a second that an ordinary disk takes at least, flushing included.

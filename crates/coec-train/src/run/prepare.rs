@@ -3,14 +3,18 @@
 use coec_ir::{Figure, LENGTHS, Model, Train};
 use coec_nn::capture::{self, Counts};
 
-use super::{Event, Job, Start};
+use super::{
+    Event, Job, Start,
+    corpus::{Corpus, Numbered},
+};
 use crate::{
-    data::{Texts, Tokens, TrainBatches, ValidationBatches},
+    data::{TrainBatches, ValidationBatches},
     disk::{self, Disk},
     error::TrainError,
     report::figure,
-    run_dir::{Identity, RunDir, RunError, RunFile, commit, train_of},
-    tokenizer::{Lost, Tokenizer},
+    run_dir::{Identity, RunDir, RunError, commit, train_of},
+    tokenizer::Tokenizer,
+    world,
 };
 
 /// Commits that must fit on the disk: the newest, the best, and the one that is being written. More
@@ -29,32 +33,49 @@ pub(super) struct Prepared {
     pub openings: Vec<String>,
 }
 
+/// Everything, on every rank: the first makes what is kept in the cache, and the others find it there where they
+/// have the same disk.
 pub(super) fn prepare(job: &Job<'_>, tell: &mut dyn FnMut(Event)) -> Result<Prepared, TrainError> {
+    let world = job.world;
+    world::check_parts(world.size(), job.train.accumulate)?;
+    let is_first = world.rank() == 0;
+    let of_first = if is_first { prepare_here(job, None, tell).map(Some) } else { Ok(None) };
+    let of_first = world::together(world, of_first)?;
+    let json =
+        of_first.as_ref().map_or_else(Vec::new, |prepared| prepared.tokenizer_json.clone().into_bytes());
+    let json = world::of_first(world, json)?;
+    let prepared = match of_first {
+        Some(prepared) => Ok(prepared),
+        None => prepare_here(job, Some(&json), tell),
+    };
+    let prepared = world::together(world, prepared)?;
+    for (what, bytes) in prepared.identity.parts() {
+        world::check_same(world, what, bytes)?;
+    }
+    Ok(prepared)
+}
+
+/// The same on one rank. `learnt` is the tokenizer of the first, which is not learnt again.
+fn prepare_here(
+    job: &Job<'_>,
+    learnt: Option<&[u8]>,
+    tell: &mut dyn FnMut(Event),
+) -> Result<Prepared, TrainError> {
     // The counts first: they need no data, and a wrong module must not train.
-    let counts = capture::check_built(job.model, job.train.setting())?;
+    let counts = capture::check_built(job.model, job.setting())?;
     tell(Event::Counted(counts));
-    check_room(job)?;
+    if job.world.rank() == 0 {
+        check_room(job)?;
+    }
 
     let train = job.train;
-    let texts = Texts::open(&train.data, train.on_error, job.bases.data, &mut |progress| {
-        tell(Event::Reading(progress));
-    })?;
-    texts.notes().into_iter().for_each(|note| tell(Event::Note(note)));
-    let tokenizer = match &job.start {
-        Start::Resume(dir, _) => Tokenizer::load(&dir.file(RunFile::Tokenizer))?,
-        Start::Fresh(_) | Start::Weights(..) => tokenizer(job, &texts, tell)?,
+    let numbered = match (&job.start, learnt) {
+        (Start::Resume(dir, _), _) => Numbered::AsIn(dir),
+        (Start::Fresh(_) | Start::Weights(..), Some(learnt)) => Numbered::Learnt(learnt),
+        (Start::Fresh(_) | Start::Weights(..), None) => Numbered::BySpec,
     };
-    tokenizer.check_fits(job.model.vocab)?;
-    let tokenizer_json = match &job.start {
-        Start::Resume(dir, _) => dir.read(RunFile::Tokenizer)?,
-        Start::Fresh(_) | Start::Weights(..) => tokenizer.to_json()?,
-    };
-    let tokens = texts.tokenised(&tokenizer, train.loss, false, &mut |progress| {
-        tell(Event::Reading(progress));
-    })?;
-    let lost = tokens.as_flattened().iter().map(Tokens::lost).fold(Lost::default(), Lost::and);
-    tell(Event::Lost(lost.check()?));
-    let (learned, held_out) = tokens.into_iter().map(|[learned, held_out]| (learned, held_out)).unzip();
+    let corpus = Corpus::read(job.model, train, job.bases, numbered, tell)?;
+    let Corpus { tokenizer, tokenizer_json, learned, held_out, texts } = corpus;
     let batches = TrainBatches::new(learned, &train.weights, train.seed, train.batch, train.context)?;
     let validation = ValidationBatches::new(held_out, train.batch, train.context, train.eval.batches)?;
     tell(Event::Data {
@@ -218,19 +239,7 @@ fn at_places_of(old: &Train, train: &Train) -> Train {
     train
 }
 
-/// The tokenizer of a new run: named by the spec, or learnt from what is learnt from.
-fn tokenizer(job: &Job<'_>, texts: &Texts, tell: &mut dyn FnMut(Event)) -> Result<Tokenizer, TrainError> {
-    Ok(match &job.train.tokenizer {
-        coec_ir::Tokenizer::Bytes => Tokenizer::Bytes,
-        coec_ir::Tokenizer::Bpe { vocab } => {
-            let tell = &mut |progress| tell(Event::Reading(progress));
-            texts.learnt_by(|texts| Tokenizer::train_bpe(*vocab, texts), tell)??
-        }
-        coec_ir::Tokenizer::File { path } => Tokenizer::load(&job.bases.tokenizer.join(path))?,
-    })
-}
-
 /// FLOPs a token that training counts as useful.
 pub(super) fn flops_train(job: &Job<'_>) -> f64 {
-    figure(job.model, job.train.setting(), Figure::FlopsTrain)
+    figure(job.model, job.setting(), Figure::FlopsTrain)
 }

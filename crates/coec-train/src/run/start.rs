@@ -15,11 +15,13 @@ use crate::{
     },
     step::Trainer,
     weights::Weights,
+    world,
 };
 
 /// A run with its directory, before the first step of this session.
 pub(super) struct Begun {
-    pub dir: RunDir,
+    /// Of the first rank.
+    pub dir: Option<RunDir>,
     pub trainer: Trainer,
     pub state: State,
     pub clock: Clock,
@@ -27,45 +29,62 @@ pub(super) struct Begun {
     pub committed: Option<Stage>,
 }
 
-/// Makes the state, and the directory of a new run around it.
+/// Makes the state on every rank, and on the first the directory of a new run around it.
 pub(super) fn begin(
     job: &Job<'_>,
     data: &Prepared,
     device: &Device,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Begun, TrainError> {
-    let trainer =
-        |model| Trainer { model, optimizer: AdamW::new(job.train.optimizer), device: device.clone() };
-    let fresh = || LanguageModel::new(job.model, device, Source::Seed(job.train.seed));
-    let origin = match &job.start {
-        Start::Weights(..) => Origin::Weights,
-        Start::Fresh(_) | Start::Resume(..) => Origin::Seed,
+    let begun = world::together(job.world, state_of(job, data, device))?;
+    let begun = match job.world.rank() {
+        0 => written(job, data, begun),
+        _ => Ok(begun),
     };
-    let state = State::new(data.identity.clone(), origin);
-    let begun = match &job.start {
-        Start::Fresh(place) => {
-            let trainer = trainer(fresh()?);
-            let dir = place.begin(disk::system(), &mut |dir| write_first(job, data, dir))?;
-            Begun { dir, trainer, state, clock: Clock::default(), committed: None }
-        }
-        Start::Weights(place, weights) => {
-            let trainer = trainer(load_model(job.model, &Weights::open(weights)?, device)?);
-            begin_committed(job, data, place, trainer, state)?
-        }
-        Start::Resume(dir, None) => {
-            write_spec(job, dir)?;
-            Begun {
-                dir: dir.clone(),
-                trainer: trainer(fresh()?),
-                state,
-                clock: Clock::default(),
-                committed: None,
-            }
-        }
-        Start::Resume(dir, Some(commit)) => go_on(job, data, dir, commit, device)?,
-    };
-    tell(Event::Begins { path: begun.dir.path().to_owned(), step: begun.state.step });
+    let begun = world::together(job.world, begun)?;
+    if let Some(dir) = &begun.dir {
+        tell(Event::Begins { path: dir.path().to_owned(), step: begun.state.step });
+    }
     Ok(begun)
+}
+
+/// The state in memory.
+fn state_of(job: &Job<'_>, data: &Prepared, device: &Device) -> Result<Begun, TrainError> {
+    let new = |model, origin| Begun {
+        dir: None,
+        trainer: Trainer { model, optimizer: AdamW::new(job.train.optimizer), device: device.clone() },
+        state: State::new(data.identity.clone(), origin),
+        clock: Clock::default(),
+        committed: None,
+    };
+    match &job.start {
+        Start::Fresh(_) | Start::Resume(_, None) => {
+            let model = LanguageModel::new(job.model, device, Source::Seed(job.train.seed))?;
+            Ok(new(model, Origin::Seed))
+        }
+        Start::Weights(_, weights) => {
+            Ok(new(load_model(job.model, &Weights::open(weights)?, device)?, Origin::Weights))
+        }
+        Start::Resume(_, Some(commit)) => of_commit(job, data, commit, device),
+    }
+}
+
+/// With its directory.
+fn written(job: &Job<'_>, data: &Prepared, begun: Begun) -> Result<Begun, TrainError> {
+    let dir = match &job.start {
+        Start::Fresh(place) => place.begin(disk::system(), &mut |dir| write_first(job, data, dir))?,
+        Start::Weights(place, _) => return begin_committed(job, data, place, begun),
+        Start::Resume(dir, commit) => {
+            write_spec(job, dir)?;
+            if let Some(commit) = commit {
+                // What was killed behind a commit may show an older one, and keep more than it would.
+                dir.show_commit(commit.state.stage())?;
+                dir.commits().prune(job.train.keep)?;
+            }
+            dir.clone()
+        }
+    };
+    Ok(Begun { dir: Some(dir), ..begun })
 }
 
 /// What every run's directory has from its first moment.
@@ -82,34 +101,20 @@ fn write_first(job: &Job<'_>, data: &Prepared, dir: &RunDir) -> Result<(), RunEr
 
 /// A run from given weights: committed before its first step, since nothing else says what it
 /// started from.
-fn begin_committed(
-    job: &Job<'_>,
-    data: &Prepared,
-    place: &Place,
-    trainer: Trainer,
-    state: State,
-) -> Result<Begun, TrainError> {
-    let clock = Clock::default();
-    let contents =
-        Contents { model: &trainer.model, optimizer: &trainer.optimizer, state: &state, clock: &clock };
+fn begin_committed(job: &Job<'_>, data: &Prepared, place: &Place, begun: Begun) -> Result<Begun, TrainError> {
+    let Begun { trainer: Trainer { model, optimizer, .. }, state, clock, .. } = &begun;
+    let contents = Contents { model, optimizer, state, clock };
     let dir = place.begin(disk::system(), &mut |dir| {
         dir.commit(contents)?;
         dir.show_commit(state.stage())?;
         dir.keep_start(state.stage())?;
         write_first(job, data, dir)
     })?;
-    let committed = Some(state.stage());
-    Ok(Begun { dir, trainer, state, clock, committed })
+    Ok(Begun { dir: Some(dir), committed: Some(begun.state.stage()), ..begun })
 }
 
-/// The run of a commit.
-fn go_on(
-    job: &Job<'_>,
-    data: &Prepared,
-    dir: &RunDir,
-    commit: &Commit,
-    device: &Device,
-) -> Result<Begun, TrainError> {
+/// The state of a commit.
+fn of_commit(job: &Job<'_>, data: &Prepared, commit: &Commit, device: &Device) -> Result<Begun, TrainError> {
     let model = load_model(job.model, &Weights::open(&commit.path.join(MODEL))?, device)?;
     let moments = Weights::open(&commit.path.join(OPTIMIZER))?;
     let optimizer = AdamW::restore(job.train.optimizer, &model, commit.state.updates, &moments)?;
@@ -121,12 +126,8 @@ fn go_on(
         (clock.seconds, clock.tokens, clock.memory) = (0.0, 0, 0);
     }
     state.identity = data.identity.clone().into();
-    write_spec(job, dir)?;
-    // What was killed behind a commit may show an older one, and keep more than it would.
-    dir.show_commit(commit.state.stage())?;
-    dir.commits().prune(job.train.keep)?;
     let trainer = Trainer { model, optimizer, device: device.clone() };
-    Ok(Begun { dir: dir.clone(), trainer, state, clock, committed })
+    Ok(Begun { dir: None, trainer, state, clock, committed })
 }
 
 /// The spec may say another length, or where the data is now.

@@ -113,6 +113,22 @@ pub struct Identity {
     pub threads: usize,
 }
 
+impl Identity {
+    /// What processes that train one model must agree on, by what it is called.
+    pub(crate) fn parts(&self) -> [(&'static str, Vec<u8>); 7] {
+        let json = |value: Result<Vec<u8>, serde_json::Error>| value.unwrap_or_default();
+        [
+            ("the version of coec", self.version.clone().into_bytes()),
+            ("the model", json(serde_json::to_vec(&self.model))),
+            ("the training", json(serde_json::to_vec(&self.train))),
+            ("the data", json(serde_json::to_vec(&self.data))),
+            ("the tokenizer", json(serde_json::to_vec(&self.tokenizer))),
+            ("the backend", self.backend.clone().into_bytes()),
+            ("the number of threads", self.threads.to_string().into_bytes()),
+        ]
+    }
+}
+
 /// The training of a run as the run keeps it: a tokenizer from a file is a file of its own, wherever it
 /// came from. So what goes on is what it was.
 pub fn train_of(train: &Train) -> Train {

@@ -78,6 +78,13 @@ impl Tokenizer {
             .map_err(|reason| TokenizerError::Invalid { path: path.to_owned(), reason })
     }
 
+    /// One that was learnt elsewhere, from its `tokenizer.json`.
+    pub fn learnt(json: &[u8]) -> Result<Self, TokenizerError> {
+        let path = PathBuf::from("tokenizer.json");
+        Self::from_json(json, Companions::default())
+            .map_err(|reason| TokenizerError::Invalid { path, reason })
+    }
+
     fn from_json(json: &[u8], companions: Companions) -> Result<Self, String> {
         let json = std::str::from_utf8(json).map_err(|error| error.to_string())?;
         let tokenizer = hf::parse(json.as_bytes())?;

@@ -68,7 +68,7 @@ pub enum Command {
     Forward(ForwardArgs),
     /// Read a Hugging Face folder: its settings become a spec, its tensors weights
     Import(ImportArgs),
-    /// Write a run, or an import, as a folder that others read
+    /// Write a run, an import or a spec as a folder that others read
     Export(ExportArgs),
     /// Say which backends are compiled in, which devices were found, and what is missing
     #[cfg(feature = "train")]
@@ -248,6 +248,15 @@ pub enum RecomputeArg {
     Layers,
 }
 
+/// `shard` on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShardArg {
+    /// Nothing: each has the whole model
+    None,
+    /// Weights, gradients and moments
+    Full,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Example: coec cost 'CoE-2(4/64)' 'MoE(8/64)' --batch 4 --context 512")]
 pub struct CostArgs {
@@ -268,6 +277,12 @@ pub struct CostArgs {
     /// What the backward pass computes again instead of keeping it
     #[arg(long, value_enum, default_value_t = RecomputeArg::None)]
     pub recompute: RecomputeArg,
+    /// Processes that train together, each so many sequences: figures of memory are those of one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub ranks: u64,
+    /// What is divided among them
+    #[arg(long, value_enum, default_value_t = ShardArg::None)]
+    pub shard: ShardArg,
 }
 
 #[derive(Debug, Args)]
@@ -353,20 +368,27 @@ pub struct ImportArgs {
 pub enum ExportFormat {
     /// A Hugging Face folder: config.json, safetensors, tokenizer.json
     Hf,
+    /// The same of any model, with its own PyTorch code, and a training for torchrun
+    Torch,
     /// An event file for TensorBoard, made of the run's logs
     Tensorboard,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What was imported goes back under the names it came from, bit for bit. Another run is written in
+hf: What was imported goes back under the names it came from, bit for bit. Another run is written in
 the first family that can express its model, or in --family; what stops a family is said.
+
+torch: transformers loads the folder with trust_remote_code=True, whatever the model is; check.py
+there counts it again, and train_torch.py trains it with FSDP2 and expert parallelism. A spec has
+the weights that its training begins with, and the tokens of its data if it has a train block.
 
 Examples:
   coec export runs/quickstart-1 --format hf --out quickstart-hf
+  coec export specs/quickstart.coe --format torch --out quickstart-torch
   coec export runs/quickstart-1 --format tensorboard --out events/quickstart")]
 pub struct ExportArgs {
-    /// A run's directory, or an import's
+    /// A run's directory, or an import's; for torch also a spec
     pub run: PathBuf,
     /// The format
     #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]

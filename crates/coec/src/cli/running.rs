@@ -11,6 +11,7 @@ use crate::{
     backend::Backend,
     failure::{Done, Failure},
     max_time::MaxTime,
+    ranks,
 };
 
 #[derive(Debug, Args)]
@@ -335,15 +336,21 @@ pub struct DeviceArgs {
     /// Where to run
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
     pub backend: Backend,
-    /// Which of the backend's devices: its number in `coec devices`
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub device: usize,
+    /// Which of the backend's devices: its number in `coec devices`. Left out, the first; of several ranks on a
+    /// machine each takes one, in turn
+    #[arg(long, value_name = "N")]
+    pub device: Option<usize>,
 }
 
 impl DeviceArgs {
     /// The device, or what is missing.
     pub fn open(self) -> Result<Device, Failure> {
-        self.backend.device(self.device)
+        self.backend.device(self.number())
+    }
+
+    /// The number of the device.
+    pub fn number(self) -> usize {
+        self.device.unwrap_or_else(|| ranks::on_this_machine() % self.backend.count().max(1))
     }
 
     /// What a command does with the device. A GPU's runtime says by a panic that it failed, on this thread or on

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use coec_ir::{
-    Conditions, Figure, Recompute,
+    Conditions, Figure, Recompute, Shard,
     cost::{Cost, Part, Setting},
 };
 use coec_lang::{Spec, load};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     arguments,
-    cli::{By, CostArgs, RecomputeArg},
+    cli::{By, CostArgs, RecomputeArg, ShardArg},
     disk::Disk,
     failure::{Done, Failure},
     render::{
@@ -35,6 +35,11 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
             RecomputeArg::None => Recompute::None,
             RecomputeArg::Experts => Recompute::Experts,
             RecomputeArg::Layers => Recompute::Layers,
+        }),
+        ranks: Some(args.ranks as usize),
+        shard: Some(match args.shard {
+            ShardArg::None => Shard::None,
+            ShardArg::Full => Shard::Full,
         }),
         backend: None,
     };
@@ -115,7 +120,8 @@ fn side_by_side(counted: &[(&Spec, Cost)]) {
     header.extend(counted.iter().map(|(spec, _)| spec.model.name.clone()));
     header.push("unit".into());
     let mut table = Table::new(header);
-    for figure in Figure::ALL.into_iter().filter(|figure| !figure.is_measured()) {
+    // All are counted in settings of one kind.
+    for (figure, _) in counted.first().into_iter().flat_map(|(_, cost)| cost.figures()) {
         let mut row = vec![figure.name().to_string()];
         for (_, cost) in counted {
             row.push(cost.figure(figure).map_or(String::new(), |value| cell(figure, &value.to_string())));

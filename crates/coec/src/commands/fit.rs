@@ -147,7 +147,7 @@ fn show(spec: &Spec, found: &Fit) {
     header.push("unit".into());
     let mut table = Table::new(header);
     let others: Vec<Cost> = found.others.iter().map(|other| Cost::of(&other.model, found.setting)).collect();
-    for figure in Figure::ALL.into_iter().filter(|figure| !figure.is_measured()) {
+    for (figure, _) in own.figures() {
         let value = |cost: &Cost| cost.figure(figure).unwrap_or_default().to_string();
         let mut row = vec![figure.name().to_string(), cell(figure, &value(&own))];
         for other in &others {
@@ -277,7 +277,7 @@ fn matched(candidate: &Candidate) -> Vec<Value> {
 fn figures(found: &Fit) -> Value {
     let own = Cost::of(&found.best.model, found.setting);
     let others: Vec<Cost> = found.others.iter().map(|other| Cost::of(&other.model, found.setting)).collect();
-    let of = |figure: Figure| {
+    let of = |(figure, own_value)| {
         let value = |cost: &Cost| Some(FigureValue::new(figure, cost.figure(figure)?));
         let differs = |other: &Cost| {
             let change = diff::figures(other, &own).into_iter().find(|change| change.figure == figure)?;
@@ -288,7 +288,7 @@ fn figures(found: &Fit) -> Value {
             .iter()
             .map(|other| json!({ "value": value(other), "difference": differs(other) }))
             .collect();
-        Some((figure.name().to_string(), json!({ "value": value(&own)?, "others": others })))
+        (figure.name().to_string(), json!({ "value": FigureValue::new(figure, own_value), "others": others }))
     };
-    Figure::ALL.into_iter().filter_map(of).collect::<Map<_, _>>().into()
+    own.figures().map(of).collect::<Map<_, _>>().into()
 }

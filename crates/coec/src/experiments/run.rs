@@ -51,7 +51,7 @@ impl Run {
                 command.arg(&self.spec).args(sets).arg("--out").arg(&self.dir)
             }
         };
-        command.args(["--backend", at.backend.name(), "--device", &at.device.to_string()]);
+        command.args(["--backend", at.backend.name(), "--device", &at.number().to_string()]);
         command.env("RAYON_NUM_THREADS", threads.to_string());
         command.stdin(Stdio::null());
         Ok(command)

@@ -1,7 +1,7 @@
 //! Figures as people and programs read them.
 
 use coec_ir::{
-    Figure, Recompute,
+    Figure, Recompute, Shard,
     cost::{Cost, Setting},
 };
 use coec_lang::Spec;
@@ -40,8 +40,7 @@ pub struct Figures<'a>(pub &'a Cost);
 
 impl Serialize for Figures<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known =
-            Figure::ALL.into_iter().filter_map(|f| Some((f.name(), FigureValue::new(f, self.0.figure(f)?))));
+        let known = self.0.figures().map(|(figure, value)| (figure.name(), FigureValue::new(figure, value)));
         serializer.collect_map(known)
     }
 }
@@ -53,12 +52,17 @@ pub fn default_setting(spec: &Spec) -> Setting {
 
 /// What figures are for: `16 x 128 tokens, f32`, and what is computed again where something is.
 pub fn setting(setting: Setting) -> String {
-    let Setting { context, batch, precision, recompute } = setting;
+    let Setting { context, batch, precision, recompute, ranks, shard } = setting;
     let again = match recompute {
         Recompute::None => String::new(),
         _ => format!(", recompute={}", recompute.word()),
     };
-    format!("{batch} x {context} tokens, {}{again}", precision.word())
+    let ranks = match (ranks, shard) {
+        (1, _) => String::new(),
+        (_, Shard::None) => format!(", on each of {ranks} ranks"),
+        (_, Shard::Full) => format!(", on each of {ranks} ranks, shard=full"),
+    };
+    format!("{batch} x {context} tokens, {}{again}{ranks}", precision.word())
 }
 
 /// Digits beyond which a count of paths is given by its size.

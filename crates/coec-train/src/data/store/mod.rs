@@ -84,7 +84,7 @@ impl Tokens {
     }
 
     /// `count` tokens from `start` on, with their marks.
-    pub(crate) fn read(&self, start: usize, count: usize) -> Result<Vec<u32>, DataError> {
+    pub fn read(&self, start: usize, count: usize) -> Result<Vec<u32>, DataError> {
         match &self.ids {
             Ids::Memory(ids) => Ok(ids[start..start + count].to_vec()),
             Ids::File(file) => file.read(start, count),

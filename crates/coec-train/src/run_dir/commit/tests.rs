@@ -83,7 +83,7 @@ impl Run {
             sequences: 1,
             context: 4,
         };
-        let trainer = Trainer { model, optimizer, device }.step(&self.train, &batch, 0.0).0;
+        let trainer = Trainer { model, optimizer, device }.step(&self.train, &batch, 0.0).unwrap().0;
         (trainer.model, trainer.optimizer)
     }
 

@@ -18,6 +18,7 @@ use crate::{
     cli::CompareArgs,
     experiments::{interrupt::Interrupt, jobs::Ended, progress::Progress, run::Run},
     failure::{Done, Failure},
+    ranks,
     render::{self, json::print_json},
 };
 
@@ -28,6 +29,7 @@ const RESULTS: &str = "compare.json";
 const TIMINGS: &str = "timings.json";
 
 pub fn run(args: &CompareArgs) -> Result<Done, Failure> {
+    ranks::alone("compare")?;
     let demands = fairness::demands(&args.fair)?;
     let tune = args.tune.as_deref().map(Tune::parse).transpose()?;
     let Some(arms) = arms::arms(args)? else { return Ok(Done::BudgetFails) };

@@ -16,7 +16,7 @@ use crate::{
 
 pub fn run(args: &DevicesArgs) -> Result<Done, Failure> {
     if let Some(backend) = args.backend {
-        let at = DeviceArgs { backend, device: args.device };
+        let at = DeviceArgs { backend, device: Some(args.device) };
         return at.guard(|| examine::run(at, args.json.json));
     }
     let all = Backend::ALL.map(Backend::availability);

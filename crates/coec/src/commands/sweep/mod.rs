@@ -15,6 +15,7 @@ use crate::{
     disk::Disk,
     experiments::{files, interrupt::Interrupt, jobs::Ended, progress::Progress, run::Run},
     failure::{Done, Failure},
+    ranks,
     render::{self, json::print_json},
 };
 
@@ -23,6 +24,7 @@ const JSON: &str = "sweep.json";
 const CSV: &str = "sweep.csv";
 
 pub fn run(args: &SweepArgs) -> Result<Done, Failure> {
+    ranks::alone("sweep")?;
     let path = arguments::spec(&args.spec)?;
     let sets = args.runs.sets()?;
     let spec = load_one(&path, &sets, &Disk)?;

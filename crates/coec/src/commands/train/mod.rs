@@ -18,6 +18,7 @@ use coec_train::{
     run_dir::{Commit, Found, Place, RunDir, RunError, RunFile, train_of},
     sample::Sampler,
     samples::{Sample, Samples},
+    world::{self, World, together},
 };
 use serde_json::json;
 
@@ -28,6 +29,7 @@ use crate::{
     disk::Disk,
     failure::{Done, Failure},
     judge::{self, judged, judged_so_far},
+    ranks,
     render::{
         self,
         json::{json_of, print_json},
@@ -38,7 +40,20 @@ use crate::{
 };
 
 pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
+    let world = ranks::world()?;
+    let done = on_rank(args, &*world);
+    match (world.rank(), done) {
+        (0, done) => done,
+        // The first rank has the words for all of them.
+        (_, Ok(done)) => Ok(Done::Elsewhere(done.exit_code())),
+        (_, Err(failure)) => Ok(Done::Elsewhere(failure.exit_code())),
+    }
+}
+
+/// What each rank does, and all of them in the same order.
+fn on_rank(args: &TrainArgs, world: &dyn World) -> Result<Done, Failure> {
     memory::keep_freed();
+    let is_quiet = args.json.json || world.rank() > 0;
     let control = Arc::new(Control::default());
     let stop =
         Stop::listen(control.clone(), args.max_time.map(|time| time.0), args.json.json).map_err(|error| {
@@ -47,17 +62,22 @@ pub fn run(args: &TrainArgs) -> Result<Done, Failure> {
                 format!("cannot listen for signals: {error}"),
                 "try again",
             )
-        })?;
-    let mut screen = Screen::new(args.json.json, args.plain, control.clone());
-    match args.resume {
-        true => resume(args, &control, &stop, &mut screen),
-        false => begin(args, &control, &stop, &mut screen),
+        });
+    let stop = together(world, stop)?;
+    let mut screen = Screen::new(is_quiet, args.plain, control.clone());
+    let asked = match args.resume {
+        true => resume(args, world, &mut screen)?,
+        false => Some(together(world, begin(args, world))?),
+    };
+    match asked {
+        Some(asked) => train(args, world, asked, &control, &stop, &mut screen),
+        None => Ok(Done::Well),
     }
 }
 
 /// A new run.
-fn begin(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) -> Result<Done, Failure> {
-    let (spec, input) = spec::asked_for(args)?;
+fn begin<'a>(args: &'a TrainArgs, world: &dyn World) -> Result<Asked<'a>, Failure> {
+    let (spec, input) = spec::asked_for(args, world.size())?;
     let place = match &args.out {
         Some(out) => Place::At(out.clone()),
         None => Place::Next { parent: PathBuf::from("runs"), name: spec.model.name.clone() },
@@ -66,43 +86,90 @@ fn begin(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) 
         Some(weights) => Start::Weights(place, weights),
         None => Start::Fresh(place),
     };
-    let begin = Begin { start: start(place.clone()), place: Some(place), input };
-    train(args, &spec, begin, control, stop, screen)
+    Ok(Asked { spec, start: start(place.clone()), place: Some(place), input })
 }
 
-/// A run that goes on; one whose steps are all done shows its card.
-fn resume(args: &TrainArgs, control: &Control, stop: &Stop, screen: &mut Screen) -> Result<Done, Failure> {
-    let dir = RunDir::resume(&directory(args)?)?;
-    let spec = spec::of_run(&dir, args)?;
-    let train_block = spec.train_or_default()?;
-    let steps = train_block.length(&spec.model);
-    let Found { newest, damaged } = dir.newest()?;
-    for damage in &damaged {
-        screen.show(Event::damage(damage));
-    }
-    if let Some(commit) = &newest {
-        run::check_spec(&dir, &commit.state.identity, &spec.model, &train_block)?;
-        let done = commit.state.step;
-        if done > steps {
-            return Err(Failure::input(
-                "coec::train::resume",
-                format!("{done} steps are done, and train.steps is {steps}"),
-                format!("a run cannot become shorter than it is: --set train.steps={} or more", done + 1),
-            ));
+/// A run that goes on; one whose steps are all done shows its card, and nothing is asked for.
+fn resume<'a>(
+    args: &TrainArgs,
+    world: &dyn World,
+    screen: &mut Screen,
+) -> Result<Option<Asked<'a>>, Failure> {
+    let path = directory(args);
+    // The first rank holds the run, and sets aside what is damaged; then the others look.
+    let is_first = world.rank() == 0;
+    let of_first = match path {
+        Ok(path) if is_first => RunDir::resume(&path).map_err(Failure::from).and_then(|dir| {
+            let resumed = Resumed::read(args, dir, screen)?;
+            let finished = resumed.finished();
+            Ok((path, Some((resumed, finished))))
+        }),
+        path => path.map(|path| (path, None)),
+    };
+    let (path, of_first) = together(world, of_first)?;
+    let is_finished = of_first.as_ref().is_some_and(|(_, finished)| finished.is_some());
+    let is_finished = world::of_first(world, vec![u8::from(is_finished)])? == [1];
+    let resumed = match of_first {
+        Some((resumed, Some(summary))) => {
+            resumed.show(args, &summary, screen);
+            return Ok(None);
         }
-        if done == steps
-            && commit.state.unevaluated.is_none()
-            && let Ok(summary) = run::finished(&dir, commit)
-        {
-            if let Err(error) = dir.write_waiting(&commit.state) {
-                screen.show(Event::Warning(error.into()));
+        _ if is_finished => return Ok(None),
+        Some((resumed, None)) => Ok(resumed),
+        None => {
+            RunDir::read_only(&path).map_err(Failure::from).and_then(|dir| Resumed::read(args, dir, screen))
+        }
+    };
+    let Resumed { dir, spec, commit } = together(world, resumed)?;
+    Ok(Some(Asked { spec, start: Start::Resume(dir, commit.map(Box::new)), place: None, input: None }))
+}
+
+/// A run as it is found.
+struct Resumed {
+    dir: RunDir,
+    spec: Spec,
+    /// The newest there is.
+    commit: Option<Commit>,
+}
+
+impl Resumed {
+    fn read(args: &TrainArgs, dir: RunDir, screen: &mut Screen) -> Result<Self, Failure> {
+        let spec = spec::of_run(&dir, args)?;
+        let Found { newest: commit, damaged } = dir.newest()?;
+        for damage in &damaged {
+            screen.show(Event::damage(damage));
+        }
+        if let Some(commit) = &commit {
+            let train = spec.train_or_default()?;
+            run::check_spec(&dir, &commit.state.identity, &spec.model, &train)?;
+            let (done, steps) = (commit.state.step, train.length(&spec.model));
+            if done > steps {
+                return Err(Failure::input(
+                    "coec::train::resume",
+                    format!("{done} steps are done, and train.steps is {steps}"),
+                    format!("a run cannot become shorter than it is: --set train.steps={} or more", done + 1),
+                ));
             }
-            show_finished(args, &summary, &dir, commit, screen);
-            return Ok(Done::Well);
         }
+        Ok(Self { dir, spec, commit })
     }
-    let start = Start::Resume(dir, newest.map(Box::new));
-    train(args, &spec, Begin { start, place: None, input: None }, control, stop, screen)
+
+    /// The summary of a run whose steps are all done.
+    fn finished(&self) -> Option<Summary> {
+        let commit = self.commit.as_ref()?;
+        let steps = self.spec.train_or_default().ok()?.length(&self.spec.model);
+        let is_done = commit.state.step == steps && commit.state.unevaluated.is_none();
+        is_done.then(|| run::finished(&self.dir, commit).ok()).flatten()
+    }
+
+    /// Shows that nothing is left to do.
+    fn show(&self, args: &TrainArgs, summary: &Summary, screen: &mut Screen) {
+        let Self { dir, commit: Some(commit), .. } = self else { return };
+        if let Err(error) = dir.write_waiting(&commit.state) {
+            screen.show(Event::Warning(error.into()));
+        }
+        show_finished(args, summary, dir, commit, screen);
+    }
 }
 
 /// The directory that `--resume` means.
@@ -122,8 +189,9 @@ fn directory(args: &TrainArgs) -> Result<PathBuf, Failure> {
     }
 }
 
-/// What a session begins with.
-struct Begin<'a> {
+/// What is to be trained.
+struct Asked<'a> {
+    spec: Spec,
     start: Start<'a>,
     /// Where a new run goes.
     place: Option<Place>,
@@ -133,44 +201,48 @@ struct Begin<'a> {
 
 fn train(
     args: &TrainArgs,
-    spec: &Spec,
-    begin: Begin<'_>,
+    world: &dyn World,
+    asked: Asked<'_>,
     control: &Control,
     stop: &Stop,
     screen: &mut Screen,
 ) -> Result<Done, Failure> {
+    let Asked { spec, start, place, input } = asked;
+    let spec = &spec;
     let train = run_spec::located(spec, spec.train_or_default()?);
-    let report = check(spec, &Disk)?;
-    if !args.json.json {
+    let report = together(world, check(spec, &Disk).map_err(Failure::from))?;
+    let is_first = world.rank() == 0;
+    if !args.json.json && is_first {
         verdicts::show(spec, &report);
     }
     if report.is_violated() {
-        if args.json.json {
+        if args.json.json && is_first {
             let document = verdicts::document(spec, &report);
             print_json(&json!({ "schema": coec_ir::SCHEMA, "specs": [document] }));
         }
         return Ok(Done::BudgetFails);
     }
-    if let Some(place) = &begin.place {
-        place.check()?;
-    }
+    let place = place.filter(|_| is_first).map_or(Ok(()), |place| place.check().map_err(Failure::from));
+    together(world, place)?;
+    let device = together(world, args.at.open())?;
     let backend = args.at.backend.name();
     let memory = Allocator { counter: &crate::MEMORY, base: Default::default() };
     let job = Job {
         model: &spec.model,
         train: &train,
         bases: Bases { data: &spec.bases.data, tokenizer: &spec.bases.tokenizer },
-        device: args.at.open()?,
+        device,
         backend,
         threads: rayon::current_num_threads(),
+        world,
         reference: args.at.backend.reference(),
         gemm_most: args.at.backend.gemm_most(),
         judge: &|measured: Option<&Measured>| judged(spec, &report, backend, measured),
-        spec: &run_spec::explicit(spec, &report, &train_of(&spec::kept(&train, begin.input.as_deref()))),
-        input: begin.input.as_deref(),
+        spec: &run_spec::explicit(spec, &report, &train_of(&spec::kept(&train, input.as_deref()))),
+        input: input.as_deref(),
         tensorboard: args.tensorboard,
         version: env!("CARGO_PKG_VERSION"),
-        start: begin.start,
+        start,
         memory: &memory,
     };
     screen.expect(job.steps());
@@ -179,8 +251,10 @@ fn train(
         screen.judge(|value| judged_so_far(spec, &report, backend, value));
     };
     let outcome = run::run(&job, &mut tell, control);
-    screen.finish(outcome.as_ref().ok().map(|outcome| &outcome.summary));
-    let outcome = outcome?;
+    screen.finish(outcome.as_ref().ok().and_then(Option::as_ref).map(|outcome| &outcome.summary));
+    let Some(outcome) = outcome? else {
+        return Ok(stop.signal().map_or(Done::Well, Done::Interrupted));
+    };
     let samples = match outcome.summary.interrupted {
         true => Vec::new(),
         false => samples(&outcome, train.seed, control, screen),

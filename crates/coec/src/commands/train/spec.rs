@@ -23,9 +23,16 @@ use crate::{
 const TOKENIZER: &str = "train.tokenizer";
 
 /// The spec that a new run is of, and the data that came from standard input. A run that starts from weights
-/// has their tokenizer.
-pub fn asked_for(args: &TrainArgs) -> Result<(Spec, Option<PathBuf>), Failure> {
+/// has their tokenizer, and one of several ranks as many parts of a batch, where the spec says nothing else.
+pub fn asked_for(args: &TrainArgs, ranks: usize) -> Result<(Spec, Option<PathBuf>), Failure> {
     let mut sets = args.set.sets.clone();
+    if ranks > 1 && (args.spec.as_deref() == Some("-") || args.data.iter().any(|path| path == "-")) {
+        return Err(Failure::input(
+            "coec::ranks::input",
+            format!("{ranks} ranks cannot all read standard input"),
+            "name a file that each of them can read",
+        ));
+    }
     let path = args.spec.as_deref().map_or(Ok(QUICKSTART.into()), arguments::spec)?;
     let mut kept = None;
     if !args.data.is_empty() {
@@ -33,11 +40,16 @@ pub fn asked_for(args: &TrainArgs) -> Result<(Spec, Option<PathBuf>), Failure> {
         sets.push(data_setting(&sources(&paths, None)?));
         kept = input;
     }
-    let spec = match &args.weights {
-        Some(weights) => of_weights(&path, &sets, weights)?,
-        None => load_one(&path, &sets, &Disk)?,
+    let of_sets = |sets: &[String]| match &args.weights {
+        Some(weights) => of_weights(&path, sets, weights),
+        None => Ok(load_one(&path, sets, &Disk)?),
     };
-    Ok((spec, kept))
+    let spec = of_sets(&sets)?;
+    if ranks == 1 || spec.train_or_default()?.accumulate > 1 {
+        return Ok((spec, kept));
+    }
+    sets.push(format!("train.accumulate={ranks}"));
+    Ok((of_sets(&sets)?, kept))
 }
 
 /// The training as the run directory says it, which keeps `input` itself.

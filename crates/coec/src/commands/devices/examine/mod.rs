@@ -148,7 +148,7 @@ pub fn run(at: DeviceArgs, json: bool) -> Result<Done, Failure> {
 fn machine(at: DeviceArgs, device: &burn::tensor::Device) -> Vec<(&'static str, String)> {
     let driver = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     vec![
-        ("device", format!("{} {}: {}", at.backend.name(), at.device, crate::backend::name_of(device))),
+        ("device", format!("{} {}: {}", at.backend.name(), at.number(), crate::backend::name_of(device))),
         ("driver", driver.lines().next().unwrap_or("not told").trim().into()),
         ("coec", env!("CARGO_PKG_VERSION").into()),
         ("burn", "0.22.1".into()),

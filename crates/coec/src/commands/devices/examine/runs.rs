@@ -49,7 +49,7 @@ impl Runs {
             "--backend",
             self.at.backend.name(),
             "--device",
-            &self.at.device.to_string(),
+            &self.at.number().to_string(),
         ]);
         command.args(sets.iter().flat_map(|set| ["--set", set]));
         let output = command.output().map_err(told)?;
@@ -66,7 +66,7 @@ impl Runs {
 
     /// The same on the CPU.
     pub fn on_cpu(&self, spec: &str, out: &str, sets: &[&str]) -> Result<Run, Failure> {
-        let at = DeviceArgs { backend: crate::backend::Backend::Cpu, device: 0 };
+        let at = DeviceArgs { backend: crate::backend::Backend::Cpu, device: Some(0) };
         Self::new(at)?.train(Some(spec), out, sets)
     }
 }
