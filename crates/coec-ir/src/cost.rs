@@ -186,7 +186,15 @@ impl Cost {
             Figure::MemoryOptimizer => optimizer.into(),
             Figure::MemoryActivations => activations.into(),
             Figure::MemoryExchange => exchange.into(),
-            Figure::MemoryTrain => (weights + gradients + optimizer + activations + exchange).into(),
+            Figure::MemoryTrain => {
+                // Whole gradients are exchanged when the backward pass is over, and with it the activations; the
+                // weights of a layer are gathered in the middle of it.
+                let passing = match self.setting.shard {
+                    Shard::None => activations.max(exchange),
+                    Shard::Full => activations + exchange,
+                };
+                (weights + gradients + optimizer + passing).into()
+            }
             _ => return self.of_part(&self.total, figure),
         })
     }

@@ -34,7 +34,7 @@ pub enum Figure {
     MemoryActivations,
     /// Bytes of what goes to other ranks and comes from them.
     MemoryExchange,
-    /// The sum of the five above.
+    /// The most that is held of all these at a time.
     MemoryTrain,
     /// Bytes of the generation cache.
     MemoryKvCache,
