@@ -170,6 +170,7 @@ fn what_is_wrong_is_said_once() {
         (&["train", "tiny.coe", "--set", "ffn.k=9"][..], "coec::verify::"),
         (&["train", "tiny.coe", "--data", "nowhere.txt"], "coec::data::"),
         (&["train", "-"], "coec::ranks::input"),
+        (&["train", "tiny.coe", "--set", "train.batch=4"], "coec::ranks::parts"),
         (&["train", "tiny.coe", "--set", "train.accumulate=2"], "coec::ranks::too_many"),
         (&["sweep", "tiny.coe"], "coec::ranks::alone"),
     ] {

@@ -45,8 +45,16 @@ pub fn asked_for(args: &TrainArgs, ranks: usize) -> Result<(Spec, Option<PathBuf
         None => Ok(load_one(&path, sets, &Disk)?),
     };
     let spec = of_sets(&sets)?;
-    if ranks == 1 || spec.train_or_default()?.accumulate > 1 {
+    let Train { accumulate, batch, .. } = spec.train_or_default()?;
+    if ranks == 1 || accumulate > 1 {
         return Ok((spec, kept));
+    }
+    if !batch.is_multiple_of(ranks) {
+        return Err(Failure::input(
+            "coec::ranks::parts",
+            format!("a batch of {batch} does not split into {ranks} equal parts, one for each rank"),
+            format!("--set train.batch={}, or another number of ranks", batch.next_multiple_of(ranks)),
+        ));
     }
     sets.push(format!("train.accumulate={ranks}"));
     Ok((of_sets(&sets)?, kept))
