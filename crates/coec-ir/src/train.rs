@@ -60,6 +60,9 @@ pub struct Train {
 /// The fields that say how long a training is, of which one is given.
 pub const LENGTHS: [&str; 3] = ["steps", "tokens", "flops"];
 
+/// Root of every random stream where a training does not say another.
+pub const SEED: u64 = 42;
+
 impl Train {
     /// Tokens of an optimizer step.
     pub fn tokens_a_step(&self) -> u64 {

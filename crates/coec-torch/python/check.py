@@ -24,7 +24,7 @@ aten = torch.ops.aten
 
 @register_flop_formula(aten._grouped_mm)
 def grouped_product(a, b, *_, out_shape=None, **__):
-    """Rows in groups, each by its group's matrix; or, for the weights' gradients, groups of columns by groups of rows."""
+    """Rows in groups, each by its group's matrix; for the weights' gradients, groups of columns by groups of rows."""
     return 2 * math.prod(a) * b[-1]
 
 

@@ -150,7 +150,8 @@ def split_heads(x, heads):
 
 def eager_attention_forward(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
     """Two products of whole T x T matrices, the softmax between them in single precision at least."""
-    key, value = (x.repeat_interleave(module.num_key_value_groups, 1) for x in (key, value))
+    if module.num_key_value_groups > 1:
+        key, value = (x.repeat_interleave(module.num_key_value_groups, 1) for x in (key, value))
     scores = wide(query @ key.transpose(-1, -2)) * scaling
     if attention_mask is not None:
         scores = scores + attention_mask
@@ -333,15 +334,17 @@ class ExpertsBase(nn.Module):
 
     def forward(self, hidden_states, top_k_index, top_k_weights):
         result = torch.zeros_like(hidden_states)
+        # Taken apart once: the gradient of each index would be a tensor of the whole pool.
+        first, second = getattr(self, self.first).unbind(), self.down_proj.unbind()
         # One more than there are: where experts are spread over ranks it stands for those of other ranks.
         chosen = F.one_hot(top_k_index, self.num_experts + 1).permute(2, 1, 0)
         for expert in chosen.sum((-1, -2)).nonzero().flatten().tolist():
             if expert == self.num_experts:
                 continue
             place, token = torch.where(chosen[expert])
-            y = F.linear(self.inner(hidden_states[token], expert), self.down_proj[expert])
+            y = F.linear(self.inner(F.linear(hidden_states[token], first[expert])), second[expert])
             y = y * top_k_weights[token, place, None]
-            result = result.index_add(0, token, y.to(result.dtype))
+            result.index_add_(0, token, y.to(result.dtype))
         return result
 
 
@@ -349,12 +352,14 @@ class ExpertsBase(nn.Module):
 class CoecExperts(ExpertsBase):
     """Experts with a gate, which stands in front of the up projection."""
 
+    first = "gate_up_proj"
+
     def __init__(self, config, ffn):
         super().__init__(config, ffn)
         self.gate_up_proj = nn.Parameter(torch.empty(ffn["experts"], 2 * ffn["hidden"], config.hidden_size))
 
-    def inner(self, x, expert):
-        gate, up = F.linear(x, self.gate_up_proj[expert]).chunk(2, -1)
+    def inner(self, x):
+        gate, up = x.chunk(2, -1)
         return self.act_fn(gate) * up
 
 
@@ -362,12 +367,14 @@ class CoecExperts(ExpertsBase):
 class CoecPlainExperts(ExpertsBase):
     """Experts without a gate."""
 
+    first = "up_proj"
+
     def __init__(self, config, ffn):
         super().__init__(config, ffn)
         self.up_proj = nn.Parameter(torch.empty(ffn["experts"], ffn["hidden"], config.hidden_size))
 
-    def inner(self, x, expert):
-        return self.act_fn(F.linear(x, self.up_proj[expert]))
+    def inner(self, x):
+        return self.act_fn(x)
 
 
 def groups_where_it_can(experts_class):

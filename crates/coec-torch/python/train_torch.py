@@ -339,7 +339,10 @@ def load_model(folder, ranks, fsdp=None, ep=1, dtype=torch.float32, **options):
     model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype=dtype, **options)
     if distributed is None:
         model.to(ranks.device)
-    elif ep == fsdp or (fsdp is None and ep == ranks.world):
+        return model.train()
+    # transformers leaves most shards as views of whole tensors, which then stay in memory with them.
+    model._apply(torch.clone)
+    if 1 < ep == distributed.fsdp_size:
         divide_once(model, ranks.world)
     return model.train()
 
@@ -347,10 +350,10 @@ def load_model(folder, ranks, fsdp=None, ep=1, dtype=torch.float32, **options):
 def divide_once(model, world):
     """Where a group of one rank reduces gradients that may overflow, torch divides them twice by the divisor that
     transformers gives to experts: in double and half precision. Of the root of it, twice is once."""
-    for module in model.modules():
-        if hasattr(module, "set_gradient_divide_factor") and hasattr(module, "down_proj") and hasattr(module, "num_experts"):
-            if module.down_proj.dtype in (torch.float64, torch.float16):
-                module.set_gradient_divide_factor(math.sqrt(world))
+    for layer in model.model.layers:
+        experts = getattr(layer.mlp, "experts", None)
+        if experts is not None and experts.down_proj.dtype in (torch.float64, torch.float16):
+            experts.set_gradient_divide_factor(math.sqrt(world))
 
 
 # ---- a step --------------------------------------------------------------------------
@@ -404,8 +407,8 @@ def copies(tensor, ranks):
     """On how many ranks each element of a tensor is."""
     if not isinstance(tensor, DTensor):
         return ranks.world
-    sharded = (size for size, placement in zip(tensor.device_mesh.shape, tensor.placements) if not placement.is_replicate())
-    return ranks.world // math.prod(sharded)
+    placed = zip(tensor.device_mesh.shape, tensor.placements)
+    return ranks.world // math.prod(size for size, placement in placed if not placement.is_replicate())
 
 
 def global_norm(parameters, ranks):
@@ -522,9 +525,9 @@ class Run:
                     shutil.copyfile(HERE / name, self.path / name)
         self.ranks.wait()
 
-    def newest(self):
-        """The newest checkpoint; a half-written one has another name. None where there is none yet."""
-        return max(self.checkpoints.glob("step-*"), default=None, key=lambda path: int(path.name.removeprefix("step-")))
+    def saved(self):
+        """The checkpoints, the newest last; one that is half-written has another name."""
+        return sorted(self.checkpoints.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
 
     def save(self, model, optimizer, state, keep):
         ranks, scratch = self.ranks, self.checkpoints / "unfinished"
@@ -548,7 +551,7 @@ class Run:
             os.replace(scratch, done)
             sync(self.checkpoints)
             self.show(done)
-            for old in sorted(self.checkpoints.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))[:-keep]:
+            for old in self.saved()[:-keep]:
                 shutil.rmtree(old)
         ranks.wait()
 
@@ -597,12 +600,15 @@ class Session:
         if told is None:
             raise Refused("the folder has no train.json: the spec it was exported from has no train block")
         self.ranks, self.train, self.run = ranks, told["train"], Run(options.out, ranks)
+        self.bytes_per_token = told["bytes_per_token"]
         check_training(self.train)
         self.run.refuse(options.resume)
         self.batches, self.validation = read_data(HERE, told, self.train)
         self.stopped = 0
-        newest = self.run.newest() if options.resume else None
-        self.state = {"step": 0, "tokens": 0, "skipped_in_a_row": 0, "seconds": 0.0, "steps": told["steps"], "loads": {}}
+        newest = self.run.saved()[-1:] if options.resume else []
+        newest = newest[0] if newest else None
+        self.state = {"step": 0, "tokens": 0, "skipped_in_a_row": 0, "seconds": 0.0, "loads": {}}
+        self.state["steps"] = told["steps"]
         if newest is not None:
             self.state = json.loads((newest / "state.json").read_text())
         self.steps = self.state["steps"] = options.steps or self.state["steps"]
@@ -621,7 +627,7 @@ class Session:
     def go(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        saved = self.state["step"]
+        saved = self.state["step"] if self.run.saved() else -1
         while self.state["step"] < self.steps:
             self.step()
             # A signal may reach some ranks only, and clocks differ: what one says holds for all.
@@ -635,7 +641,7 @@ class Session:
                 raise Refused(f"{PATIENCE} steps in a row had no finite gradient: the run has diverged")
             if signal_number:
                 return 128 + (self.stopped or signal.SIGTERM)
-        if saved < self.state["step"] or self.run.newest() is None:
+        if saved < self.state["step"]:
             self.save()
         return 0
 
@@ -679,7 +685,8 @@ class Session:
 
     def say(self, line, moved):
         if self.ranks.is_first:
-            val = f", val {line['val_loss']:.3f}" if line.get("val_loss") is not None else ""
+            val = line.get("val_loss")
+            val = "" if val is None else f", val {val:.3f}, {val / self.bytes_per_token:.3f} a byte"
             loss = "not finite, skipped" if not moved else f"loss {line['loss']:.3f}{val}"
             print(f"step {line['step']}/{self.steps}: {loss}, {line['tokens_per_s']:.0f} tokens/s", flush=True)
 

@@ -130,6 +130,20 @@ fn weights_are_in_as_many_files_as_they_need_with_an_index() {
     assert_eq!(all, map.len());
 }
 
+/// Whatever it would be trained with: a vocabulary that no default tokenizer fits is no reason.
+#[test]
+fn a_model_alone_is_exported_without_a_training() {
+    let shell = Shell::new();
+    shell.write(
+        "alone.coe",
+        "model alone { vocab=32 context=8 dim=16 layers=1 attention=mha(heads=2) ffn=moe(k=2, experts=4, hidden=8) }",
+    );
+    shell.ok(&["export", "alone.coe", "--format", "torch", "--out", "torch"]);
+    let expected: Vec<_> =
+        FILES.into_iter().filter(|name| !["tokenizer.json", "tokens", "train.json"].contains(name)).collect();
+    assert_eq!(names(&shell.path().join("torch")), expected);
+}
+
 /// Of a run whose data is gone, the weights; of what was never a run, a word.
 #[test]
 fn what_cannot_be_exported_is_said() {

@@ -4,7 +4,7 @@ use super::tabled::{block, tabled};
 use super::value::{Held, Words};
 use super::{Block, Default, Field, Kind, Table, Tabled, Value};
 use crate::{
-    AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Recompute, Save, Schedule,
+    AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Recompute, SEED, Save, Schedule,
     ScheduleShape, Sources, Tokenizer, Train, ViolationKind, bounds,
 };
 
@@ -32,7 +32,7 @@ tabled! { Train, Table::new("train"), {
     schedule: Kind::Block(Schedule::TABLES) => Default::Word("cosine"),
     precision: Kind::Word(Precision::words) => Default::Word("f32"),
     recompute: Kind::Word(Recompute::words) => Default::Word("none"),
-    seed: Kind::Count(Bounds::ANY) => Default::Count(42),
+    seed: Kind::Count(Bounds::ANY) => Default::Count(SEED as usize),
     eval: Kind::Block(Eval::TABLES) => Default::Word("every"),
     save: Kind::Block(Save::TABLES) => Default::Word("minutes"),
     keep: Kind::Count(bounds::KEEP) => Default::Count(2),

@@ -171,6 +171,11 @@ fn speed_title(story: &Story, columns: usize) -> Line {
     // The longest that fits.
     let rights = [meter.with(Ink::Plain, " ").and(against(&peak)), against(&peak), against("peak")];
     let lefts = [now.clone().and(average), now];
+    if !latest.mfu.is_finite() {
+        // Nobody measured the peak.
+        let fitting = lefts.iter().find(|left| left.width() <= columns).or(lefts.last());
+        return fitting.cloned().unwrap_or_default();
+    }
     let all = lefts.iter().flat_map(|left| rights.iter().map(move |right| (left, right)));
     let fitting = all.clone().find(|(left, right)| left.width() + 2 + right.width() <= columns);
     match fitting {

@@ -163,7 +163,7 @@ mod training {
 
     /// The weights that a training of the spec begins with.
     pub fn initial<'a>(spec: &Spec, all: &[&'a Param]) -> Result<Vec<Tensor<'a>>, Failure> {
-        let seed = spec.train_or_default()?.seed;
+        let seed = spec.train.as_ref().map_or(coec_ir::SEED, |train| train.seed);
         let made = |param: &&'a Param| {
             let param = *param;
             Tensor::made(param.name.clone(), param.shape.clone(), move || {
