@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use arbitrary::Unstructured;
 use coec_emit::{Input, emit};
 use coec_ir::cost::{Cost, Setting};
-use coec_ir::{Ffn, Figure, Model, Precision, Recompute, Tensors, Verified, diff, text, verify};
+use coec_ir::{Ffn, Figure, Model, Precision, Recompute, Shard, Tensors, Verified, diff, text, verify};
 use coec_lang::{MapLoader, load_one};
 use libfuzzer_sys::fuzz_target;
 
@@ -29,17 +29,19 @@ fn shapes(model: &Verified<Model>) -> Option<BTreeMap<String, Vec<usize>>> {
 
 /// The figures, of which the parameters are those of the tensors.
 fn cost(model: &Verified<Model>) -> Cost {
-    let setting = |recompute| {
+    let setting = |recompute, ranks, shard| {
         let (context, batch, precision) = (model.context, 1 << 20, Precision::F32);
-        Setting { context, batch, precision, recompute }
+        Setting { context, batch, precision, recompute, ranks, shard }
     };
     for &recompute in Recompute::ALL {
-        let cost = Cost::of(model, setting(recompute));
-        for figure in Figure::ALL {
-            assert_eq!(cost.figure(figure).is_none(), figure.is_measured(), "{}", figure.name());
+        for (ranks, shard) in [(1, Shard::None), (1 << 20, Shard::None), (7, Shard::Full)] {
+            let cost = Cost::of(model, setting(recompute, ranks, shard));
+            for figure in Figure::ALL {
+                assert_eq!(cost.figure(figure).is_none(), figure.is_measured(), "{}", figure.name());
+            }
         }
     }
-    let cost = Cost::of(model, setting(Recompute::None));
+    let cost = Cost::of(model, setting(Recompute::None, 1, Shard::None));
     if shapes(model).is_some() {
         let elements: u128 = Tensors::of(model).trained.iter().map(|tensor| tensor.elements()).sum();
         assert_eq!(elements, cost.total.params);
