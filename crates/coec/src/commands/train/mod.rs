@@ -252,9 +252,11 @@ fn train(
     };
     let outcome = run::run(&job, &mut tell, control);
     screen.finish(outcome.as_ref().ok().and_then(Option::as_ref).map(|outcome| &outcome.summary));
-    let Some(outcome) = outcome? else {
-        return Ok(stop.signal().map_or(Done::Well, Done::Interrupted));
-    };
+    let outcome = outcome?;
+    // Who was asked to end may be another rank, whose signal came first.
+    let elsewhere = signal_of_any(world, stop.signal())?;
+    let signal = || stop.signal().or(elsewhere);
+    let Some(outcome) = outcome else { return Ok(signal().map_or(Done::Well, Done::Interrupted)) };
     let samples = match outcome.summary.interrupted {
         true => Vec::new(),
         false => samples(&outcome, train.seed, control, screen),
@@ -266,12 +268,19 @@ fn train(
     }
     show_outcome(args, spec, &report, &outcome, &samples, screen);
     let Outcome { summary, unsaved, .. } = outcome;
-    match (unsaved, stop.signal()) {
+    match (unsaved, signal()) {
         (Some(error), _) => Err(error.into()),
         (None, Some(signal)) => Ok(Done::Interrupted(signal)),
         (None, None) if summary.card.fails() => Ok(Done::BudgetFails),
         (None, None) => Ok(Done::Well),
     }
+}
+
+/// The signal of the first rank that had one.
+fn signal_of_any(world: &dyn World, here: Option<i32>) -> Result<Option<i32>, Failure> {
+    let said = world.messages(here.unwrap_or_default().to_le_bytes().into())?;
+    let signals = said.iter().filter_map(|bytes| Some(i32::from_le_bytes(*bytes.first_chunk()?)));
+    Ok(signals.into_iter().find(|&signal| signal != 0))
 }
 
 fn show_outcome(
