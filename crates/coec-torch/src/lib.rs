@@ -6,8 +6,8 @@
 //! `train_torch.py` the training with its tokens. This crate makes the texts; who has weights and tokens adds
 //! those.
 
-use coec_ir::cost::{Cost, Setting};
-use coec_ir::{Conditions, Figure, Model, Train, Verified};
+use coec_ir::cost::Cost;
+use coec_ir::{Figure, Model, Train, Verified};
 use serde_json::{Value, json};
 
 /// The code, by the names of its files.
@@ -33,15 +33,14 @@ pub fn config(model: &Verified<Model>, dtype: &str) -> Value {
     })
 }
 
-/// What `check.py` counts again: parameters, and FLOPs a token of a forward pass over one sequence of the model's
-/// context.
+/// What `check.py` counts again of `model`, whose figures are `cost`: parameters, and FLOPs a token of a forward
+/// pass.
 ///
 /// `products` are those of `flops.executed` but for attention's two, scores and their product with values, of which
 /// `coec` skips the masked blocks; `attention` is these two over all T x T positions, as eager attention performs
 /// them.
-pub fn counts(model: &Verified<Model>) -> Value {
-    let setting = Setting::of(model, &Conditions::default());
-    let cost = Cost::of(model, setting);
+pub fn counts(model: &Verified<Model>, cost: &Cost) -> Value {
+    let setting = cost.setting;
     let (mut executed, mut whole) = (0, 0);
     for (layer, count) in model.layers.counted() {
         let attention = layer.attention.sublayer();

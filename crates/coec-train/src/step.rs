@@ -214,10 +214,10 @@ pub fn evaluate(
         }
         let own = round.into_iter().collect::<Result<Vec<_>, _>>().map(|round| {
             let part = round.into_iter().nth(world.rank());
-            go_on().then(|| part.map(|part| measured(model, &part, precision).to_bytes()).unwrap_or_default())
+            go_on().then(|| part.map(|part| measured(model, &part, precision)))
         });
         let Some(round) = all_of(world, own)? else { return Ok(None) };
-        for Measured { losses, decisions: own } in round.iter().filter_map(|bytes| Measured::read(bytes)) {
+        for Measured { losses, decisions: own } in round {
             // One after the other, whatever part they are of.
             losses.iter().for_each(|&loss| sum += f64::from(loss));
             count += losses.len() as u64;
@@ -226,16 +226,22 @@ pub fn evaluate(
     }
 }
 
-/// What every rank has to say, unless one fails, or has nothing to say because it is to stop.
+/// What every rank measured that had a part, in their order; none where one of them fails, or measured nothing
+/// because it is to stop.
 fn all_of(
     world: &dyn World,
-    own: Result<Option<Vec<u8>>, DataError>,
-) -> Result<Option<Vec<Vec<u8>>>, TrainError> {
+    own: Result<Option<Option<Measured>>, DataError>,
+) -> Result<Option<Vec<Measured>>, TrainError> {
     let own = world::together(world, own.map_err(TrainError::from))?;
     if world::any(world, own.is_none())? {
         return Ok(None);
     }
-    Ok(Some(world.messages(own.unwrap_or_default())?))
+    let own = own.flatten();
+    if world.size() == 1 {
+        return Ok(Some(own.into_iter().collect()));
+    }
+    let message = own.as_ref().map_or_else(Vec::new, Measured::to_bytes);
+    Ok(Some(world.messages(message)?.iter().filter_map(|bytes| Measured::read(bytes)).collect()))
 }
 
 /// What a model makes of a part of a batch.

@@ -1,32 +1,19 @@
 //! Runs that end before their time, and how they go on.
 
+mod common;
+
 use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
-use coec_ir::{Data, Model, Sources, Tokenizer, Train, Verified};
 use coec_train::{
     TrainError,
-    run::{self, Bases, Control, Job, MemoryMeter, Outcome, Start},
+    run::{self, Control, MemoryMeter, Outcome, Start},
     run_dir::{Place, RunDir, RunFile},
     weights::Weights,
     world::Alone,
 };
-
-const IR: &str = include_str!("../src/run_dir/commit/tiny.json");
-
-fn tiny(steps: usize) -> (Verified<Model>, Train) {
-    let ir: serde_json::Value = serde_json::from_str(IR).unwrap();
-    let mut train: Train = serde_json::from_value(ir["train"].clone()).unwrap();
-    train.steps = Some(steps as u64);
-    train.eval.every = 2;
-    assert_eq!(
-        (&train.data, &train.tokenizer),
-        (&Sources(vec![Data::Builtin { name: "arithmetic".into() }]), &Tokenizer::Bytes)
-    );
-    (coec_ir::verify(serde_json::from_value(ir["model"].clone()).unwrap()).unwrap(), train)
-}
+use common::{job, tiny, verified};
 
 /// Asks for an end when it is asked so many times: it is, whenever a run lends its state.
 struct StopsAt<'a> {
@@ -46,27 +33,12 @@ impl MemoryMeter for StopsAt<'_> {
     }
 }
 
-fn run(steps: usize, start: Start<'_>, stop_at: usize) -> Result<Outcome, TrainError> {
+fn run(steps: u64, start: Start<'_>, stop_at: usize) -> Result<Outcome, TrainError> {
     let (model, train) = tiny(steps);
+    let model = verified(model);
     let control = Control::default();
-    let job = Job {
-        model: &model,
-        train: &train,
-        bases: Bases { data: Path::new(""), tokenizer: Path::new("") },
-        device: Device::flex(),
-        backend: "cpu",
-        threads: 1,
-        world: &Alone,
-        reference: None,
-        gemm_most: 64,
-        judge: &|_| Vec::new(),
-        spec: "spec",
-        input: None,
-        version: "1",
-        start,
-        tensorboard: false,
-        memory: &StopsAt { control: &control, left: Cell::new(stop_at) },
-    };
+    let memory = StopsAt { control: &control, left: Cell::new(stop_at) };
+    let job = job(&model, &train, &Alone, start, &memory);
     run::run(&job, &mut |_| {}, &control).map(Option::unwrap)
 }
 

@@ -1,38 +1,36 @@
 //! Ranks that train one model are one rank, bit for bit.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use burn::tensor::Device;
 use coec_ir::{Balance, Data, Globs, Model, Sources, Train, Verified};
 use coec_train::{
     TrainError,
-    run::{self, Bases, Control, Job, MemoryMeter, Start},
+    run::{self, Control, MemoryMeter, Start},
     run_dir::{Place, RunDir},
     world::{Alone, Threads, World, WorldError},
 };
+use common::{job, tiny, verified};
 use serde_json::json;
 use tempfile::TempDir;
-
-const IR: &str = include_str!("../src/run_dir/commit/tiny.json");
 
 /// Divided by every number of parts below.
 const BATCH: usize = 60;
 
 /// Two iterations with every balance term, trained for four steps in so many parts.
-fn tiny(parts: usize) -> (Verified<Model>, Train) {
-    let ir: serde_json::Value = serde_json::from_str(IR).unwrap();
-    let mut train: Train = serde_json::from_value(ir["train"].clone()).unwrap();
-    (train.steps, train.eval.every, train.batch, train.accumulate) = (Some(4), 2, BATCH, parts);
-    let mut model = ir["model"].clone();
+fn balanced(parts: usize) -> (Verified<Model>, Train) {
+    let (mut model, mut train) = tiny(4);
+    (train.batch, train.accumulate) = (BATCH, parts);
     model["layers"]["kinds"][0]["ffn"]["coe"]["balance"] = json!([
         Balance::SeqAux { alpha: 0.01 },
         Balance::SwitchAux { alpha: 0.01 },
         Balance::ZLoss { alpha: 0.001 },
         Balance::Bias { rate: 0.01 },
     ]);
-    (coec_ir::verify(serde_json::from_value(model).unwrap()).unwrap(), train)
+    (verified(model), train)
 }
 
 struct Unmeasured;
@@ -58,34 +56,16 @@ fn on_rank(
     world: &dyn World,
     rank: Rank<'_>,
 ) -> Result<Option<bool>, TrainError> {
-    let (model, mut train) = tiny(parts);
+    let (model, mut train) = balanced(parts);
     if let Some(path) = rank.data {
         train.data = Sources(vec![Data::Text { glob: Globs(vec![path.to_str().unwrap().into()]) }]);
     }
     let control = Control::default();
-    let mut tell = |_| {};
-    let job = Job {
-        model: &model,
-        train: &train,
-        bases: Bases { data: Path::new(""), tokenizer: Path::new("") },
-        device: Device::flex(),
-        backend: "cpu",
-        threads: 1,
-        world,
-        reference: None,
-        gemm_most: 64,
-        judge: &|_| Vec::new(),
-        spec: "spec",
-        input: None,
-        version: "1",
-        start,
-        tensorboard: false,
-        memory: &Unmeasured,
-    };
+    let job = job(&model, &train, world, start, &Unmeasured);
     if rank.stops {
         control.stop();
     }
-    Ok(run::run(&job, &mut tell, &control)?.map(|outcome| outcome.summary.interrupted))
+    Ok(run::run(&job, &mut |_| {}, &control)?.map(|outcome| outcome.summary.interrupted))
 }
 
 /// The outcome of each rank, on as many threads as there are.

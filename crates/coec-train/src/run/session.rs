@@ -247,7 +247,7 @@ impl<'a, 'j> Session<'a, 'j> {
         }
         let mut sum = Fingerprinter::default();
         let Ok(()) = self.trainer.model.each_tensor(|_, values| {
-            sum.add(bytes_of(values));
+            sum.add(bytemuck::cast_slice(values));
             Ok::<_, std::convert::Infallible>(())
         });
         Ok(world::check_same(self.world, WEIGHTS, sum.finish().xxh3.into_bytes())?)
@@ -319,9 +319,4 @@ impl<'a, 'j> Session<'a, 'j> {
         let Trainer { model, optimizer, .. } = trainer;
         commit(record, &mut Standing { model, optimizer, state, clock }, self.control, self.tell)
     }
-}
-
-/// The bytes of numbers, as they lie in memory.
-fn bytes_of(values: &[f32]) -> &[u8] {
-    bytemuck::cast_slice(values)
 }

@@ -147,15 +147,16 @@ pub(crate) const WEIGHTS: &str = "their weights";
 
 /// `result`, if every rank has one. A rank that fails returns its own error, the others that it failed.
 pub fn together<T, E: From<WorldError> + Display>(world: &dyn World, result: Result<T, E>) -> Result<T, E> {
-    // An error has something to say.
-    let reason = result.as_ref().err().map_or_else(String::new, |error| format!("{error}."));
-    let said = world.messages(reason.into_bytes());
+    // Nothing, or a mark and what went wrong.
+    let message = result.as_ref().err().map_or_else(Vec::new, |error| format!("!{error}").into_bytes());
+    let said = world.messages(message);
     let value = result?;
-    let failed = said?.into_iter().enumerate().find(|(_, reason)| !reason.is_empty());
+    let failed =
+        said?.iter().enumerate().find_map(|(rank, said)| Some((rank, said.strip_prefix(b"!")?.to_vec())));
     match failed {
         None => Ok(value),
         Some((rank, reason)) => {
-            let reason = String::from_utf8_lossy(&reason).trim_end_matches('.').to_owned();
+            let reason = String::from_utf8_lossy(&reason).into_owned();
             Err(WorldError::Failed { rank, reason }.into())
         }
     }

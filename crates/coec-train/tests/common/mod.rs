@@ -1,14 +1,65 @@
 //! Small models, batches and trainers.
 #![allow(dead_code)] // each test file uses its part
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use coec_ir::*;
 use coec_nn::{LanguageModel, Source};
 use coec_train::{
     data::Batch,
     optimizer,
+    run::{Bases, Job, MemoryMeter, Start},
     step::{StepResult, Trainer},
+    world::World,
 };
+
+const TINY: &str = include_str!("../../src/run_dir/commit/tiny.json");
+
+/// A model as JSON, and how it is trained, in a moment: with the built-in data.
+pub fn tiny(steps: u64) -> (serde_json::Value, Train) {
+    let ir: serde_json::Value = serde_json::from_str(TINY).unwrap();
+    let mut train: Train = serde_json::from_value(ir["train"].clone()).unwrap();
+    (train.steps, train.eval.every) = (Some(steps), 2);
+    assert_eq!(
+        (&train.data, &train.tokenizer),
+        (&Sources(vec![Data::Builtin { name: "arithmetic".into() }]), &Tokenizer::Bytes)
+    );
+    (ir["model"].clone(), train)
+}
+
+/// A model from its JSON.
+pub fn verified(model: serde_json::Value) -> Verified<Model> {
+    verify(serde_json::from_value(model).unwrap()).unwrap()
+}
+
+/// A run on the CPU, without budgets.
+pub fn job<'a>(
+    model: &'a Verified<Model>,
+    train: &'a Train,
+    world: &'a dyn World,
+    start: Start<'a>,
+    memory: &'a dyn MemoryMeter,
+) -> Job<'a> {
+    Job {
+        model,
+        train,
+        bases: Bases { data: Path::new(""), tokenizer: Path::new("") },
+        device: Device::flex(),
+        backend: "cpu",
+        threads: 1,
+        world,
+        reference: None,
+        gemm_most: 64,
+        judge: &|_| Vec::new(),
+        spec: "spec",
+        input: None,
+        version: "1",
+        start,
+        tensorboard: false,
+        memory,
+    }
+}
 
 /// Two iterations over four experts, two of which a token uses in each.
 pub fn chain() -> Coe {

@@ -350,7 +350,11 @@ impl DeviceArgs {
 
     /// The number of the device.
     pub fn number(self) -> usize {
-        self.device.unwrap_or_else(|| ranks::on_this_machine() % self.backend.count().max(1))
+        match (self.device, ranks::on_this_machine()) {
+            (Some(number), _) => number,
+            (None, 0) => 0,
+            (None, rank) => rank % self.backend.count().max(1),
+        }
     }
 
     /// What a command does with the device. A GPU's runtime says by a panic that it failed, on this thread or on

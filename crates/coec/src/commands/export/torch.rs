@@ -81,7 +81,7 @@ pub fn export(args: &ExportArgs) -> Result<Done, Failure> {
         "convention": render::figure::CONVENTION,
         "setting": cost.setting,
         "figures": Figures(&cost),
-        "torch": coec_torch::counts(&spec.model),
+        "torch": coec_torch::counts(&spec.model, &cost),
     });
     let train = trained.as_ref().map(|trained| &trained["train"]);
     let documents = [
@@ -186,7 +186,8 @@ mod training {
             return Ok(None);
         };
         let train = run_spec::located(spec, train);
-        let explicit = run_spec::explicit(spec, report, &train_of(&train));
+        let kept = train_of(&train);
+        let explicit = run_spec::explicit(spec, report, &kept);
         folder::write(scratch, "spec.coe", explicit.as_bytes())?;
         let bases = Bases { data: &spec.bases.data, tokenizer: &spec.bases.tokenizer };
         let run = match origin {
@@ -230,7 +231,7 @@ mod training {
         let (sources, held_out) = (corpus.learned.len(), corpus.held_out);
         let validation = ValidationBatches::new(held_out, train.batch, train.context, train.eval.batches)?;
         let bytes_per_token = validation.bytes_per_token();
-        Ok(Some(coec_torch::training(&spec.model, &train_of(&train), sources, bytes_per_token)))
+        Ok(Some(coec_torch::training(&spec.model, &kept, sources, bytes_per_token)))
     }
 
     /// Copies tokens to a file of their own.
