@@ -23,6 +23,7 @@ Examples:
   coec train --resume runs/quickstart-1
   coec train --resume runs/quickstart-1 --set train.steps=1000       a finished run, made longer
   coec train --tensorboard && tensorboard --logdir runs              curves in a browser
+  mpiexec -n 4 coec train my.coe                                     on four ranks (feature mpi)
 
 In a terminal a picture of the run moves below its lines; --plain, a pipe, or TERM=dumb gives
 lines alone.
