@@ -1,11 +1,14 @@
 //! Any model the language can say is built, counted, run and printed, and agrees with its slow twin.
 
+#[path = "../../crates/coec-nn/tests/common/twin.rs"]
+mod twin;
+
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use coec_ir::cost::{Cost, Setting};
 use coec_ir::{Conditions, Figure, Model, Precision, Recompute, Tensors, Verified, verify};
 use coec_lang::{MapLoader, load_one};
-use coec_nn::{Forward, LanguageModel, Manner, Source, capture, reference};
+use coec_nn::{Forward, LanguageModel, Manner, Source, capture};
 use coec_tests::device::{Tested, tested};
 use coec_tests::errors::relative;
 use coec_tests::models::{Sizes, model};
@@ -149,7 +152,7 @@ fn compare(model: &Verified<Model>) -> Result<(), TestCaseError> {
     let aux = |loss: &Option<Tensor<1>>| loss.as_ref().map_or(0.0, |loss| loss.clone().into_scalar::<f64>());
     let compared = |precision| {
         let fast = built.forward_as(tokens.clone(), Manner { precision, ..Manner::default() });
-        let slow = reference::forward(&built, tokens.clone(), precision);
+        let slow = twin::forward(&built, tokens.clone(), precision);
         let (found, expected) = (floats(fast.logits.tensor()), floats(slow.logits));
         let scale = expected.iter().fold(1e-3f64, |most, v| most.max(v.abs()));
         for (a, b) in found.iter().zip(&expected) {

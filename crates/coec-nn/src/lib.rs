@@ -27,7 +27,6 @@ mod pass;
 mod positions;
 pub mod random;
 mod recompute;
-pub mod reference;
 
 pub use attention::*;
 pub use bindings::{Binding, Bindings, LoadError};

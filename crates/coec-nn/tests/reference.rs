@@ -4,7 +4,7 @@ mod common;
 
 use burn::tensor::{DType, Device};
 use coec_ir::Precision;
-use coec_nn::{LanguageModel, Manner, reference};
+use coec_nn::{LanguageModel, Manner};
 use common::*;
 
 /// In f64, where only a wrong formula can tell the two apart, and in f32, as models are trained. The
@@ -19,8 +19,7 @@ fn modules_agree_with_the_reference() {
         let wide = build(&model, &device, DType::F64);
         let narrow = build(&model, &device, DType::F32);
         let (tokens, targets) = tokens(2, 7, model.vocab, &device);
-        let slow =
-            slow_results(&wide, reference::forward(&wide, tokens.clone(), Precision::F32), targets.clone());
+        let slow = slow_results(&wide, twin::forward(&wide, tokens.clone(), Precision::F32), targets.clone());
         let pass =
             |model: &coec_nn::LanguageModel| results(model, model.forward(tokens.clone()), targets.clone());
         // Gradients are read as f32.
@@ -46,7 +45,7 @@ fn modules_round_where_the_reference_does() {
         let model = verified(model);
         let (wide, narrow) = (build(&model, &device, DType::F64), build(&model, &device, DType::F32));
         let (tokens, targets) = tokens(2, 7, model.vocab, &device);
-        let slow = reference::forward(&wide, tokens.clone(), precision);
+        let slow = twin::forward(&wide, tokens.clone(), precision);
         let slow = slow_results(&wide, slow, targets.clone());
         let pass = |model: &LanguageModel| {
             let forward = model.forward_as(tokens.clone(), Manner { precision, ..Manner::default() });

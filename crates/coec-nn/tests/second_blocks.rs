@@ -5,7 +5,7 @@ mod common;
 
 use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData, s};
 use coec_ir::{Attention, Coe, Init, Model, Param, Precision, Residual, Rms, Router, Score, Site};
-use coec_nn::{Chain, LanguageModel, Maker, Pass, Source, reference};
+use coec_nn::{Chain, LanguageModel, Maker, Pass, Source};
 use common::*;
 
 /// Values under which every path matters: norms off 1, a product's result as large as its input.
@@ -36,8 +36,7 @@ fn second_blocks_agree_with_the_slow_reference() {
     };
     let (wide, narrow) = (build(DType::F64), build(DType::F32));
     let (tokens, targets) = tokens(50, 8, model.vocab, &device);
-    let slow =
-        slow_results(&wide, reference::forward(&wide, tokens.clone(), Precision::F32), targets.clone());
+    let slow = slow_results(&wide, twin::forward(&wide, tokens.clone(), Precision::F32), targets.clone());
     let pass = |model: &LanguageModel| results(model, model.forward(tokens.clone()), targets.clone());
     let double = assert_agree("f64", &pass(&wide), &slow, 1e-6);
     let single = assert_agree("f32", &pass(&narrow), &slow, 1e-4);
@@ -85,7 +84,7 @@ fn a_layer_of_real_size_agrees_with_the_slow_reference() {
     };
     let (tokens, _) = tokens(2, 8, model.vocab, &device);
     let values = |t: Tensor<3>| t.into_data().iter::<f64>().collect::<Vec<_>>();
-    let slow = values(reference::forward(&build(DType::F64), tokens.clone(), Precision::F32).logits);
+    let slow = values(twin::forward(&build(DType::F64), tokens.clone(), Precision::F32).logits);
     let error = relative(&values(build(DType::F32).forward(tokens).logits.tensor()), &slow);
     println!("logits: {error:.0e}");
     assert!(error < 1e-5, "{error:e}");

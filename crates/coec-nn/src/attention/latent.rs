@@ -15,8 +15,9 @@ use crate::{
 /// `h + Attn(Norm(h))`, see [`Mla`].
 #[derive(Module, Debug)]
 pub struct LatentAttention {
+    /// What it is.
     #[module(skip)]
-    pub(crate) config: Mla,
+    pub config: Mla,
     #[module(skip)]
     layer: usize,
     /// In front of the sublayer.

@@ -14,8 +14,9 @@ use crate::{
 /// `h + Attn(Norm(h))`, see [`Mha`].
 #[derive(Module, Debug)]
 pub struct MultiHeadAttention {
+    /// What it is.
     #[module(skip)]
-    pub(crate) config: Mha,
+    pub config: Mha,
     #[module(skip)]
     layer: usize,
     /// In front of the sublayer.

@@ -15,8 +15,9 @@ use crate::{Maker, Pass, RmsNorm, maker::Params, pass};
 /// A pool of experts used in sequence, see [`Coe`].
 #[derive(Module, Debug)]
 pub struct Chain {
+    /// What it is.
     #[module(skip)]
-    pub(crate) config: Coe,
+    pub config: Coe,
     #[module(skip)]
     pub(super) layer: usize,
     /// One, or one per iteration for norm=each.

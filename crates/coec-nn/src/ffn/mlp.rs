@@ -10,8 +10,9 @@ use crate::{Maker, maker::Params};
 /// `down(act(gate x) * up x)`, or `down(act(up x))` without a gate.
 #[derive(Module, Debug)]
 pub struct Mlp {
+    /// Between its two products.
     #[module(skip)]
-    pub(crate) act: Act,
+    pub act: Act,
     /// `[G*F, D]`: gate rows, if any, before up rows.
     pub w_in: Slot<Tensor<2>>,
     /// `[D, F]`.
@@ -36,8 +37,9 @@ impl Mlp {
 /// A pool of experts, used by every iteration of a chain.
 #[derive(Module, Debug)]
 pub struct Experts {
+    /// Between its two products.
     #[module(skip)]
-    pub(crate) act: Act,
+    pub act: Act,
     /// `[E, G*F, D]`: gate rows, if any, before up rows.
     pub w_in: Slot<Tensor<3>>,
     /// `[E, D, F]`.

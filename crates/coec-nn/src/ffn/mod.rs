@@ -9,8 +9,8 @@ mod router;
 
 pub use chain::Chain;
 pub use feed_forward::FeedForward;
-pub use mlp::Mlp;
-pub(crate) use router::Router;
+pub use mlp::{Experts, Mlp};
+pub use router::Router;
 
 use burn::module::Module;
 use burn::tensor::Tensor;

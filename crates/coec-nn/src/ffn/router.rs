@@ -8,8 +8,9 @@ use coec_kernels::Precision;
 /// One router of a chain.
 #[derive(Module, Debug)]
 pub struct Router {
+    /// How it scores, selects and weighs.
     #[module(skip)]
-    pub(crate) config: Config,
+    pub config: Config,
     /// `[E, D]`.
     pub weight: Slot<Tensor<2>>,
     /// Added to the scores for the selection only, `[E]`; never trained by gradient.

@@ -1,8 +1,10 @@
 //! Small models in every shape, and what tests compare of them.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod twin;
+
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use coec_ir::*;
 use coec_nn::{Forward, LanguageModel, Source, cross_entropy};
 
@@ -188,12 +190,10 @@ pub fn results(model: &LanguageModel, forward: Forward, targets: Tensor<2, Int>)
 }
 
 /// The same of the slow reference.
-pub fn slow_results(
-    model: &LanguageModel,
-    forward: coec_nn::reference::Forward,
-    targets: Tensor<2, Int>,
-) -> Results {
-    let loss = forward.cross_entropy(targets);
+pub fn slow_results(model: &LanguageModel, forward: twin::Forward, targets: Tensor<2, Int>) -> Results {
+    let [b, t, v] = forward.logits.dims();
+    let log_probs = activation::log_softmax(forward.logits.clone().reshape([b * t, v]), 1);
+    let loss = -log_probs.gather(1, targets.reshape([b * t, 1])).mean().reshape([1]);
     of(model, forward.logits, loss, forward.aux_loss)
 }
 

@@ -1,22 +1,21 @@
 //! The slow, obvious forward pass: one token at a time, one expert at a time.
 //!
-//! It shares nothing with the modules but their parameters: no kernels, no
-//! batching, no masks, no rotary tables, no balance code. Gradients come from
-//! Burn's tape over its plain operations. It exists to be compared with.
+//! It shares nothing with the modules but their parameters: no kernels, no batching, no masks, no rotary
+//! tables, no balance code. Gradients come from Burn's tape over its plain operations. It exists to be compared
+//! with, and is no part of the crate.
+//!
+//! Tests across crates include this file by its path.
 //!
 //! In bf16 it rounds where the definition says so, product by product; how a number is rounded, it asks the
 //! kernels.
 
+use std::f64::consts::TAU;
+
 use burn::tensor::{Int, Tensor, activation, s};
 use coec_ir::{Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, QkNorm, Residual, Rope, Score};
 use coec_kernels::{Precision, rounded, with_rounded_gradient};
-
-use crate::{
-    attention::{Attention, LatentAttention, MultiHeadAttention},
-    ffn::{Chain, Ffn, Mlp, Router},
-    model::{LanguageModel, factors},
-    norm::RmsNorm,
-    positions::{frequencies, softmax_factor},
+use coec_nn::{
+    Attention, Chain, Ffn, LanguageModel, LatentAttention, Mlp, MultiHeadAttention, RmsNorm, Router, factors,
 };
 
 /// A row: one token's vector, `[1, width]`.
@@ -29,15 +28,6 @@ pub struct Forward {
     pub logits: Tensor<3>,
     /// The weighted balance losses, `[1]`; `None` if the model has none.
     pub aux_loss: Option<Tensor<1>>,
-}
-
-impl Forward {
-    /// Mean cross-entropy in nats against `targets` `[B, T]`, `[1]`.
-    pub fn cross_entropy(&self, targets: Tensor<2, Int>) -> Tensor<1> {
-        let [b, t, v] = self.logits.dims();
-        let log_probs = activation::log_softmax(self.logits.clone().reshape([b * t, v]), 1);
-        -log_probs.gather(1, targets.reshape([b * t, 1])).mean().reshape([1])
-    }
 }
 
 /// Logits and balance losses for `tokens` `[B, T]`, computed row by row.
@@ -123,6 +113,31 @@ fn columns(x: &Row, start: usize, count: usize) -> Row {
     x.clone().slice(s![.., start..start + count])
 }
 
+/// Radians per position of pair `i` of `width / 2`.
+fn frequency(rope: &Rope, width: usize, i: usize) -> f64 {
+    let d = width as f64;
+    let plain = |theta: f64| 1.0 / theta.powf(2.0 * i as f64 / d);
+    match *rope {
+        Rope::Rope { theta } => plain(theta),
+        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, .. } => {
+            let turning = |beta: f64| d * (original as f64 / (beta * TAU)).ln() / (2.0 * theta.ln());
+            let low = turning(beta_fast).floor().max(0.0);
+            let high = turning(beta_slow).ceil().min(d - 1.0);
+            let ramp = (i as f64 - low) / if low == high { 0.001 } else { high - low };
+            let ramp = ramp.clamp(0.0, 1.0);
+            plain(theta) * (1.0 - ramp) + plain(theta) / factor * ramp
+        }
+    }
+}
+
+/// YaRN's factor of the softmax scale.
+fn softmax_factor(rope: &Rope) -> f64 {
+    match *rope {
+        Rope::Rope { .. } => 1.0,
+        Rope::Yarn { factor, mscale_all_dim, .. } => (0.1 * mscale_all_dim * factor.ln() + 1.0).powi(2),
+    }
+}
+
 /// Rotates the pairs that `pair(i)` names by position times frequency.
 fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize) -> (usize, usize)) -> Row {
     let width = x.dims()[1];
@@ -133,8 +148,8 @@ fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize) -> (usize, 
         }
     };
     let mut out: Vec<Option<Row>> = vec![None; width];
-    for (i, frequency) in frequencies(rope, width).into_iter().enumerate() {
-        let (sin, cos) = (position as f64 * frequency).sin_cos();
+    for i in 0..width / 2 {
+        let (sin, cos) = (position as f64 * frequency(rope, width, i)).sin_cos();
         let (first, second) = pair(i);
         let (a, b) = (columns(&x, first, 1), columns(&x, second, 1));
         out[first] = Some((a.clone() * cos - b.clone() * sin) * magnitude);
