@@ -30,6 +30,114 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .configuration_coec import CoecConfig, one_kind
 
+# ---- what this file knows ------------------------------------------------------------
+
+# A word that it does not know would change what is computed, so it is an error and never skipped.
+
+# What each block may say. A block of several kinds is an object with one key, the kind.
+BLOCKS = {
+    "model": ("name", "doc", "vocab", "context", "dim", "norm", "embedding", "layers"),
+    "norm": ("eps",),
+    "embedding": ("tied",),
+    "layers": ("kinds", "order"),
+    "layer": ("attention", "ffn"),
+    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "bias"),
+    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope"),
+    "rope": ("theta",),
+    "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
+    "dense": ("hidden", "act"),
+    "coe": (
+        "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
+        "router", "balance",
+    ),
+    "router": ("score", "renorm", "scale", "groups"),
+    "groups": ("groups", "keep", "score"),
+    "seq_aux": ("alpha",),
+    "switch_aux": ("alpha",),
+    "z_loss": ("alpha",),
+    "bias": ("rate",),
+}
+KINDS = {
+    "attention": ("mha", "mla"),
+    "ffn": ("coe", "dense"),
+    "rope": ("rope", "yarn"),
+    "balance": ("seq_aux", "switch_aux", "z_loss", "bias"),
+}
+WORDS = {
+    "qk_norm": ("none", "head", "full"),
+    "act": ("swiglu", "geglu", "gelu", "relu2"),
+    "residual": ("inner", "outer", "both", "delta", "init", "none"),
+    "gate": ("independent", "tied", "frozen"),
+    "norm of a chain": ("once", "each", "tied"),
+    "shared_at": ("each", "first", "last"),
+    "shared_gate": ("none", "sigmoid"),
+    "score of a router": ("softmax", "sigmoid"),
+    "score of groups": ("max", "top2"),
+}
+# Written only where there is something to say.
+OPTIONAL = {"doc"}
+
+
+def unknown(what):
+    return ValueError(f"config.json says {what}, which this code does not know: written by a newer coec?")
+
+
+def check_block(name, block):
+    """That a block says what it must, and nothing that is not known."""
+    known = BLOCKS[name]
+    for word in block:
+        if word not in known:
+            raise unknown(f"`{word}` in `{name}`")
+    for word in known:
+        if word not in block and word not in OPTIONAL:
+            raise ValueError(f"config.json lacks `{word}` in `{name}`")
+
+
+def check_kind(name, block):
+    kinds = list(block)
+    if len(kinds) != 1 or kinds[0] not in KINDS[name]:
+        raise unknown(f"{kinds} as `{name}`")
+    check_block(*one_kind(block))
+    return one_kind(block)
+
+
+def check_word(name, word):
+    if word not in WORDS[name]:
+        raise unknown(f"`{word}` as {name}")
+
+
+def check_model(model):
+    """Raises where `model` says what the code beside this file does not compute."""
+    check_block("model", model)
+    for name in ("norm", "embedding", "layers"):
+        check_block(name, model[name])
+    for layer in model["layers"]["kinds"]:
+        check_block("layer", layer)
+        kind, attention = check_kind("attention", layer["attention"])
+        check_kind("rope", attention["rope"])
+        if kind == "mha":
+            check_word("qk_norm", attention["qk_norm"])
+        kind, ffn = check_kind("ffn", layer["ffn"])
+        check_word("act", ffn["act"])
+        if kind == "coe":
+            check_chain(ffn)
+
+
+def check_chain(ffn):
+    for name in ("residual", "gate", "shared_at", "shared_gate"):
+        check_word(name, ffn[name])
+    check_word("norm of a chain", ffn["norm"])
+    check_block("router", ffn["router"])
+    check_word("score of a router", ffn["router"]["score"])
+    if ffn["router"]["groups"] is not None:
+        check_block("groups", ffn["router"]["groups"])
+        check_word("score of groups", ffn["router"]["groups"]["score"])
+    for term in ffn["balance"]:
+        check_kind("balance", term)
+
+
+# ---- the parts that everything is made of --------------------------------------------
+
 # The activations, and those of them that have a gate: down(act(gate x) * up x), else down(act(up x)).
 ACTS = {"swiglu": F.silu, "geglu": F.gelu, "gelu": F.gelu, "relu2": lambda x: F.relu(x).square()}
 GATED = ("swiglu", "geglu")
@@ -56,9 +164,6 @@ def per_iteration(modules):
 
 def as_list(modules):
     return modules if isinstance(modules, nn.ModuleList) else [modules]
-
-
-# ---- the parts that everything is made of --------------------------------------------
 
 
 class CoecRMSNorm(nn.Module):
@@ -536,6 +641,7 @@ class CoecPreTrainedModel(PreTrainedModel):
     }
 
     def __init__(self, config, *args, **kwargs):
+        check_model(config.model)
         super().__init__(config, *args, **kwargs)
         convert_names(config)
 
