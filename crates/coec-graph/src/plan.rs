@@ -55,7 +55,7 @@ impl AddAssign for Share {
 
 impl Share {
     fn of(model: &Model, sublayer: &dyn Described) -> Self {
-        let flops = sublayer.flops(model.dim, model.context).forward;
+        let flops = sublayer.flops(model.dim, model.context).per_token(model.context).forward;
         Self { params: sublayer.param_count(model.dim), flops }
     }
 
@@ -174,7 +174,10 @@ mod tests {
             let spec = load_one("a.coe", &[], &MapLoader::new().with("a.coe", text)).unwrap();
             let plan = Plan::of(&spec.model);
             let cost = Cost::of(&spec.model, Setting::of(&spec.model, &Conditions::default()));
-            let total = Share { params: cost.total.params, flops: cost.total.flops.forward };
+            let total = Share {
+                params: cost.total.params,
+                flops: cost.total.flops.per_token(spec.model.context).forward,
+            };
             assert_eq!(plan.total, total, "{text}");
             let layers: usize = plan.kinds.iter().map(|kind| kind.layers.len()).sum();
             assert_eq!(layers, spec.model.layers.len());

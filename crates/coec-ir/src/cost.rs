@@ -11,6 +11,7 @@ use std::ops::AddAssign;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
+use crate::flops::of_a_token;
 use crate::memory::{F32, Peak};
 use crate::ranks::{Held, Units};
 use crate::table::Described;
@@ -67,16 +68,16 @@ pub struct Part {
     pub params: u128,
     /// Those a token can have used.
     pub active: u128,
-    /// FLOPs per token.
+    /// FLOPs of a sequence.
     pub flops: Flops,
-    /// FLOPs per token of the forward pass that the backward pass performs again.
+    /// FLOPs of a sequence's forward pass that the backward pass performs again.
     pub again: u128,
     /// Expert calls per token.
     pub calls: u128,
     /// Paths through the experts; absent without experts.
     #[serde(serialize_with = "as_text")]
     pub paths: Option<BigUint>,
-    /// Cached elements per token.
+    /// Cached elements of a sequence.
     pub cache: u128,
 }
 
@@ -145,7 +146,7 @@ impl Cost {
         let outside = Part {
             params: embedding + d,
             active: embedding + d,
-            flops: Flops::exact(2 * d * v),
+            flops: Flops::exact(2 * d * v, setting.context),
             ..Part::default()
         };
         let kinds: Vec<Part> =
@@ -219,15 +220,18 @@ impl Cost {
 
     /// A figure of one part; `None` for figures that do not split over layers.
     pub fn of_part(&self, part: &Part, figure: Figure) -> Option<BigUint> {
-        let tokens = self.setting.batch as u128 * self.setting.context as u128;
+        let Setting { context, batch, precision, .. } = self.setting;
+        let of_a_token = |flops| of_a_token(flops, context);
         Some(match figure {
             Figure::ParamsTotal | Figure::ParamsNonEmbedding => part.params.into(),
             Figure::ParamsActive | Figure::ParamsActiveNonEmbedding => part.active.into(),
-            Figure::FlopsForward => part.flops.forward.into(),
-            Figure::FlopsExecuted => part.flops.executed.into(),
-            Figure::FlopsTrain => (3 * part.flops.forward).into(),
-            Figure::FlopsExecutedTrain => (3 * part.flops.executed + part.again).into(),
-            Figure::MemoryKvCache => (part.cache * tokens * self.setting.precision.bytes()).into(),
+            Figure::FlopsForward => of_a_token(part.flops.forward).into(),
+            Figure::FlopsExecuted => of_a_token(part.flops.executed).into(),
+            Figure::FlopsTrain => (3 * of_a_token(part.flops.forward)).into(),
+            Figure::FlopsExecutedTrain => {
+                (3 * of_a_token(part.flops.executed) + of_a_token(part.again)).into()
+            }
+            Figure::MemoryKvCache => (part.cache * batch as u128 * precision.bytes()).into(),
             Figure::ExpertsCalls => part.calls.into(),
             Figure::ExpertsPaths => part.paths.clone().unwrap_or_default(),
             _ => return None,
@@ -243,9 +247,9 @@ fn layer_part(model: &Model, layer: &Layer, setting: Setting) -> Part {
         let params = sublayer.param_count(model.dim);
         Part {
             params,
-            active: params - sublayer.idle_params(model.dim),
+            active: params - sublayer.idle_params(model.dim, 1),
             flops: sublayer.flops(model.dim, setting.context),
-            cache: sublayer.cache(),
+            cache: sublayer.cache(setting.context),
             ..Part::default()
         }
     };

@@ -1,10 +1,11 @@
-//! FLOPs: what a token costs.
+//! FLOPs: what a sequence costs, and a token of it.
 
 use std::ops::{Add, AddAssign, Mul};
 
 use serde::Serialize;
 
-/// FLOPs per token of a forward pass.
+/// FLOPs of a forward pass, of all tokens of a sequence together: where a token's mean is no whole number, nothing
+/// is rounded before it is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Flops {
     /// What the mathematics needs.
@@ -14,9 +15,16 @@ pub struct Flops {
 }
 
 impl Flops {
-    /// Work of which nothing is thrown away.
-    pub fn exact(flops: u128) -> Self {
+    /// Work of which nothing is thrown away, as much for each of `context` tokens.
+    pub fn exact(flops: u128, context: usize) -> Self {
+        let flops = flops * context as u128;
         Self { forward: flops, executed: flops }
+    }
+
+    /// Those of one of `context` tokens, on average: the nearest whole number.
+    pub fn per_token(self, context: usize) -> Self {
+        let mean = |flops| of_a_token(flops, context);
+        Self { forward: mean(self.forward), executed: mean(self.executed) }
     }
 
     /// Causal attention over `context` positions: scores of width `qk` and their
@@ -27,8 +35,14 @@ impl Flops {
     pub fn causal([qk, v]: [u128; 2], context: usize) -> Self {
         let (t, block) = (context as u128, query_block(context) as u128);
         // n blocks of r queries: r (r + 2 r + ... + n r) = T (T + r) / 2 products.
-        Self { forward: (qk + v) * (t + 1), executed: (qk + v) * (t + block) }
+        Self { forward: (qk + v) * t * (t + 1), executed: (qk + v) * t * (t + block) }
     }
+}
+
+/// The mean over `context` tokens: the nearest whole number.
+pub(crate) fn of_a_token(sum: u128, context: usize) -> u128 {
+    let tokens = context as u128;
+    (sum + tokens / 2) / tokens
 }
 
 /// Queries that attention over `context` positions takes together, each multiplied with the keys that the
@@ -79,7 +93,7 @@ mod tests {
             let (block, flops) = (query_block(context), Flops::causal([3, 5], context));
             assert_eq!(context % block, 0);
             let seen: usize = (0..context).map(|query| (query / block + 1) * block).sum();
-            assert_eq!(flops.executed * context as u128, 2 * (3 + 5) * seen as u128);
+            assert_eq!(flops.executed, 2 * (3 + 5) * seen as u128);
             assert!(flops.executed >= flops.forward);
         }
     }

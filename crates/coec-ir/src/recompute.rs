@@ -44,7 +44,7 @@ impl Recompute {
         *self == Self::None
     }
 
-    /// FLOPs per token of a layer of a model of width `dim` that are performed again.
+    /// FLOPs of a sequence in a layer of a model of width `dim` that are performed again.
     pub(crate) fn flops(self, layer: &Layer, dim: usize, context: usize) -> u128 {
         let executed = |sublayer: &dyn Sublayer| sublayer.flops(dim, context).executed;
         let attention = if self == Self::Layers { executed(layer.attention.sublayer()) } else { 0 };

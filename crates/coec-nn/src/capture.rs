@@ -110,10 +110,10 @@ impl Closed {
         let kinds = cost.order.iter().take(layers).map(|&kind| &cost.kinds[kind]);
         let mut sum = cost.outside.clone();
         kinds.for_each(|part| sum += part);
-        let tokens = setting.batch as u128 * setting.context as u128;
+        let sequences = setting.batch as u128;
         // Every product has two factors that need a gradient, so backward is twice forward.
         let (forward, backward) = (sum.flops.executed, 2 * sum.flops.executed + sum.again);
-        Self { params: sum.params, forward: forward * tokens, backward: backward * tokens }
+        Self { params: sum.params, forward: forward * sequences, backward: backward * sequences }
     }
 
     fn compare(&self, captured: &Counts, place: String) -> Option<CaptureError> {

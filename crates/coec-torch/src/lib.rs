@@ -48,12 +48,13 @@ pub fn counts(model: &Verified<Model>, cost: &Cost) -> Value {
         executed += count as u128 * coec_ir::Flops::causal(mixed, setting.context).executed;
         whole += count as u128 * 2 * (mixed[0] + mixed[1]) * setting.context as u128;
     }
-    let all = cost.total.flops.executed;
+    // Without attention's two products a token takes as much as any other.
+    let products = (cost.total.flops.executed - executed) / setting.context as u128;
     json!({
         "batch": setting.batch,
         "context": setting.context,
         "parameters": cost.figure(Figure::ParamsTotal).map(|total| number(&total.to_string())),
-        "flops": { "products": number(&(all - executed).to_string()), "attention": number(&whole.to_string()) },
+        "flops": { "products": number(&products.to_string()), "attention": number(&whole.to_string()) },
     })
 }
 

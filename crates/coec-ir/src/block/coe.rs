@@ -237,9 +237,9 @@ impl Coe {
         binomials(self.experts, &self.k[..routings])
     }
 
-    /// Routed experts a token can have used: `min(E, sum of K over the routings)`.
-    pub fn active_experts(&self) -> usize {
-        self.k.iter().take(self.routings()).sum::<usize>().min(self.experts)
+    /// Routed experts that a token can have used in `passes` passes: `min(E, passes * sum of K over the routings)`.
+    pub fn active_experts(&self, passes: usize) -> usize {
+        (passes * self.k.iter().take(self.routings()).sum::<usize>()).min(self.experts)
     }
 
     /// Parameters of one expert in a model of width `dim`.
@@ -316,14 +316,14 @@ impl Sublayer for Coe {
             + if self.gates_shared() { d } else { 0 }
     }
 
-    fn idle_params(&self, dim: usize) -> u128 {
-        (self.experts - self.active_experts()) as u128 * self.expert_params(dim)
+    fn idle_params(&self, dim: usize, passes: usize) -> u128 {
+        (self.experts - self.active_experts(passes)) as u128 * self.expert_params(dim)
     }
 
-    fn flops(&self, dim: usize, _: usize) -> Flops {
+    fn flops(&self, dim: usize, context: usize) -> Flops {
         let router = 2 * (dim * self.experts) as u128 * self.routings() as u128;
         let shared_gate = if self.gates_shared() { 2 * (dim * self.shared_runs()) as u128 } else { 0 };
-        Flops::exact(router + shared_gate + self.product_flops(dim))
+        Flops::exact(router + shared_gate + self.product_flops(dim), context)
     }
 
     /// As factors the inputs of iterations that experts alone read; those that a router or the gate of the

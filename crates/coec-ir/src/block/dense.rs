@@ -27,8 +27,8 @@ impl Sublayer for Dense {
         params
     }
 
-    fn flops(&self, dim: usize, _: usize) -> Flops {
-        Flops::exact(2 * (self.act.projections() * dim) as u128 * self.hidden as u128)
+    fn flops(&self, dim: usize, context: usize) -> Flops {
+        Flops::exact(2 * (self.act.projections() * dim) as u128 * self.hidden as u128, context)
     }
 
     /// Its norm's output as a factor; the stream, the first product.

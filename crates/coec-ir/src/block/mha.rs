@@ -66,7 +66,7 @@ impl Sublayer for Mha {
     fn flops(&self, dim: usize, context: usize) -> Flops {
         let (d, q, kv) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128);
         let projections = 2 * d * q + 2 * 2 * d * kv + 2 * q * d;
-        Flops::exact(projections) + Flops::causal(self.mixed(), context)
+        Flops::exact(projections, context) + Flops::causal(self.mixed(), context)
     }
 
     fn mixed(&self) -> [u128; 2] {
@@ -74,8 +74,8 @@ impl Sublayer for Mha {
     }
 
     /// Keys and values.
-    fn cache(&self) -> u128 {
-        2 * self.kv_dim() as u128
+    fn cache(&self, context: usize) -> u128 {
+        2 * self.kv_dim() as u128 * context as u128
     }
 
     /// As factors the norm's output, rotated queries and keys, values and the mix; the stream, and the

@@ -44,7 +44,7 @@ impl Sublayer for Mla {
         let latent = product(dim, self.kv_rank + self.rope_dim);
         let expand = product(self.kv_rank, self.heads * (self.nope + self.value));
         let out = product(self.heads * self.value, dim);
-        Flops::exact(queries + latent + expand + out) + Flops::causal(self.mixed(), context)
+        Flops::exact(queries + latent + expand + out, context) + Flops::causal(self.mixed(), context)
     }
 
     fn mixed(&self) -> [u128; 2] {
@@ -52,8 +52,8 @@ impl Sublayer for Mla {
     }
 
     /// The latent and the shared rotary key.
-    fn cache(&self) -> u128 {
-        (self.kv_rank + self.rope_dim) as u128
+    fn cache(&self, context: usize) -> u128 {
+        (self.kv_rank + self.rope_dim) as u128 * context as u128
     }
 
     /// As factors the norm's output, each latent after its norm, queries and keys as multiplied, the expanded

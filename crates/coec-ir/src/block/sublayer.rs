@@ -18,12 +18,12 @@ pub trait Sublayer {
         self.params(dim, "", "").iter().map(Param::elements).sum()
     }
 
-    /// Of these, elements that a token cannot have used.
-    fn idle_params(&self, _dim: usize) -> u128 {
+    /// Of these, elements that a token cannot have used that went through it `passes` times.
+    fn idle_params(&self, _dim: usize, _passes: usize) -> u128 {
         0
     }
 
-    /// FLOPs per token.
+    /// FLOPs of a sequence of `context` tokens.
     fn flops(&self, dim: usize, context: usize) -> Flops;
 
     /// Of attention, the width of its scores and of its values, summed over the heads: what [`Flops::causal`] takes.
@@ -37,8 +37,8 @@ pub trait Sublayer {
     /// Elements alive at once per token while the backward pass is in the largest product.
     fn transient(&self, dim: usize, context: usize) -> u128;
 
-    /// Cached elements per token.
-    fn cache(&self) -> u128 {
+    /// Cached elements of a sequence of `context` tokens.
+    fn cache(&self, _context: usize) -> u128 {
         0
     }
 }
