@@ -206,6 +206,25 @@ impl HfError {
         }
     }
 
+    /// The setting it is about, as a dotted path: `rope_scaling.factor`.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::ModelType { .. } => Some("model_type"),
+            Self::WrongType { key, .. }
+            | Self::OutOfRange { key, .. }
+            | Self::Refused { key, .. }
+            | Self::UnknownSetting { key, .. }
+            | Self::Inconsistent { key, .. } => Some(key),
+            Self::NotJson { .. }
+            | Self::Missing { .. }
+            | Self::Tensors { .. }
+            | Self::TensorCount { .. }
+            | Self::Fused { .. }
+            | Self::Inexpressible { .. }
+            | Self::NoFamily { .. } => None,
+        }
+    }
+
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {

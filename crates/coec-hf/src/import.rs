@@ -3,8 +3,9 @@
 use coec_ir::{Attention, Model, Place, Verified, Violation, verify};
 use serde_json::{Map, Value};
 
+use crate::json::settings;
 use crate::read::{Reader, is_off, shown};
-use crate::{Family, HfError, Mapped, Note, tensors};
+use crate::{Family, HfError, Mapped, Note, Quantization, tensors};
 
 /// What a folder's settings say.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Import {
     pub notes: Vec<Note>,
     /// The settings that were given and change no output.
     pub inert: Vec<Inert>,
+    /// How the folder's weights are quantised, if they are.
+    pub quantization: Option<Quantization>,
 }
 
 /// A setting that was given and changes no output.
@@ -39,6 +42,10 @@ pub fn import(config: &str, name: &str) -> Result<Import, Vec<HfError>> {
     let mut reader = Reader::new(family, &settings);
     let mut model = (family.record().read)(&mut reader);
     model.name = name.into();
+    let quantization = Quantization::read(&mut reader);
+    if let Some(quantization) = &quantization {
+        reader.note(quantization.key, quantization.note());
+    }
     let inert = inert(&mut reader);
     if !reader.errors.is_empty() {
         return Err(reader.errors);
@@ -47,7 +54,7 @@ pub fn import(config: &str, name: &str) -> Result<Import, Vec<HfError>> {
     let model = verify(model.clone()).map_err(|violations| {
         violations.iter().map(|violation| inconsistent(&settings, &model, violation)).collect::<Vec<_>>()
     })?;
-    Ok(Import { family, model, notes, inert })
+    Ok(Import { family, model, notes, inert, quantization })
 }
 
 impl Import {
@@ -55,15 +62,6 @@ impl Import {
     /// the settings say: hold a folder against it with [`sort`](crate::sort), which counts first.
     pub fn tensors(&self) -> Vec<Mapped> {
         tensors(&self.model, self.family)
-    }
-}
-
-/// The settings as a map.
-pub(crate) fn settings(config: &str) -> Result<Map<String, Value>, HfError> {
-    match serde_json::from_str(config) {
-        Ok(Value::Object(settings)) => Ok(settings),
-        Ok(_) => Err(HfError::NotJson { reason: "it is a value of another type".into() }),
-        Err(error) => Err(HfError::NotJson { reason: error.to_string() }),
     }
 }
 

@@ -4,9 +4,10 @@ use coec_ir::{Model, Verified};
 use serde_json::{Map, Value};
 
 use crate::export::export;
-use crate::import::{family, import, inert, settings};
+use crate::import::{family, import, inert};
+use crate::json::settings;
 use crate::read::Reader;
-use crate::{Family, HfError};
+use crate::{Family, HfError, Quantization};
 
 /// The `config.json` that a model was imported from: kept beside the spec, it restores what the
 /// spec does not hold, such as the ids of tokens.
@@ -25,6 +26,7 @@ impl Kept {
         let family = family(&settings)?;
         let mut reader = Reader::new(family, &settings);
         (family.record().read)(&mut reader);
+        Quantization::read(&mut reader);
         let inert: Vec<String> = inert(&mut reader).into_iter().map(|inert| inert.key).collect();
         settings.retain(|key, _| inert.contains(key));
         Ok(Self { family, text: text.into(), inert: settings })

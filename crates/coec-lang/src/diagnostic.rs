@@ -99,6 +99,7 @@ impl Diagnostic {
     pub fn severity(&self) -> Severity {
         match self.problem {
             Problem::Advice(Advice::PaperName { .. }) => Severity::Advice,
+            Problem::Foreign(ref said) if !said.is_error() => Severity::Advice,
             Problem::Budget(BudgetError::Warned { .. }) => Severity::Warning,
             _ => Severity::Error,
         }
@@ -273,11 +274,16 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
+/// What tells problems of one code and place apart: settings that a text lacks are all missing where it begins.
+fn said(problem: &Problem) -> Option<String> {
+    matches!(problem, Problem::Foreign(_)).then(|| problem.to_string())
+}
+
 /// Collects problems while a load goes on, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     list: Vec<Problem>,
-    seen: HashSet<(&'static str, Span)>,
+    seen: HashSet<(&'static str, Span, Option<String>)>,
     omitted: usize,
 }
 
@@ -287,7 +293,7 @@ impl Found {
         let at = problem.labels()[0].0;
         if self.list.len() >= Diagnostics::MOST {
             self.omitted += 1;
-        } else if self.seen.insert((problem.code(), at)) {
+        } else if self.seen.insert((problem.code(), at, said(&problem))) {
             self.list.push(problem);
         }
     }

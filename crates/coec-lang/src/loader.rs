@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use crate::foreign::{Remark, Translated};
+
 /// Reads files on behalf of a load. The binary reads the disk; tests read a [`MapLoader`].
 pub trait Loader {
     /// The bytes of the file at `path`, which is relative to the current folder or absolute.
@@ -18,6 +20,13 @@ pub trait Loader {
     /// system must be asked.
     fn canonical(&self, path: &Path) -> PathBuf {
         normal(path)
+    }
+
+    /// The spec of a text that is a JSON object, read at `path`; or everything that is wrong with it. `None` where
+    /// no such texts are read.
+    fn translate(&self, path: &Path, text: &str) -> Option<Result<Translated, Vec<Remark>>> {
+        let _ = (path, text);
+        None
     }
 }
 

@@ -8,7 +8,8 @@ use coec_ir::{Model, Verified};
 
 use crate::ast::{File, Name};
 use crate::diagnostic::Found;
-use crate::error::{Problem, ReadError, ResolveError};
+use crate::error::{ForeignError, Problem, ReadError, ResolveError};
+use crate::foreign::{Remark, Translated, is_json};
 use crate::loader::{Loader, normal};
 use crate::notation;
 use crate::parse;
@@ -166,7 +167,8 @@ impl<'l> Session<'l> {
     fn read(&mut self, path: &Path, at: Span) -> Option<Arc<Unit>> {
         let name = path.display().to_string();
         match read::text(self.loader.read(path), name.clone(), at) {
-            Ok(text) => self.parse(path, name, text),
+            Ok(text) if is_json(&text) => self.translate(path, name, text),
+            Ok(text) => self.parse(path, name, text, Vec::new()),
             Err(error) => {
                 self.found.push(error);
                 None
@@ -174,7 +176,33 @@ impl<'l> Session<'l> {
         }
     }
 
-    fn parse(&mut self, path: &Path, name: String, text: String) -> Option<Arc<Unit>> {
+    /// A model of another language, if the loader knows it.
+    fn translate(&mut self, path: &Path, name: String, text: String) -> Option<Arc<Unit>> {
+        let translated = self.loader.translate(path, &text);
+        let dir = path.parent().unwrap_or(Path::new(""));
+        let Some(translated) = translated else { return self.parse(path, name, text, Vec::new()) };
+        let source = self.memory.sources.add(name.clone(), text, dir);
+        let text = self.memory.sources.get(source).clone();
+        let placed = |remark: Remark, is_error| remark.at(source, &text.text, is_error);
+        match translated {
+            Ok(Translated { spec, remarks }) => {
+                let remarks = remarks.into_iter().map(|remark| placed(remark, false)).collect();
+                self.parse(path, format!("{name}, as a spec"), spec, remarks)
+            }
+            Err(remarks) => {
+                remarks.into_iter().for_each(|remark| self.found.push(placed(remark, true)));
+                None
+            }
+        }
+    }
+
+    fn parse(
+        &mut self,
+        path: &Path,
+        name: String,
+        text: String,
+        remarks: Vec<ForeignError>,
+    ) -> Option<Arc<Unit>> {
         let dir = path.parent().unwrap_or(Path::new(""));
         let source = self.memory.sources.add(name.clone(), text, dir);
         let text = self.memory.sources.get(source).clone();
@@ -196,6 +224,7 @@ impl<'l> Session<'l> {
         }
         let mut unit = Unit::new(Some(path.to_path_buf()), name, source, file, &mut self.found);
         unit.sound = self.found.count() == before;
+        unit.remarks = remarks;
         let unit = Arc::new(unit);
         self.memory.scopes.set(source, &unit);
         Some(unit)

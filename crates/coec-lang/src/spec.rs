@@ -9,7 +9,7 @@ use coec_ir::{Model, Train, Verified};
 use crate::advice;
 use crate::ast::{Assignment, Name};
 use crate::diagnostic::{Diagnostic, Diagnostics, Found, Label, finish};
-use crate::error::ResolveError;
+use crate::error::{Problem, ResolveError};
 use crate::loader::Loader;
 use crate::parse;
 use crate::resolve::budget::RuleAt;
@@ -127,12 +127,14 @@ struct Loaded {
 impl Loaded {
     fn finish(self, sources: &Arc<Sources>, scopes: &Arc<Scopes>, memory: &Arc<Mutex<Memory>>) -> Spec {
         let Self { model, rules, train, draft, train_draft } = self;
-        let advice = advice::of(&model, &draft, scopes);
+        let remarks =
+            draft.chain.iter().flat_map(|model| model.unit.remarks.iter().cloned().map(Problem::from));
+        let advice = advice::of(&model, &draft, scopes).into_iter().map(Problem::from).chain(remarks);
         Spec {
             rules,
             train,
             bases: train_draft.bases(sources),
-            advice: advice.into_iter().map(|advice| Diagnostic::new(advice, sources)).collect(),
+            advice: advice.map(|advice| Diagnostic::new(advice, sources)).collect(),
             path: draft.own().unit.path.clone(),
             model,
             draft,

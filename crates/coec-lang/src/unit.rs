@@ -7,7 +7,7 @@ use coec_ir::table;
 
 use crate::ast::{Budget, File, Model, Name, Sweep, Train, Value, ValueKind};
 use crate::diagnostic::Found;
-use crate::error::{ParseError, ResolveError};
+use crate::error::{ForeignError, ParseError, ResolveError};
 use crate::source::SourceId;
 
 /// A file with its models and values by name.
@@ -31,6 +31,8 @@ pub(crate) struct Unit {
     pub broken: bool,
     /// Whether nothing is wrong with the shape and the names of the file.
     pub sound: bool,
+    /// What is worth knowing of a file in another language.
+    pub remarks: Vec<ForeignError>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Unit {
             shadowed: HashSet::new(),
             broken,
             sound: true,
+            remarks: Vec::new(),
         };
         for (i, model) in unit.models.iter().enumerate() {
             let name = &model.name;

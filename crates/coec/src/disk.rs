@@ -1,11 +1,12 @@
-//! Specs from the disk, from standard input, and the one that is built in.
+//! Specs from the disk, from standard input, and the one that is built in; the settings of Hugging Face folders too.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use coec_lang::{Loader, MAX_SOURCE};
+use coec_hf::{HfError, Import, model_name};
+use coec_lang::{Loader, MAX_SOURCE, Remark, Translated};
 
 /// The path under which the built-in quickstart is found.
 pub const QUICKSTART: &str = "quickstart.coe (built in)";
@@ -41,7 +42,7 @@ impl Loader for Disk {
             Some(input) if path == Path::new(STDIN) => {
                 input.clone().map_err(|(kind, reason)| io::Error::new(kind, reason))
             }
-            _ => limited(File::open(path)?),
+            _ => limited(File::open(settings_of(path)?)?),
         }
     }
 
@@ -55,6 +56,57 @@ impl Loader for Disk {
             _ => path.to_owned(),
         }
     }
+
+    /// The model of a `config.json`, under the name of its folder.
+    fn translate(&self, path: &Path, text: &str) -> Option<Result<Translated, Vec<Remark>>> {
+        let spec = |import: Import| Translated {
+            spec: coec_ir::text::model(&import.model),
+            remarks: import.notes.into_iter().map(|note| note_of(note.key, &note.text)).collect(),
+        };
+        let errors = |errors: Vec<HfError>| errors.iter().map(error_of).collect();
+        Some(coec_hf::import(text, &name_of(path)).map(spec).map_err(errors))
+    }
+}
+
+/// The settings of a Hugging Face folder.
+const CONFIG: &str = "config.json";
+
+/// A folder stands for its settings.
+fn settings_of(path: &Path) -> io::Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let settings = path.join(CONFIG);
+    if settings.is_file() {
+        return Ok(settings);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is a folder, and has no {CONFIG}")))
+}
+
+/// What a model is called whose settings were read at a path: as their folder, or the file where that has a name of
+/// its own.
+fn name_of(path: &Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let named = match path.file_name() {
+        Some(file) if file == CONFIG => whole.parent().and_then(Path::file_name),
+        Some(_) if path == Path::new(STDIN) => None,
+        _ if path.is_dir() => whole.file_name(),
+        _ => whole.file_stem(),
+    };
+    named.map_or_else(|| "model".into(), |name| model_name(&name.to_string_lossy()))
+}
+
+/// The code of what a `config.json` says that is no error.
+pub const NOTE: &str = "coec::hf::note";
+
+fn note_of(key: String, text: &str) -> Remark {
+    let message = format!("`{key}`: {text}");
+    Remark { code: NOTE, message, help: String::new(), key: Some(key) }
+}
+
+fn error_of(error: &HfError) -> Remark {
+    let key = error.key().map(str::to_owned);
+    Remark { code: error.code(), message: error.to_string(), help: error.help(), key }
 }
 
 /// The bytes of a spec, and one more where there are too many.

@@ -36,7 +36,6 @@ pub(super) struct Sizes {
 
 pub(super) fn sizes(reader: &mut Reader<'_>, defaults: &Defaults) -> Sizes {
     architectures(reader);
-    reader.off("quantization_config", "weights are read as they are, in f32, f16 or bf16");
     reader.off("attention_dropout", "the language has no dropout");
     Sizes {
         vocab: reader.count("vocab_size", Some(defaults.vocab), bounds::VOCAB),

@@ -6,6 +6,7 @@
 
 mod advice;
 mod budget;
+mod foreign;
 mod parse;
 mod read;
 mod resolve;
@@ -13,6 +14,7 @@ mod verify;
 
 pub(crate) use advice::Advice;
 pub(crate) use budget::BudgetError;
+pub(crate) use foreign::ForeignError;
 pub(crate) use parse::ParseError;
 pub(crate) use read::ReadError;
 pub(crate) use resolve::ResolveError;
@@ -67,6 +69,8 @@ pub(crate) enum Problem {
     Budget(#[from] BudgetError),
     #[error(transparent)]
     Advice(#[from] Advice),
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
 }
 
 macro_rules! each {
@@ -78,6 +82,7 @@ macro_rules! each {
             Problem::Verify($error) => $result,
             Problem::Budget($error) => $result,
             Problem::Advice($error) => $result,
+            Problem::Foreign($error) => $result,
         }
     };
 }
@@ -96,7 +101,8 @@ impl Problem {
     }
 }
 
-/// The code of every diagnostic there is, those of `coec_ir` included, in order of the stages.
+/// The code of every diagnostic there is, those of `coec_ir` included, in order of the stages. Whoever translates
+/// models of other languages has codes of their own.
 pub fn codes() -> Vec<&'static str> {
     let stages = [
         ReadError::CODES,

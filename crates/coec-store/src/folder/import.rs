@@ -38,6 +38,9 @@ pub fn import(
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Imported, FolderError> {
     let import = coec_hf::import(folder.config(), name)?;
+    if let Some(quantization) = &import.quantization {
+        return Err(quantization.refusal().into());
+    }
     let Sorted { mapped, carried } = coec_hf::sort(&import.model, import.family, folder.shapes()?)?;
     let (mut announced, mut bytes) = (Vec::with_capacity(mapped.len()), 0);
     for tensor in &mapped {

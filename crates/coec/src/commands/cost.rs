@@ -6,26 +6,31 @@ use coec_ir::{
     Conditions, Figure, Recompute, Shard,
     cost::{Cost, Part, Setting},
 };
-use coec_lang::{Spec, load};
+use coec_lang::{Diagnostic, Spec, load};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     arguments,
     cli::{By, CostArgs, RecomputeArg, ShardArg},
-    disk::Disk,
+    disk::{Disk, NOTE},
     failure::{Done, Failure},
     render::{
         self,
         figure::{FigureValue, Figures, cell},
-        json::print_json,
+        json::{json_of, print_json},
         table::Table,
     },
 };
 
 pub fn run(args: &CostArgs) -> Result<Done, Failure> {
-    let mut specs = Vec::new();
-    for path in arguments::specs(&args.spec.specs)? {
-        specs.extend(load(&path, &args.spec.set.sets, &Disk)?);
+    let (mut specs, mut wrong) = (Vec::new(), Vec::new());
+    for (path, named) in arguments::specs(&args.spec.specs)?.iter().zip(&args.spec.specs) {
+        // A wrong spec does not keep the others from being counted.
+        match load(path, &args.spec.set.sets, &Disk) {
+            Ok(models) => specs.extend(models),
+            Err(errors) => wrong.push((named, errors)),
+        }
     }
     let conditions = Conditions {
         context: args.context.map(|context| context as usize),
@@ -52,8 +57,16 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
             schema: coec_ir::SCHEMA,
             convention: render::figure::CONVENTION,
             models: counted.iter().map(|(spec, cost)| ModelDocument::new(spec, cost)).collect(),
+            errors: wrong
+                .iter()
+                .map(|(named, errors)| json!({ "spec": named, "errors": json_of(errors) }))
+                .collect(),
         });
-        return Ok(Done::Well);
+        return ended(wrong.is_empty());
+    }
+    wrong.iter().for_each(|(_, errors)| render::diagnostics(errors));
+    if counted.is_empty() {
+        return ended(wrong.is_empty());
     }
     side_by_side(&counted);
     if args.by == Some(By::Layer) {
@@ -63,7 +76,17 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
     }
     render::line(&format!("({})", render::figure::CONVENTION));
     render::line(&format!("({})", render::figure::ACTIVE));
-    Ok(Done::Well)
+    for spec in &specs {
+        // What is worth a word of a spec that stands there as text is said when it is checked.
+        for remark in spec.advice.iter().filter(|advice| advice.code() == NOTE) {
+            render::line(&format!("({}: {})", spec.model.name, remark.message()));
+        }
+    }
+    ended(wrong.is_empty())
+}
+
+fn ended(all_counted: bool) -> Result<Done, Failure> {
+    if all_counted { Ok(Done::Well) } else { Err(Failure::Shown) }
 }
 
 #[derive(Serialize)]
@@ -71,6 +94,9 @@ struct Document<'a> {
     schema: &'static str,
     convention: &'static str,
     models: Vec<ModelDocument<'a>>,
+    /// Of specs that are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -78,6 +104,9 @@ struct ModelDocument<'a> {
     name: &'a str,
     setting: Setting,
     figures: Figures<'a>,
+    /// What a `config.json` says besides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     layers: Vec<LayerDocument>,
 }
 
@@ -100,6 +129,7 @@ impl<'a> ModelDocument<'a> {
             name: &spec.model.name,
             setting: cost.setting,
             figures: Figures(cost),
+            notes: spec.advice.iter().filter(|a| a.code() == NOTE).map(Diagnostic::message).collect(),
             layers: cost.order.iter().enumerate().map(of_layer).collect(),
         }
     }

@@ -19,7 +19,7 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
     let imported =
         folder::import(&folder, &name, &args.out, spec, &mut |done, all| progress.show(done, all))?;
     progress.finish();
-    let Import { family, model, notes, inert } = &imported.import;
+    let Import { family, model, notes, inert, .. } = &imported.import;
     if args.json.json {
         print_json(&json!({
             "schema": coec_ir::SCHEMA,
