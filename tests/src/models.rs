@@ -98,6 +98,10 @@ fn value(table: &Table, field: &'static Field, sizes: &Sizes) -> BoxedStrategy<O
         (Kind::Text, _) => "[ -~é]{0,9}".prop_map(Value::Text).boxed(),
         (Kind::Name(names, _), _) => select(names).prop_map(|name| Value::Text(name.into())).boxed(),
         (Kind::Word(words), _) => select(words()).prop_map(Value::Word).boxed(),
+        (Kind::Words(words), _) => {
+            let some = subsequence(words(), 0..=words().len());
+            some.prop_map(|words| Value::List(words.into_iter().map(Value::Word).collect())).boxed()
+        }
         (Kind::Block(tables), _) => block(tables, sizes).prop_map(Value::Block).boxed(),
         // Each word at most once, none of them in one case of a few.
         (Kind::Blocks(tables), _) => {

@@ -118,7 +118,7 @@ fn the_reference_names_every_word() {
     let tables = table::all().iter().copied().chain([&MODEL, &TRAIN]);
     for field in tables.flat_map(|table| table.fields) {
         assert!(page.contains(&format!("`{}`", field.name)), "the field `{}`", field.name);
-        if let Kind::Word(words) = field.kind {
+        if let Kind::Word(words) | Kind::Words(words) = field.kind {
             for word in words() {
                 assert!(page.contains(&format!("`{word}`")), "`{}={word}`", field.name);
             }

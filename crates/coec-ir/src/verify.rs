@@ -131,6 +131,7 @@ fn bounds_of(kind: Kind, most: f64) -> Bounds {
         | Kind::Texts
         | Kind::Name(..)
         | Kind::Word(_)
+        | Kind::Words(_)
         | Kind::Block(_)
         | Kind::Blocks(_) => Bounds::ANY,
     }

@@ -66,6 +66,11 @@ fn field_value(u: &mut Unstructured, table: &Table, field: &Field) -> Result<Opt
         (Kind::Text, _) => Value::Text(u.arbitrary::<&str>()?.into()),
         (Kind::Name(names, _), _) => Value::Text((*u.choose(names)?).into()),
         (Kind::Word(words), _) => Value::Word(*u.choose(&words())?),
+        (Kind::Words(words), _) => {
+            let mut some = words();
+            some.retain(|_| u.arbitrary().unwrap_or_default());
+            Value::List(some.into_iter().map(Value::Word).collect())
+        }
         (Kind::Block(tables), _) => Value::Block(block(u, tables)?),
         (Kind::Blocks(tables), _) => {
             let terms = u.int_in_range(0..=4)?;

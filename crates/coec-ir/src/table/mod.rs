@@ -81,6 +81,8 @@ pub enum Kind {
     Name(&'static [&'static str], &'static str),
     /// One of these words.
     Word(fn() -> Vec<&'static str>),
+    /// A list of some of these words; `false` is none of them, and `true` the usual ones.
+    Words(fn() -> Vec<&'static str>),
     /// One of these blocks.
     Block(&'static [Table]),
     /// `none`, one of these blocks, or a list of them.
@@ -206,6 +208,7 @@ impl Kind {
             Self::Texts => Value::List(Vec::new()),
             Self::Name(names, _) => Value::Text((*names.first()?).into()),
             Self::Word(words) => Value::Word(words().first()?),
+            Self::Words(_) => Value::Flag(false),
             Self::Block(tables) => Value::Block(tables.first()?.least()),
             Self::Blocks(_) => Value::List(Vec::new()),
         })
@@ -310,7 +313,8 @@ mod tests {
                     (Kind::OptionalCount(_), Default::Word("none")) => true,
                     (Kind::Real(bounds), Default::Real(x)) => (bounds.min..=bounds.max).contains(&x),
                     (Kind::Pair(_), Default::Pair(_)) => true,
-                    (Kind::Amount, Default::Steps(_)) | (Kind::Flag, Default::Flag(_)) => true,
+                    (Kind::Amount, Default::Steps(_)) => true,
+                    (Kind::Flag | Kind::Words(_), Default::Flag(_)) => true,
                     (Kind::Text, Default::Text(_)) => true,
                     (Kind::Name(names, _), Default::Text(name)) => names.contains(&name),
                     (Kind::Word(words), Default::Word(word)) => words().contains(&word),

@@ -178,6 +178,36 @@ pub(crate) trait Words {
     fn words() -> Vec<&'static str>;
 }
 
+/// An enum of which a field holds any, in the order of its variants.
+pub(crate) trait Several: Words + Held + Copy + PartialEq + 'static {
+    /// All of them.
+    const ALL: &'static [Self];
+    /// Those that `true` means.
+    const MEANT: &'static [Self];
+}
+
+impl<T: Several> Held for Vec<T> {
+    fn value(&self) -> Option<Value> {
+        Some(match self.as_slice() {
+            [] => Value::Flag(false),
+            some if some == T::MEANT => Value::Flag(true),
+            some => Value::List(some.iter().filter_map(Held::value).collect()),
+        })
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Flag(false) => Some(Vec::new()),
+            Value::Flag(true) => Some(T::MEANT.to_vec()),
+            Value::List(values) => {
+                let given: Vec<T> = values.iter().map(T::of).collect::<Option<_>>()?;
+                Some(T::ALL.iter().copied().filter(|one| given.contains(one)).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Held for Option<usize> {
     fn value(&self) -> Option<Value> {
         self.map_or(Some(Value::Word("none")), |n| n.value())

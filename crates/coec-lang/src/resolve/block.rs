@@ -146,6 +146,12 @@ impl Cx<'_> {
             Kind::Texts => Known::Text(self.text_of(name, value)?),
             Kind::Name(names, what) => Known::Text(self.name_of(name, names, what, value)?),
             Kind::Word(words) => Known::Word(self.word_of(name, words(), value)?),
+            Kind::Words(words) if matches!(self.follow(value)?.kind, ValueKind::List(_)) => {
+                let of = |cx: &mut Self, value: &Value| cx.word_of(name, words(), value);
+                let words = self.list_of(name, "a list of words", value, of)?;
+                Known::List(words.into_iter().map(Known::Word).collect())
+            }
+            Kind::Words(_) => Known::Flag(self.flag_of(name, value)?),
             Kind::Block(_) | Kind::Blocks(_) => return None,
         })
     }
