@@ -14,10 +14,10 @@ pub(crate) struct Home {
     pub word: &'static str,
     /// The line of the enum in coec-ir that holds it, with its documentation.
     pub variant: &'static str,
-    /// Files of coec-ir beside those of blocks, with the names they export.
-    pub ir: &'static [(&'static str, &'static [&'static str])],
-    /// Files of `block` in coec-ir, with the names they export.
-    pub block: &'static [(&'static str, &'static [&'static str])],
+    /// Files of coec-ir beside those of blocks.
+    pub ir: &'static [&'static str],
+    /// Files of `block` in coec-ir.
+    pub block: &'static [&'static str],
     /// Files of coec-nn in the folder of its place.
     pub nn: &'static [&'static str],
     /// The module that computes it, which the last of these files exports.
@@ -41,7 +41,7 @@ const HOMES: &[Home] = &[
         word: "mha",
         variant: "/// Multi-head attention, grouped-query when `kv_heads < heads`.\n    Mha(Mha),",
         ir: &[],
-        block: &[("mha", &["Mha", "QkNorm"])],
+        block: &["mha"],
         nn: &["multi_head"],
         module: "MultiHeadAttention",
         field: "attention",
@@ -51,7 +51,7 @@ const HOMES: &[Home] = &[
         word: "mla",
         variant: "/// DeepSeek-V2's multi-head latent attention.\n    Mla(Mla),",
         ir: &[],
-        block: &[("mla", &["Mla"])],
+        block: &["mla"],
         nn: &["latent"],
         module: "LatentAttention",
         field: "attention",
@@ -60,24 +60,8 @@ const HOMES: &[Home] = &[
     Home {
         word: "coe",
         variant: "/// A chain of experts; one iteration of it is a mixture of experts.\n    Coe(Coe),",
-        ir: &[("balance", &["Balance"]), ("binomial", &["binomial", "binomials"])],
-        block: &[
-            (
-                "coe",
-                &[
-                    "Carry",
-                    "ChainNorm",
-                    "Coe",
-                    "Gate",
-                    "Joined",
-                    "Output",
-                    "Residual",
-                    "SharedAt",
-                    "SharedGate",
-                ],
-            ),
-            ("router", &["GroupScore", "Groups", "Router", "Score"]),
-        ],
+        ir: &["balance", "binomial"],
+        block: &["coe", "router"],
         nn: &["balance", "bias", "router", "chain"],
         module: "Chain",
         field: "experts",
@@ -87,7 +71,7 @@ const HOMES: &[Home] = &[
         word: "dense",
         variant: "/// A plain gated MLP with the ordinary pre-norm residual.\n    Dense(Dense),",
         ir: &[],
-        block: &[("dense", &["Dense"])],
+        block: &["dense"],
         nn: &["feed_forward"],
         module: "FeedForward",
         field: "mlp",
@@ -150,7 +134,7 @@ macro_rules! carried {
 /// Every file that some model carries.
 pub(crate) const CARRIED: &[Carried] = carried! {
     Ir "coec-ir" {
-        "": "block/act.rs", "block/rope.rs", "block/sublayer.rs", "flops.rs", "kept.rs", "model.rs", "params.rs", "site.rs";
+        "": "block/act.rs", "block/rope.rs", "block/sublayer.rs", "block/words.rs", "flops.rs", "kept.rs", "model.rs", "params.rs", "site.rs";
         "mha": "block/mha.rs";
         "mla": "block/mla.rs";
         "coe": "balance.rs", "binomial.rs", "block/coe.rs", "block/router.rs";
@@ -213,30 +197,21 @@ fn modules<'a>(names: impl IntoIterator<Item = &'a str>, indent: &str) -> String
     names.into_iter().map(|name| format!("{indent}mod {name};\n")).collect()
 }
 
-/// `pub use a::{b, c};` for each file, sorted.
-fn exports<'a>(files: impl IntoIterator<Item = &'a (&'a str, &'a [&'a str])>) -> String {
-    let mut files: Vec<_> = files.into_iter().collect();
+/// `pub use a::*;` for each, sorted.
+fn exports<'a>(files: impl IntoIterator<Item = &'a str>) -> String {
+    let mut files: Vec<&str> = files.into_iter().collect();
     files.sort_unstable();
-    files
-        .into_iter()
-        .map(|(file, names)| export(file, &names.iter().map(ToString::to_string).collect::<Vec<_>>()))
-        .collect()
+    files.into_iter().map(|file| format!("pub use {file}::*;\n")).collect()
 }
 
-/// Files of `block` that every model has.
-const BLOCK: &[(&str, &[&str])] = &[("act", &["Act"]), ("rope", &["Rope"]), ("sublayer", &["Sublayer"])];
+/// Files of `block` that every model has, and that export something.
+const BLOCK: &[&str] = &["act", "rope", "sublayer"];
 
 /// `src/ir/mod.rs`: declares what the model uses of coec-ir.
 pub(crate) fn ir(uses: &Uses) -> String {
-    let own = || uses.0.iter().flat_map(|home| home.ir);
-    let mods = modules(
-        own().map(|(file, _)| *file).chain(["block", "flops", "kept", "model", "params", "site"]),
-        "",
-    );
-    let mods = mods.replace("mod params;", "pub(crate) mod params;");
-    let blocks = uses.0.iter().flat_map(|home| home.block).chain(BLOCK);
-    let names = blocks.flat_map(|(_, names)| *names).chain(&["Attention", "Ffn"]);
-    let names: Vec<String> = names.map(ToString::to_string).collect();
+    let own = || uses.0.iter().flat_map(|home| home.ir).copied();
+    let whole = || own().chain(["block", "flops", "kept", "model", "params", "site"]);
+    let mods = modules(whole(), "").replace("mod params;", "pub(crate) mod params;");
     format!(
         "//! What the model is: the structs its spec is written in, and the names and shapes of its tensors.\n\
          //!\n\
@@ -244,21 +219,14 @@ pub(crate) fn ir(uses: &Uses) -> String {
          //! the model uses.\n\
          \n\
          {mods}\n\
-         {}\
-         {}\
-         pub use flops::{{Flops, LOGIT_ROWS, probabilities, query_block}};\n\
-         pub use kept::Kept;\n\
-         pub use model::{{Layer, Model, Rms, Stack, Tokens}};\n\
-         pub use params::{{Init, Param}};\n\
-         pub use site::Site;\n",
-        exports(own()),
-        export("block", &names)
+         {}",
+        exports(whole())
     )
 }
 
 /// `src/ir/block/mod.rs`: the blocks the model has, and what a layer is of them.
 pub(crate) fn ir_blocks(uses: &Uses) -> String {
-    let files = || uses.0.iter().flat_map(|home| home.block).chain(BLOCK);
+    let files = || uses.0.iter().flat_map(|home| home.block).chain(BLOCK).copied();
     let variants =
         |slot: Slot| uses.at(slot).map(|home| format!("    {}\n", home.variant)).collect::<String>();
     let derives = "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]\n\
@@ -275,7 +243,7 @@ pub(crate) fn ir_blocks(uses: &Uses) -> String {
          \n\
          /// The feed-forward sublayer of a layer.\n\
          {derives}pub enum Ffn {{\n{}}}\n",
-        modules(files().map(|(file, _)| *file), ""),
+        modules(files().chain(["words"]), ""),
         exports(files()),
         variants(Slot::Attention),
         variants(Slot::Ffn),

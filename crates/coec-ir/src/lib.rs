@@ -96,7 +96,7 @@ pub use bounds::Bounds;
 pub use budget::{Comparison, Conditions, Rule, Target};
 pub use check::Check;
 pub use figure::{Figure, Unit};
-pub use flops::{Flops, LOGIT_ROWS, probabilities, query_block};
+pub use flops::*;
 pub use kept::Kept;
 pub use model::{Layer, Model, Rms, Stack, Tokens};
 pub use params::{Init, Param};

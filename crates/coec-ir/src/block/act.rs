@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// What an expert computes between its projections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,9 +19,6 @@ pub enum Act {
 }
 
 impl Act {
-    /// Every activation, in the order documentation lists them.
-    pub const ALL: [Self; 4] = [Self::Swiglu, Self::Geglu, Self::Gelu, Self::Relu2];
-
     /// Whether the MLP has a gate projection beside `up` and `down`.
     pub fn is_gated(self) -> bool {
         matches!(self, Self::Swiglu | Self::Geglu)
@@ -29,14 +28,6 @@ impl Act {
     pub fn projections(self) -> usize {
         if self.is_gated() { 3 } else { 2 }
     }
-
-    /// The word of the language for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Swiglu => "swiglu",
-            Self::Geglu => "geglu",
-            Self::Gelu => "gelu",
-            Self::Relu2 => "relu2",
-        }
-    }
 }
+
+words!(Act { Swiglu => "swiglu", Geglu => "geglu", Gelu => "gelu", Relu2 => "relu2" });

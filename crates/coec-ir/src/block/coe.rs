@@ -3,6 +3,7 @@
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
 use crate::{
     Act, Balance, Flops, Init, Kept, Param, Router, Sublayer, binomials,
     params::{linear, mlp, router},
@@ -353,22 +354,6 @@ impl Sublayer for Coe {
 /// `name`, or `name.t` where there are several.
 fn indexed(name: &str, t: usize, count: usize) -> String {
     if count > 1 { format!("{name}.{t}") } else { name.to_string() }
-}
-
-macro_rules! words {
-    ($type:ident { $($variant:ident => $word:literal),* $(,)? }) => {
-        impl $type {
-            /// Every value, in the order documentation lists them.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The word of the language for it.
-            pub fn word(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),*
-                }
-            }
-        }
-    };
 }
 
 words!(Residual { Inner => "inner", Outer => "outer", Both => "both", Delta => "delta", Init => "init", None => "none" });

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
 use crate::{Flops, Init, Kept, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
@@ -36,19 +37,7 @@ pub enum QkNorm {
     Full,
 }
 
-impl QkNorm {
-    /// Every value, in the order documentation lists them.
-    pub const ALL: &[Self] = &[Self::None, Self::Head, Self::Full];
-
-    /// The word of the language for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Head => "head",
-            Self::Full => "full",
-        }
-    }
-}
+words!(QkNorm { None => "none", Head => "head", Full => "full" });
 
 impl Mha {
     /// Width of the query projection.

@@ -8,15 +8,16 @@ mod mla;
 mod rope;
 mod router;
 mod sublayer;
+mod words;
 
-pub use act::Act;
-pub use coe::{Carry, ChainNorm, Coe, Gate, Joined, Output, Residual, SharedAt, SharedGate, Wiring};
-pub use dense::Dense;
-pub use mha::{Mha, QkNorm};
-pub use mla::Mla;
-pub use rope::Rope;
-pub use router::{GroupScore, Groups, Router, Score};
-pub use sublayer::Sublayer;
+pub use act::*;
+pub use coe::*;
+pub use dense::*;
+pub use mha::*;
+pub use mla::*;
+pub use rope::*;
+pub use router::*;
+pub use sublayer::*;
 
 use serde::{Deserialize, Serialize};
 

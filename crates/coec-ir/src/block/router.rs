@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// How a router scores, selects and weights. Logits and scores are f32.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Router {
@@ -53,28 +55,5 @@ pub enum GroupScore {
     Top2,
 }
 
-impl Score {
-    /// Every value, in the order documentation lists them.
-    pub const ALL: &[Self] = &[Self::Softmax, Self::Sigmoid];
-
-    /// The word of the language for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Softmax => "softmax",
-            Self::Sigmoid => "sigmoid",
-        }
-    }
-}
-
-impl GroupScore {
-    /// Every value, in the order documentation lists them.
-    pub const ALL: &[Self] = &[Self::Max, Self::Top2];
-
-    /// The word of the language for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Max => "max",
-            Self::Top2 => "top2",
-        }
-    }
-}
+words!(Score { Softmax => "softmax", Sigmoid => "sigmoid" });
+words!(GroupScore { Max => "max", Top2 => "top2" });

@@ -1,7 +1,7 @@
 //! `train { ... }` and its blocks.
 
 use super::tabled::{block, tabled};
-use super::value::{Held, Words};
+use super::value::{Held, Words, words};
 use super::{Block, Default, Field, Kind, Table, Tabled, Value};
 use crate::{
     AdamW, Bounds, Check, Data, Eval, LENGTHS, Loss, OnError, Precision, Recompute, SEED, Save, Schedule,
@@ -15,6 +15,8 @@ pub static TRAIN: Table = Train::TABLES[0];
 pub const BUILTINS: &[&str] = &["arithmetic"];
 
 // What the quickstart trains with is what every spec without a block does.
+words!(Loss, OnError);
+
 tabled! { Train, Table::new("train"), {
     data: Kind::Blocks(Data::TABLES) => Default::Word("builtin"),
     weights: Kind::Reals(bounds::COEFFICIENT) => Default::Nothing,

@@ -3,10 +3,7 @@
 use std::fmt;
 
 use super::Table;
-use crate::{
-    Act, Amount, ChainNorm, Gate, Globs, GroupScore, Loss, OnError, Precision, QkNorm, Recompute, Residual,
-    SharedAt, SharedGate,
-};
+use crate::{Act, Amount, Globs, Precision, Recompute};
 
 /// Anything on the right of a `=`, every field of it written out.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,28 +146,27 @@ macro_rules! held {
 }
 held!(usize: Count as usize, u64: Count as usize, f64: Real as f64, bool: Flag as bool, String: Text as String);
 
+/// Fields may hold the words of these enums.
 macro_rules! words {
-    ($($type:ty),*) => {
-        $(impl Held for $type {
-            fn value(&self) -> Option<Value> {
-                Some(Value::Word(self.word()))
+    ($($type:ty),* $(,)?) => {
+        $(impl $crate::table::value::Held for $type {
+            fn value(&self) -> Option<$crate::table::Value> {
+                Some($crate::table::Value::Word(self.word()))
             }
-            fn of(value: &Value) -> Option<Self> {
-                let Value::Word(word) = value else { return None };
+            fn of(value: &$crate::table::Value) -> Option<Self> {
+                let $crate::table::Value::Word(word) = value else { return None };
                 Self::ALL.iter().copied().find(|one| one.word() == *word)
             }
         }
-        impl Words for $type {
+        impl $crate::table::value::Words for $type {
             fn words() -> Vec<&'static str> {
                 Self::ALL.iter().map(|one| one.word()).collect()
             }
         })*
     };
 }
-words!(
-    Act, ChainNorm, Gate, GroupScore, Loss, OnError, Precision, QkNorm, Recompute, Residual, SharedAt,
-    SharedGate
-);
+pub(crate) use words;
+words!(Act, Precision, Recompute);
 
 /// An enum whose variants are words of the language.
 pub(crate) trait Words {
@@ -185,6 +181,20 @@ pub(crate) trait Several: Words + Held + Copy + PartialEq + 'static {
     /// Those that `true` means.
     const MEANT: &'static [Self];
 }
+
+/// Fields may hold any of the words of this enum; `true` means those behind it.
+#[allow(unused_macros)]
+macro_rules! several {
+    ($type:ident: $($meant:ident),*) => {
+        $crate::table::value::words!($type);
+        impl $crate::table::value::Several for $type {
+            const ALL: &'static [Self] = Self::ALL;
+            const MEANT: &'static [Self] = &[$(Self::$meant),*];
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use several;
 
 impl<T: Several> Held for Vec<T> {
     fn value(&self) -> Option<Value> {

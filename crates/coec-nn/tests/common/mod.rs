@@ -80,7 +80,7 @@ pub fn variants() -> Vec<(String, Model)> {
             }
         }
     }
-    for act in Act::ALL {
+    for &act in Act::ALL {
         add(act.word(), head(), ffn(Coe { act, shared: 1, ..coe() }));
         add(&format!("dense {}", act.word()), head(), Ffn::Dense(Dense { hidden: 7, act }));
     }

@@ -1,9 +1,11 @@
 //! `mha`.
 
 use crate::table::tabled::tabled;
-use crate::table::value::Words;
+use crate::table::value::{Words, words};
 use crate::table::{Default, Described, Kind, Table};
 use crate::{Check, Mha, QkNorm, Rope, ViolationKind, bounds, counted};
+
+words!(QkNorm);
 
 tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     heads: Kind::Count(bounds::HEADS) => Default::Required,

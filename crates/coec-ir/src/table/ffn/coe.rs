@@ -2,12 +2,14 @@
 
 use crate::quantity::subscript;
 use crate::table::tabled::tabled;
-use crate::table::value::Words;
+use crate::table::value::{Words, words};
 use crate::table::{Default, Described, Kind, Table};
 use crate::{
     Act, Balance, Carry, ChainNorm, Check, Coe, Gate, Output, Residual, Router, SharedAt, SharedGate,
     ViolationKind, bounds, counted,
 };
+
+words!(ChainNorm, Gate, Residual, SharedAt, SharedGate);
 
 tabled! { Coe, Table::new("coe").example("coe(iter=2, k=4, experts=64)"), {
     iter: Kind::Count(bounds::ITER) => Default::Required,

@@ -1,9 +1,11 @@
 //! `softmax`, `sigmoid`: one word for each [`Score`].
 
 use crate::table::tabled::block;
-use crate::table::value::{Held, Words};
+use crate::table::value::{Held, Words, words};
 use crate::table::{Block, Default, Field, Kind, Table, Tabled};
 use crate::{Check, GroupScore, Groups, Router, Score, ViolationKind, bounds};
+
+words!(GroupScore);
 
 const FIELDS: &[Field] = &[
     Field::new("renorm", Kind::Flag, Default::Flag(false)),
