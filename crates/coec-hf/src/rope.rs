@@ -37,7 +37,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, default_theta: f64, context: usize, 
     reader.only_one("partial_rotary_factor", "the whole head is rotated here");
     let outer = reader.real_or_null("rope_theta", bounds::POSITIVE);
     let Some((map, key)) = object(reader) else {
-        return Rope::Rope { theta: outer.unwrap_or(default_theta) };
+        return Rope::plain(outer.unwrap_or(default_theta));
     };
     let mut inside =
         reader.inside(map, if key == "rope_scaling" { "rope_scaling." } else { "rope_parameters." });
@@ -51,14 +51,14 @@ pub(crate) fn read(reader: &mut Reader<'_>, default_theta: f64, context: usize, 
     }
     let theta = inner.or(outer).unwrap_or(default_theta);
     let rope = match kind(&mut inside) {
-        "default" => Rope::Rope { theta },
+        "default" => Rope::plain(theta),
         "yarn" => yarn(&mut inside, theta, context, code),
         other => {
             let (name, why) = (kind_key(&inside), "the language has no such scaling of positions");
             inside.refuse(name, &other.into(), why, "\"default\", \"yarn\"");
             // What the other settings of an unknown kind mean is unknown too.
             reader.errors.append(&mut inside.errors);
-            return Rope::Rope { theta };
+            return Rope::plain(theta);
         }
     };
     let unknown: Vec<_> = inside.unasked().filter(|(_, value)| !crate::read::is_off(value)).collect();

@@ -28,7 +28,7 @@ fn rope() -> impl Strategy<Value = Rope> {
             mscale_all_dim,
         },
     );
-    prop_oneof![(1.0..1e7f64).prop_map(|theta| Rope::Rope { theta }), yarn]
+    prop_oneof![(1.0..1e7f64).prop_map(Rope::plain), yarn]
 }
 
 fn attention() -> impl Strategy<Value = Attention> {
@@ -91,7 +91,7 @@ fn model() -> impl Strategy<Value = Verified<Model>> {
     (attention(), coe(), layers, sizes).prop_filter_map(
         "the parts fit",
         |(attention, coe, (scattered, first, hidden), (vocab, context, dim, eps, tied))| {
-            let dense = Ffn::Dense(Dense { hidden, act: coe.act });
+            let dense = Ffn::Dense(Dense::plain(hidden, coe.act));
             let count = scattered.len();
             let layers = scattered.into_iter().enumerate().map(|(layer, scatter)| {
                 let is_dense = match first {
@@ -115,7 +115,7 @@ fn model() -> impl Strategy<Value = Verified<Model>> {
                 context,
                 dim,
                 norm: Rms { eps },
-                embedding: Tokens { tied },
+                embedding: Tokens::plain(tied),
                 layers,
             })
             .ok()

@@ -40,6 +40,13 @@ pub struct Tokens {
     pub tied: bool,
 }
 
+impl Tokens {
+    /// A table, which serves as output head too if it is `tied`, and nothing else.
+    pub fn plain(tied: bool) -> Self {
+        Self { tied }
+    }
+}
+
 /// One layer: an attention sublayer, then a feed-forward sublayer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layer {

@@ -67,7 +67,7 @@ impl Sink for Build {
     type Error = BuildError;
 
     fn embedding(&mut self, model: &Model, name: &str) -> Result<(), BuildError> {
-        self.embedding = Some(Embedding::new(&mut self.make, name, model.vocab));
+        self.embedding = Some(Embedding::new(&mut self.make, name, model.vocab, model.embedding));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::{Int, Tensor};
-use coec_ir::{Init, Param};
+use coec_ir::{Init, Param, Tokens};
 use coec_kernels::Precision;
 
 use crate::{Maker, RmsNorm};
@@ -10,14 +10,17 @@ use crate::{Maker, RmsNorm};
 /// The token embedding.
 #[derive(Module, Debug)]
 pub struct Embedding {
+    /// What it is.
+    #[module(skip)]
+    pub config: Tokens,
     /// `[V, D]`.
     pub weight: Slot<Tensor<2>>,
 }
 
 impl Embedding {
     /// A table of `vocab` rows, saved as `name`.
-    pub fn new(make: &mut Maker, name: &str, vocab: usize) -> Self {
-        Self { weight: make.one(Param::new(name, [vocab, make.dim], Init::LINEAR)) }
+    pub fn new(make: &mut Maker, name: &str, vocab: usize, config: Tokens) -> Self {
+        Self { config, weight: make.one(Param::new(name, [vocab, make.dim], Init::LINEAR)) }
     }
 
     /// The stream `[B, T, D]` of tokens `[B, T]`.

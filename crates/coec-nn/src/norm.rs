@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::Param;
+use coec_ir::{NormAt, Param};
 
 use crate::Maker;
 
@@ -26,5 +26,29 @@ impl RmsNorm {
         let width = shape[R - 1];
         let rows = x.reshape([shape.num_elements() / width, width]);
         coec_kernels::rms_norm(rows, self.weight.val(), self.eps).reshape(shape)
+    }
+
+    /// What a sublayer reads of the stream `h`, whose norm this is.
+    pub(crate) fn before<const R: usize>(&self, h: Tensor<R>, at: NormAt) -> Tensor<R> {
+        match at {
+            NormAt::Before => self.forward(h),
+            NormAt::After => h,
+        }
+    }
+
+    /// The stream after a sublayer that made `y` of it: `h + multiplier * y`, with `y` normed where that is
+    /// done after.
+    pub(crate) fn joined<const R: usize>(
+        &self,
+        h: Tensor<R>,
+        y: Tensor<R>,
+        at: NormAt,
+        multiplier: f64,
+    ) -> Tensor<R> {
+        let y = match at {
+            NormAt::Before => y,
+            NormAt::After => self.forward(y),
+        };
+        coec_kernels::add(h, if multiplier == 1.0 { y } else { y * multiplier })
     }
 }

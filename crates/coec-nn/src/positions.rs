@@ -4,8 +4,7 @@ use std::f64::consts::TAU;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use coec_ir::Rope;
-use coec_kernels::Pairs;
+use coec_ir::{Pairs, Rope};
 
 /// Rotary tables for `count` positions from `start`, computed once per pass.
 #[derive(Debug, Clone)]
@@ -109,12 +108,11 @@ fn m(scale: f64, factor: f64) -> f64 {
     0.1 * scale * factor.ln() + 1.0
 }
 
-/// Rotates pairs `(i, i + width/2)` of the last dimension of `[B, T, H, width]`.
-pub fn rotate_half_split(x: Tensor<4>, (cos, sin): Tables) -> Tensor<4> {
-    coec_kernels::rotate(x, cos, sin, Pairs::HalfSplit)
-}
-
-/// Rotates neighbours `(2i, 2i + 1)` of the last dimension of `[B, T, H, width]`.
-pub fn rotate_neighbours(x: Tensor<4>, (cos, sin): Tables) -> Tensor<4> {
-    coec_kernels::rotate(x, cos, sin, Pairs::Neighbours)
+/// Rotates the pairs of the last dimension of `[B, T, H, width]`.
+pub fn rotate(x: Tensor<4>, (cos, sin): Tables, pairs: Pairs) -> Tensor<4> {
+    let pairs = match pairs {
+        Pairs::Halves => coec_kernels::Pairs::HalfSplit,
+        Pairs::Neighbours => coec_kernels::Pairs::Neighbours,
+    };
+    coec_kernels::rotate(x, cos, sin, pairs)
 }

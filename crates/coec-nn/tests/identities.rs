@@ -32,8 +32,8 @@ fn one_iteration(coe: Coe) -> Coe {
 #[test]
 fn dense_is_one_expert_bitwise() {
     let device = Device::flex().autodiff();
-    let dense = verified(model(Attention::Mha(mha()), Ffn::Dense(Dense { hidden: 5, act: Act::Swiglu })));
-    let router = Router { score: Score::Softmax, renorm: true, scale: 1.0, groups: None };
+    let dense = verified(model(Attention::Mha(mha()), Ffn::Dense(Dense::plain(5, Act::Swiglu))));
+    let router = Router { renorm: true, ..Router::plain(Score::Softmax) };
     let single = Coe { experts: 1, k: vec![1], residual: Residual::Outer, router, ..one_iteration(coe()) };
     let single = verified(model(Attention::Mha(mha()), ffn(single)));
     let built = build(&dense, &device, DType::F32);

@@ -58,7 +58,7 @@ fn realistic() -> Coe {
         shared: 1,
         hidden: HIDDEN,
         residual: Residual::Delta,
-        router: Router { score: Score::Softmax, renorm: true, scale: 1.0, groups: None },
+        router: Router { renorm: true, ..Router::plain(Score::Softmax) },
         ..coe()
     }
 }
@@ -207,7 +207,7 @@ fn a_layer_of_real_size_agrees_with_its_twin() {
     let narrow = chain(&device, DType::F32);
     let tokens = Tensor::<2, Int>::zeros([1, TOKENS], &device);
     let mut make = Maker::new(DIM, Rms { eps: 1e-6 }, &device, Source::Zeros);
-    let embedding = coec_nn::Embedding::new(&mut make, Site::EMBEDDING, 1);
+    let embedding = coec_nn::Embedding::new(&mut make, Site::EMBEDDING, 1, coec_ir::Tokens::plain(false));
     let found = outcome(&narrow, &h, &upstream, |h| {
         let mut pass = Pass::new(&tokens, &embedding, None);
         narrow.forward(h.reshape([1, TOKENS, DIM]), &mut pass).reshape([TOKENS, DIM])

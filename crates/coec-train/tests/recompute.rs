@@ -38,7 +38,7 @@ fn three_steps_are_the_same_bits() {
 }
 
 fn dense(hidden: usize) -> Dense {
-    Dense { hidden, act: Act::Swiglu }
+    Dense::plain(hidden, Act::Swiglu)
 }
 
 /// A model of width 96 over 512 tokens with these sublayers behind its attentions.

@@ -46,7 +46,7 @@ fn two_steps_are_the_same_bits() {
 #[test]
 fn the_norm_of_a_large_gradient_is_the_same_bits() {
     let vocab = 70_000; // times a width of 64: 4.48 million elements in each of two tensors
-    let dense = Ffn::Dense(Dense { hidden: 32, act: Act::Swiglu });
+    let dense = Ffn::Dense(Dense::plain(32, Act::Swiglu));
     let trainer = trainer(&model(vocab, 64, dense), adamw(), |_, _| None);
     let batch = counting(2, 4, 0, vocab);
     assert_same(|| {

@@ -10,7 +10,7 @@ use self::run::{Run, repeated};
 use crate::{
     Link,
     distinct::Distinct,
-    literal::camel,
+    literal::{self, camel},
     plan::Plan,
     print::{Expr, WIDTH, import},
 };
@@ -84,7 +84,7 @@ impl<'a> Writer<'a> {
     }
 
     fn imports(&self, link: Option<&Link>) -> String {
-        let mut ir: Vec<String> = vec!["Param".into(), "Rms".into(), "Site".into()];
+        let mut ir: Vec<String> = vec!["Param".into(), "Rms".into(), "Site".into(), "Tokens".into()];
         let mut nn: Vec<String> =
             ["Binding", "Bindings", "Cache", "Embedding", "Forward", "Head", "LoadError", "Maker", "Pass"]
                 .map(String::from)
@@ -113,7 +113,9 @@ impl<'a> Writer<'a> {
     }
 
     fn constants(&self) -> String {
-        let Model { vocab, dim, layers, norm, .. } = self.model;
+        let Model { vocab, dim, layers, norm, embedding, .. } = self.model;
+        let tokens =
+            literal::literal(embedding).map_or_else(String::new, |tokens| tokens.value.print(0, 0, 0));
         format!(
             "/// Vocabulary V.\n\
              pub const VOCAB: usize = {vocab};\n\
@@ -123,6 +125,8 @@ impl<'a> Writer<'a> {
              pub const LAYERS: usize = {};\n\
              /// Every RMSNorm of the model.\n\
              pub const NORM: Rms = Rms {{ eps: {:?} }};\n\
+             /// The token embedding, and how logits are made.\n\
+             pub const TOKENS: Tokens = {tokens};\n\
              \n",
             layers.len(),
             norm.eps
@@ -240,7 +244,7 @@ impl<'a> Writer<'a> {
     /// The model on `device`, in f32.
     pub fn new(device: &Device, source: Source) -> Self {{
         let mut make = Maker::new(DIM, NORM, device, source);
-        let embedding = Embedding::new(&mut make, Site::EMBEDDING, VOCAB);
+        let embedding = Embedding::new(&mut make, Site::EMBEDDING, VOCAB, TOKENS);
 {making}        let head = Head::new(&mut make, Site::FINAL_NORM, {head}, VOCAB);
         {parts}
     }}

@@ -8,7 +8,7 @@ use crate::print::Expr;
 impl Writer<'_> {
     /// The function, the whole model in it.
     pub fn spec(&self) -> String {
-        let Model { name, doc, context, embedding, .. } = self.model;
+        let Model { name, doc, context, .. } = self.model;
         let layers = match &self.runs {
             Some(runs) => {
                 let kinds: Vec<Expr> = self
@@ -45,7 +45,7 @@ impl Writer<'_> {
                 ("context", Expr::plain(context)),
                 ("dim", Expr::plain("model::DIM")),
                 ("norm", Expr::plain("model::NORM")),
-                ("embedding", Expr::plain(format!("Tokens {{ tied: {} }}", embedding.tied))),
+                ("embedding", Expr::plain("model::TOKENS")),
                 ("layers", layers),
             ],
         );
@@ -57,7 +57,7 @@ impl Writer<'_> {
 
     /// Names of the IR that [`spec`](Self::spec) is written with.
     pub fn spec_imports(&self) -> Vec<&'static str> {
-        let mut names = vec!["Model", "Stack", "Tokens"];
+        let mut names = vec!["Model", "Stack"];
         if self.runs.is_some() {
             names.extend(["Attention", "Ffn", "Layer"]);
         }

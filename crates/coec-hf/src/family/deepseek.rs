@@ -32,15 +32,12 @@ pub(super) fn mla(reader: &mut Reader<'_>, defaults: &Defaults, sizes: &Sizes, c
         let why = "latent attention has keys and values for every head";
         reader.refuse("num_key_value_heads", &kv_heads.into(), why, format!("{heads}, or null"));
     }
-    Mla {
-        heads,
-        kv_rank: reader.count("kv_lora_rank", Some(512), bounds::WIDTH),
-        q_rank: reader.count_or_null("q_lora_rank", Some(1536), bounds::WIDTH),
-        nope: reader.count("qk_nope_head_dim", Some(128), bounds::WIDTH),
-        rope_dim: reader.count("qk_rope_head_dim", Some(64), bounds::WIDTH),
-        value: reader.count("v_head_dim", Some(128), bounds::WIDTH),
-        rope: rope::read(reader, defaults.theta, sizes.context, code),
-    }
+    let kv_rank = reader.count("kv_lora_rank", Some(512), bounds::WIDTH);
+    let q_rank = reader.count_or_null("q_lora_rank", Some(1536), bounds::WIDTH);
+    let parts = [("qk_nope_head_dim", 128), ("qk_rope_head_dim", 64), ("v_head_dim", 128)];
+    let parts = parts.map(|(key, default)| reader.count(key, Some(default), bounds::WIDTH));
+    let rope = rope::read(reader, defaults.theta, sizes.context, code);
+    Mla { q_rank, rope, ..Mla::plain(heads, kv_rank, parts) }
 }
 
 /// How many of the first layers are dense; all, without routed experts.

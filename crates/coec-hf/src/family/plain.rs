@@ -1,8 +1,7 @@
 //! What the families have in common.
 
 use coec_ir::{
-    Act, Attention, ChainNorm, Coe, Dense, Ffn, Gate, Layer, Mha, Model, QkNorm, Residual, Rms, Router,
-    Score, SharedAt, SharedGate, Stack, Tokens, bounds,
+    Act, Attention, Coe, Dense, Ffn, Layer, Mha, Model, QkNorm, Rms, Router, Score, Stack, Tokens, bounds,
 };
 use serde_json::Value;
 
@@ -72,7 +71,7 @@ impl Sizes {
             context: self.context,
             dim: self.dim,
             norm: Rms { eps: self.eps },
-            embedding: Tokens { tied: self.tied },
+            embedding: Tokens::plain(self.tied),
             layers: Stack::from_layers(&layers),
         }
     }
@@ -115,7 +114,7 @@ pub(super) fn mha(
         reader.refuse("head_dim", &given.into(), why, format!("{derived}, or left out"));
     }
     let rope = rope::read(reader, defaults.theta, sizes.context, rope::Code::Plain);
-    Mha { heads, kv_heads, head_dim: given.unwrap_or(derived.max(1)), rope, qk_norm, bias: false }
+    Mha { kv_heads, rope, qk_norm, ..Mha::plain(heads, given.unwrap_or(derived.max(1))) }
 }
 
 /// Refuses a window that cuts anything off.
@@ -166,21 +165,8 @@ pub(super) fn no_router_loss(reader: &mut Reader<'_>) {
 
 /// The ordinary block, `h + experts(Norm(h))`: softmax over all experts, nothing shared.
 pub(super) fn moe(k: usize, experts: usize, hidden: usize, act: Act, renorm: bool) -> Coe {
-    Coe {
-        iter: 1,
-        k: vec![k],
-        experts,
-        shared: 0,
-        hidden,
-        act,
-        residual: Residual::Outer,
-        gate: Gate::Independent,
-        norm: ChainNorm::Once,
-        shared_at: SharedAt::Each,
-        shared_gate: SharedGate::None,
-        router: Router { renorm, ..Router::plain(Score::Softmax) },
-        balance: Vec::new(),
-    }
+    let router = Router { renorm, ..Router::plain(Score::Softmax) };
+    Coe { act, router, ..Coe::plain(k, experts, hidden) }
 }
 
 /// Layers that differ in having experts or not.
@@ -191,7 +177,7 @@ pub(super) fn layers(
     dense: usize,
     is_dense: impl Fn(usize) -> bool,
 ) -> Vec<Layer> {
-    let dense = Ffn::Dense(Dense { hidden: dense, act: sizes.act });
+    let dense = Ffn::Dense(Dense::plain(dense, sizes.act));
     let coe = Ffn::Coe(coe);
     let ffn = |layer| if is_dense(layer) { dense.clone() } else { coe.clone() };
     (0..sizes.layers).map(|layer| Layer { attention: attention.clone(), ffn: ffn(layer) }).collect()

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::words;
 use crate::{
-    Act, Balance, Flops, Init, Kept, Param, Router, Sublayer, binomials,
+    Act, Balance, Flops, Init, Kept, Param, Router, Score, Sublayer, binomials,
     params::{linear, mlp, router},
 };
 
@@ -160,6 +160,26 @@ pub struct Wiring {
 }
 
 impl Coe {
+    /// A mixture in the ordinary block, `h + experts(Norm(h))`, that selects `k` of so many experts of a width by
+    /// softmax, and nothing else.
+    pub fn plain(k: usize, experts: usize, hidden: usize) -> Self {
+        Self {
+            iter: 1,
+            k: vec![k],
+            experts,
+            shared: 0,
+            hidden,
+            act: Act::Swiglu,
+            residual: Residual::Outer,
+            gate: Gate::Independent,
+            norm: ChainNorm::Once,
+            shared_at: SharedAt::Each,
+            shared_gate: SharedGate::None,
+            router: Router::plain(Score::Softmax),
+            balance: Vec::new(),
+        }
+    }
+
     /// The data path of this chain.
     pub fn wiring(&self) -> Wiring {
         let (carry, output) = match self.residual {

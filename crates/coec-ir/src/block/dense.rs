@@ -14,6 +14,11 @@ pub struct Dense {
 }
 
 impl Dense {
+    /// One of a width, and nothing else.
+    pub fn plain(hidden: usize, act: Act) -> Self {
+        Self { hidden, act }
+    }
+
     /// Width of the first product: gate and up, or up alone.
     fn first_product(&self) -> u128 {
         (self.act.projections() - 1) as u128 * self.hidden as u128

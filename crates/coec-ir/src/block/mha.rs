@@ -40,6 +40,12 @@ pub enum QkNorm {
 words!(QkNorm { None => "none", Head => "head", Full => "full" });
 
 impl Mha {
+    /// So many heads of a width, with the rotation that most have, and nothing else.
+    pub fn plain(heads: usize, head_dim: usize) -> Self {
+        let rope = Rope::plain(10_000.0);
+        Self { heads, kv_heads: heads, head_dim, rope, qk_norm: QkNorm::None, bias: false }
+    }
+
     /// Width of the query projection.
     pub fn q_dim(&self) -> usize {
         self.heads * self.head_dim

@@ -27,6 +27,11 @@ pub struct Mla {
 }
 
 impl Mla {
+    /// So many heads, with parts of these widths without and with position, on latents of a width, and nothing else.
+    pub fn plain(heads: usize, kv_rank: usize, [nope, rope_dim, value]: [usize; 3]) -> Self {
+        Self { heads, kv_rank, q_rank: None, nope, rope_dim, value, rope: Rope::plain(10_000.0) }
+    }
+
     /// Width of one query head: `nope + rope_dim`.
     pub fn head_dim(&self) -> usize {
         self.nope + self.rope_dim

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// How queries and keys are rotated by position.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,3 +35,22 @@ pub enum Rope {
         mscale_all_dim: f64,
     },
 }
+
+impl Rope {
+    /// Frequencies `theta^(-2i/d)`.
+    pub fn plain(theta: f64) -> Self {
+        Self::Rope { theta }
+    }
+}
+
+/// Which dimensions of what is rotated are a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pairs {
+    /// `i` and `i + d/2`.
+    Halves,
+    /// `2i` and `2i + 1`.
+    Neighbours,
+}
+
+words!(Pairs { Halves => "halves", Neighbours => "neighbours" });

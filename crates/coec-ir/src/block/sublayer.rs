@@ -1,6 +1,21 @@
 //! What every sublayer says of itself: its tensors, and what it costs.
 
+use serde::{Deserialize, Serialize};
+
+use super::words::words;
 use crate::{Flops, Kept, Param};
+
+/// Where something is normed: before something else is done with it, or after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormAt {
+    /// Before.
+    Before,
+    /// After.
+    After,
+}
+
+words!(NormAt { Before => "before", After => "after" });
 
 /// A sublayer in a model of width `dim` at `context` positions. All counts are exact.
 pub trait Sublayer {

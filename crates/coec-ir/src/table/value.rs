@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Table;
-use crate::{Act, Amount, Globs, Precision, Recompute};
+use crate::{Act, Amount, Globs, NormAt, Pairs, Precision, Recompute};
 
 /// Anything on the right of a `=`, every field of it written out.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,7 +166,7 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
-words!(Act, Precision, Recompute);
+words!(Act, NormAt, Pairs, Precision, Recompute);
 
 /// An enum whose variants are words of the language.
 pub(crate) trait Words {

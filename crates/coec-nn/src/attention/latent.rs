@@ -2,14 +2,14 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mla, Site, Sublayer};
+use coec_ir::{Mla, NormAt, Pairs, Site, Sublayer};
 use coec_kernels::Precision;
 
 use super::dot_product::{attend, product, project, split_heads};
 use crate::{
     Maker, Pass, RmsNorm,
     maker::Params,
-    positions::{rotate_neighbours, softmax_factor},
+    positions::{rotate, softmax_factor},
 };
 
 /// `h + Attn(Norm(h))`, see [`Mla`].
@@ -75,7 +75,7 @@ impl LatentAttention {
         let Mla { heads, kv_rank, nope, rope_dim, rope, .. } = &self.config;
         let precision = pass.precision;
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
-        let x = self.norm.forward(h.clone()); // [B, T, D]
+        let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
         let q = match (&self.q_a_proj, &self.q_a_layernorm) {
             (Some(proj), Some(norm)) => norm.forward(project(x.clone(), proj)), // [B, T, q_rank]
             _ => x.clone(),
@@ -86,8 +86,8 @@ impl LatentAttention {
         let latent = self.kv_a_layernorm.forward(latent.narrow(2, 0, *kv_rank)); // [B, T, kv_rank]
 
         let tables = pass.positions.tables(rope, *rope_dim);
-        let key = rotate_neighbours(key, tables.clone());
-        let rotated = rotate_neighbours(q.clone().narrow(3, *nope, *rope_dim), tables);
+        let key = rotate(key, tables.clone(), Pairs::Neighbours);
+        let rotated = rotate(q.clone().narrow(3, *nope, *rope_dim), tables, Pairs::Neighbours);
         let q = q.narrow(3, 0, *nope); // [B, T, H, nope]
 
         let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]
@@ -96,7 +96,7 @@ impl LatentAttention {
         let inputs = Inputs { q, rotated, latent, key, scale, precision };
         let attended =
             if is_absorbed { self.attend_to_latents(inputs) } else { self.attend_to_heads(inputs) };
-        coec_kernels::add(h, project(attended, &self.o_proj))
+        self.norm.joined(h, project(attended, &self.o_proj), NormAt::Before, 1.0)
     }
 
     /// The output `[B, T, H*value]`: each head's keys and values are made of the latents of all tokens.

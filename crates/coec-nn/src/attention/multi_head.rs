@@ -2,13 +2,13 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mha, QkNorm, Site, Sublayer};
+use coec_ir::{Mha, NormAt, Pairs, QkNorm, Site, Sublayer};
 
 use super::dot_product::{attend, project, split_heads};
 use crate::{
     Maker, Pass, RmsNorm,
     maker::Params,
-    positions::{rotate_half_split, softmax_factor},
+    positions::{rotate, softmax_factor},
 };
 
 /// `h + Attn(Norm(h))`, see [`Mha`].
@@ -61,7 +61,7 @@ impl MultiHeadAttention {
         let Mha { heads, kv_heads, head_dim, rope, qk_norm, .. } = &self.config;
         let precision = pass.precision;
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
-        let x = self.norm.forward(h.clone()); // [B, T, D]
+        let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
         let biased = |y: Tensor<3>, i: usize| match self.biases.get(i) {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,
@@ -81,10 +81,11 @@ impl MultiHeadAttention {
         let v = split_heads(v, *kv_heads); // [B, T, G, d]
 
         let tables = pass.positions.tables(rope, *head_dim);
-        let q = rotate_half_split(q, tables.clone());
-        let k = rotate_half_split(k, tables);
+        let q = rotate(q, tables.clone(), Pairs::Halves);
+        let k = rotate(k, tables, Pairs::Halves);
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
-        coec_kernels::add(h, project(attend(q, k, v, scale, precision), &self.o_proj))
+        let y = project(attend(q, k, v, scale, precision), &self.o_proj); // [B, T, D]
+        self.norm.joined(h, y, NormAt::Before, 1.0)
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use coec_ir::{Dense, Site, Sublayer};
+use coec_ir::{Dense, NormAt, Site, Sublayer};
 
 use super::mlp::Mlp;
 use crate::{Maker, Pass, RmsNorm, maker::Params};
@@ -27,7 +27,8 @@ impl FeedForward {
     /// The stream after the sublayer, `[B, T, D]`. It has nothing to tell the `pass`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let [b, t, d] = h.dims();
-        let y = self.mlp.forward(self.norm.forward(h.clone()).reshape([b * t, d]), pass.precision);
-        coec_kernels::add(h, y.reshape([b, t, d]))
+        let x = self.norm.before(h.clone(), NormAt::Before).reshape([b * t, d]);
+        let y = self.mlp.forward(x, pass.precision).reshape([b, t, d]);
+        self.norm.joined(h, y, NormAt::Before, 1.0)
     }
 }

@@ -10,33 +10,17 @@ use coec_nn::{Forward, LanguageModel, Source, cross_entropy};
 
 /// A chain of two iterations over four experts, everything else at its simplest.
 pub fn coe() -> Coe {
-    Coe {
-        iter: 2,
-        k: vec![2, 2],
-        experts: 4,
-        shared: 0,
-        hidden: 5,
-        act: Act::Swiglu,
-        residual: Residual::Inner,
-        gate: Gate::Independent,
-        norm: ChainNorm::Once,
-        shared_at: SharedAt::Each,
-        shared_gate: SharedGate::None,
-        router: Router { score: Score::Softmax, renorm: false, scale: 1.0, groups: None },
-        balance: vec![],
-    }
+    Coe { iter: 2, k: vec![2, 2], residual: Residual::Inner, ..Coe::plain(2, 4, 5) }
 }
 
 /// Two heads of width four.
 pub fn mha() -> Mha {
-    let rope = Rope::Rope { theta: 10000.0 };
-    Mha { heads: 2, kv_heads: 2, head_dim: 4, rope, qk_norm: QkNorm::None, bias: false }
+    Mha::plain(2, 4)
 }
 
 /// Two heads over a latent of width six.
 pub fn mla() -> Mla {
-    let rope = Rope::Rope { theta: 10000.0 };
-    Mla { heads: 2, kv_rank: 6, q_rank: None, nope: 3, rope_dim: 4, value: 5, rope }
+    Mla::plain(2, 6, [3, 4, 5])
 }
 
 pub fn ffn(coe: Coe) -> Ffn {
@@ -52,7 +36,7 @@ pub fn model(attention: Attention, ffn: Ffn) -> Model {
         context: 16,
         dim: 8,
         norm: Rms { eps: 1e-6 },
-        embedding: Tokens { tied: false },
+        embedding: Tokens::plain(false),
         layers: Stack::repeat(Layer { attention, ffn }, 2),
     }
 }
@@ -82,7 +66,7 @@ pub fn variants() -> Vec<(String, Model)> {
     }
     for &act in Act::ALL {
         add(act.word(), head(), ffn(Coe { act, shared: 1, ..coe() }));
-        add(&format!("dense {}", act.word()), head(), Ffn::Dense(Dense { hidden: 7, act }));
+        add(&format!("dense {}", act.word()), head(), Ffn::Dense(Dense::plain(7, act)));
     }
     for &shared_at in SharedAt::ALL {
         add(&format!("shared_at {}", shared_at.word()), head(), ffn(Coe { shared: 2, shared_at, ..coe() }));
@@ -99,7 +83,7 @@ pub fn variants() -> Vec<(String, Model)> {
     for score in [Score::Softmax, Score::Sigmoid] {
         for renorm in [false, true] {
             let name = format!("{} renorm={renorm}", score.word());
-            let router = Router { score, renorm, scale: 1.5, groups: None };
+            let router = Router { renorm, scale: 1.5, ..Router::plain(score) };
             let balance = vec![
                 Balance::SeqAux { alpha: 0.1 },
                 Balance::SwitchAux { alpha: 0.2 },
@@ -111,7 +95,7 @@ pub fn variants() -> Vec<(String, Model)> {
     }
     for score in [GroupScore::Max, GroupScore::Top2] {
         let groups = Some(Groups { groups: 3, keep: 2, score });
-        let router = Router { score: Score::Sigmoid, renorm: true, scale: 2.0, groups };
+        let router = Router { renorm: true, scale: 2.0, groups, ..Router::plain(Score::Sigmoid) };
         let balance = vec![Balance::Bias { rate: 0.01 }];
         add(&format!("groups {}", score.word()), head(), ffn(Coe { experts: 6, router, balance, ..coe() }));
     }

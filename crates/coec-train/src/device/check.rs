@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_ir::{
-    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Gate, Layer, Mha, Mla, Model, QkNorm, Residual, Rms,
-    Rope, Router, Score, SharedAt, SharedGate, Stack, Tokens, Verified, verify,
+    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, QkNorm, Residual, Rms,
+    Router, Score, Stack, Tokens, Verified, verify,
 };
 use coec_kernels::{Activation, AdamWStep, Pairs, Precision};
 use coec_nn::{LanguageModel, Source};
@@ -301,27 +301,21 @@ fn others() -> Vec<(&'static str, Box<Operation>)> {
 
 /// A chain and a latent attention: two layers, with all that is between the kernels.
 fn model() -> Verified<Model> {
-    let rope = Rope::Rope { theta: 10_000.0 };
     let chain = Coe {
         iter: 2,
         k: vec![2, 2],
-        experts: 6,
         shared: 1,
-        hidden: 10,
-        act: Act::Swiglu,
         residual: Residual::Inner,
-        gate: Gate::Independent,
         norm: ChainNorm::Each,
-        shared_at: SharedAt::Each,
-        shared_gate: SharedGate::None,
-        router: Router { score: Score::Softmax, renorm: true, scale: 1.0, groups: None },
+        router: Router { renorm: true, ..Router::plain(Score::Softmax) },
         balance: vec![Balance::SeqAux { alpha: 0.01 }],
+        ..Coe::plain(2, 6, 10)
     };
-    let latent = Mla { heads: 2, kv_rank: 9, q_rank: None, nope: 6, rope_dim: 4, value: 5, rope };
-    let heads = Mha { heads: 4, kv_heads: 2, head_dim: 6, rope, qk_norm: QkNorm::Head, bias: true };
+    let latent = Mla::plain(2, 9, [6, 4, 5]);
+    let heads = Mha { kv_heads: 2, qk_norm: QkNorm::Head, bias: true, ..Mha::plain(4, 6) };
     let layers = [
         Layer { attention: Attention::Mha(heads), ffn: Ffn::Coe(chain) },
-        Layer { attention: Attention::Mla(latent), ffn: Ffn::Dense(Dense { hidden: 14, act: Act::Gelu }) },
+        Layer { attention: Attention::Mla(latent), ffn: Ffn::Dense(Dense::plain(14, Act::Gelu)) },
     ];
     let model = Model {
         name: "check".into(),
@@ -330,7 +324,7 @@ fn model() -> Verified<Model> {
         context: 12,
         dim: 18,
         norm: Rms { eps: 1e-6 },
-        embedding: Tokens { tied: true },
+        embedding: Tokens::plain(true),
         layers: Stack::from_layers(&layers),
     };
     verify(model).expect("a model that is written here is one")

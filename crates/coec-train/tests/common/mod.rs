@@ -66,30 +66,17 @@ pub fn chain() -> Coe {
     Coe {
         iter: 2,
         k: vec![2, 2],
-        experts: 4,
         shared: 1,
-        hidden: 6,
-        act: Act::Swiglu,
         residual: Residual::Delta,
-        gate: Gate::Independent,
-        norm: ChainNorm::Once,
-        shared_at: SharedAt::Each,
-        shared_gate: SharedGate::None,
-        router: Router { score: Score::Softmax, renorm: true, scale: 1.0, groups: None },
+        router: Router { renorm: true, ..Router::plain(Score::Softmax) },
         balance: vec![Balance::SeqAux { alpha: 0.01 }, Balance::Bias { rate: 0.02 }],
+        ..Coe::plain(2, 4, 6)
     }
 }
 
 /// One layer of width `dim` with `ffn` behind attention.
 pub fn model(vocab: usize, dim: usize, ffn: Ffn) -> Verified<Model> {
-    let attention = Attention::Mha(Mha {
-        heads: 2,
-        kv_heads: 2,
-        head_dim: dim / 2,
-        rope: Rope::Rope { theta: 10_000.0 },
-        qk_norm: QkNorm::None,
-        bias: false,
-    });
+    let attention = Attention::Mha(Mha::plain(2, dim / 2));
     let model = Model {
         name: "small".into(),
         doc: String::new(),
@@ -97,7 +84,7 @@ pub fn model(vocab: usize, dim: usize, ffn: Ffn) -> Verified<Model> {
         context: 128,
         dim,
         norm: Rms { eps: 1e-6 },
-        embedding: Tokens { tied: false },
+        embedding: Tokens::plain(false),
         layers: Stack::repeat(Layer { attention, ffn }, 1),
     };
     verify(model).unwrap_or_else(|violations| panic!("{violations:?}"))
