@@ -41,7 +41,7 @@ BLOCKS = {
     "embedding": ("tied",),
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
-    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "bias"),
+    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "bias", "pairs"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
@@ -65,6 +65,7 @@ KINDS = {
 }
 WORDS = {
     "qk_norm": ("none", "head", "full"),
+    "pairs": ("halves", "neighbours"),
     "act": ("swiglu", "geglu", "gelu", "relu2"),
     "residual": ("inner", "outer", "both", "delta", "init", "none"),
     "gate": ("independent", "tied", "frozen"),
@@ -117,6 +118,7 @@ def check_model(model):
         check_kind("rope", attention["rope"])
         if kind == "mha":
             check_word("qk_norm", attention["qk_norm"])
+            check_word("pairs", attention["pairs"])
         kind, ffn = check_kind("ffn", layer["ffn"])
         check_word("act", ffn["act"])
         if kind == "coe":
@@ -248,6 +250,9 @@ def rotate_neighbours(x, cos, sin):
     return torch.stack(rotate(x, x[..., 0::2], x[..., 1::2], cos, sin), -1).flatten(-2)
 
 
+ROTATE = {"halves": rotate_halves, "neighbours": rotate_neighbours}
+
+
 def split_heads(x, heads):
     """[B, T, heads * d] to [B, heads, T, d]."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
@@ -304,7 +309,7 @@ class CoecAttention(CoecAttentionBase):
         if spec["qk_norm"] == "head":
             q, k = self.q_norm(q), self.k_norm(k)
         cos, sin, factor = rotation(spec["rope"], spec["head_dim"], positions)
-        q, k = rotate_halves(q, cos, sin), rotate_halves(k, cos, sin)
+        q, k = (ROTATE[spec["pairs"]](x, cos, sin) for x in (q, k))
         return self.attend(q, k, v, spec["head_dim"] ** -0.5 * factor, mask, cache, **kwargs)
 
 

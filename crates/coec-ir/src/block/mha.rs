@@ -3,12 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::words;
-use crate::{Flops, Init, Kept, Param, Rope, Sublayer, params::linear, probabilities};
+use crate::{Flops, Init, Kept, Pairs, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///
-/// Rotary embedding pairs dimension `i` with `i + head_dim/2` (half-split);
-/// scores are scaled by `head_dim^-1/2`.
+/// Scores are scaled by `head_dim^-1/2`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mha {
     /// Query heads.
@@ -23,6 +22,8 @@ pub struct Mha {
     pub qk_norm: QkNorm,
     /// Biases on the query, key and value projections.
     pub bias: bool,
+    /// Which dimensions are rotated together.
+    pub pairs: Pairs,
 }
 
 /// RMSNorm of queries and keys.
@@ -43,7 +44,15 @@ impl Mha {
     /// So many heads of a width, with the rotation that most have, and nothing else.
     pub fn plain(heads: usize, head_dim: usize) -> Self {
         let rope = Rope::plain(10_000.0);
-        Self { heads, kv_heads: heads, head_dim, rope, qk_norm: QkNorm::None, bias: false }
+        Self {
+            heads,
+            kv_heads: heads,
+            head_dim,
+            rope,
+            qk_norm: QkNorm::None,
+            bias: false,
+            pairs: Pairs::Halves,
+        }
     }
 
     /// Width of the query projection.

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mha, NormAt, Pairs, QkNorm, Site, Sublayer};
+use coec_ir::{Mha, NormAt, QkNorm, Site, Sublayer};
 
 use super::dot_product::{attend, project, split_heads};
 use crate::{
@@ -58,7 +58,7 @@ impl MultiHeadAttention {
 
     /// The stream after the sublayer, `[B, T, D]`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
-        let Mha { heads, kv_heads, head_dim, rope, qk_norm, .. } = &self.config;
+        let Mha { heads, kv_heads, head_dim, rope, qk_norm, pairs, .. } = &self.config;
         let precision = pass.precision;
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
         let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
@@ -81,8 +81,8 @@ impl MultiHeadAttention {
         let v = split_heads(v, *kv_heads); // [B, T, G, d]
 
         let tables = pass.positions.tables(rope, *head_dim);
-        let q = rotate(q, tables.clone(), Pairs::Halves);
-        let k = rotate(k, tables, Pairs::Halves);
+        let q = rotate(q, tables.clone(), *pairs);
+        let k = rotate(k, tables, *pairs);
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
         let y = project(attend(q, k, v, scale, precision), &self.o_proj); // [B, T, D]

@@ -12,7 +12,9 @@
 use std::f64::consts::TAU;
 
 use burn::tensor::{Int, Tensor, activation, s};
-use coec_ir::{Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, QkNorm, Residual, Rope, Score};
+use coec_ir::{
+    Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, Pairs, QkNorm, Residual, Rope, Score,
+};
 use coec_kernels::{Precision, rounded, with_rounded_gradient};
 use coec_nn::{
     Attention, Chain, Ffn, LanguageModel, LatentAttention, Mlp, MultiHeadAttention, RmsNorm, Router, factors,
@@ -138,6 +140,14 @@ fn softmax_factor(rope: &Rope) -> f64 {
     }
 }
 
+/// The two dimensions of pair `i`, of so many.
+fn paired(pairs: Pairs, width: usize, i: usize) -> (usize, usize) {
+    match pairs {
+        Pairs::Halves => (i, i + width / 2),
+        Pairs::Neighbours => (2 * i, 2 * i + 1),
+    }
+}
+
 /// Rotates the pairs that `pair(i)` names by position times frequency.
 fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize) -> (usize, usize)) -> Row {
     let width = x.dims()[1];
@@ -169,13 +179,13 @@ fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64, product: Product) ->
 }
 
 fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Row> {
-    let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, .. } = &block.config;
+    let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, pairs, .. } = &block.config;
     let scale = softmax_factor(rope) / (*d as f64).sqrt();
     let biased = |y: Row, i: usize| match block.biases.get(i) {
         Some(bias) => y + bias.val().unsqueeze(),
         None => y,
     };
-    let half_split = |i: usize| (i, i + d / 2);
+    let pair = |i: usize| paired(*pairs, *d, i);
     let (mut keys, mut values) = (vec![Vec::new(); *kv_heads], vec![Vec::new(); *kv_heads]);
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
@@ -196,12 +206,12 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
         };
         for j in 0..*kv_heads {
             let k = head(&k, j, norms.map(|(_, k)| k));
-            keys[j].push(rotate(k, t, rope, half_split));
+            keys[j].push(rotate(k, t, rope, pair));
             values[j].push(columns(&v, j * d, *d));
         }
         let mixed = (0..*heads).map(|j| {
             let kv = j / (heads / kv_heads);
-            let q = rotate(head(&q, j, norms.map(|(q, _)| q)), t, rope, half_split);
+            let q = rotate(head(&q, j, norms.map(|(q, _)| q)), t, rope, pair);
             attend(q, &keys[kv], &values[kv], scale, product)
         });
         out.push(stream.clone() + product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1)));

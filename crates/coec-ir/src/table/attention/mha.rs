@@ -3,7 +3,7 @@
 use crate::table::tabled::tabled;
 use crate::table::value::{Words, words};
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Check, Mha, QkNorm, Rope, ViolationKind, bounds, counted};
+use crate::{Check, Mha, Pairs, QkNorm, Rope, ViolationKind, bounds, counted};
 
 words!(QkNorm);
 
@@ -14,6 +14,7 @@ tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     qk_norm: Kind::Word(QkNorm::words) => Default::Word("none"),
     bias: Kind::Flag => Default::Flag(false),
+    pairs: Kind::Word(Pairs::words) => Default::Word("halves"),
 }
     fn rules(&self, check: &mut Check) {
         let Self { heads, kv_heads, .. } = *self;
@@ -55,6 +56,9 @@ impl Described for Mha {
             QkNorm::None => {}
             QkNorm::Head => details.push("queries and keys normed by head".into()),
             QkNorm::Full => details.push("queries and keys normed".into()),
+        }
+        if self.pairs == Pairs::Neighbours {
+            details.push("neighbours rotated".into());
         }
         if self.bias {
             details.push("biases".into());
