@@ -42,7 +42,7 @@ BLOCKS = {
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "bias", "pairs"),
-    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope"),
+    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
     "dense": ("hidden", "act"),
@@ -118,7 +118,7 @@ def check_model(model):
         check_kind("rope", attention["rope"])
         if kind == "mha":
             check_word("qk_norm", attention["qk_norm"])
-            check_word("pairs", attention["pairs"])
+        check_word("pairs", attention["pairs"])
         kind, ffn = check_kind("ffn", layer["ffn"])
         check_word("act", ffn["act"])
         if kind == "coe":
@@ -234,7 +234,7 @@ def rotation(rope, width, positions):
     return angles.cos() * magnitude, angles.sin() * magnitude, softmax_factor
 
 
-def rotate(x, a, b, cos, sin):
+def turned(x, a, b, cos, sin):
     """The pairs (a, b) of x [B, heads, T, d] turned, both halves of them."""
     cos, sin = (table.unsqueeze(1).to(wide(x).dtype) for table in (cos, sin))
     return (a * cos - b * sin).to(x.dtype), (a * sin + b * cos).to(x.dtype)
@@ -242,12 +242,12 @@ def rotate(x, a, b, cos, sin):
 
 def rotate_halves(x, cos, sin):
     """Rotates the pairs (i, i + d/2)."""
-    return torch.cat(rotate(x, *x.chunk(2, -1), cos, sin), -1)
+    return torch.cat(turned(x, *x.chunk(2, -1), cos, sin), -1)
 
 
 def rotate_neighbours(x, cos, sin):
     """Rotates the pairs (2i, 2i + 1)."""
-    return torch.stack(rotate(x, x[..., 0::2], x[..., 1::2], cos, sin), -1).flatten(-2)
+    return torch.stack(turned(x, x[..., 0::2], x[..., 1::2], cos, sin), -1).flatten(-2)
 
 
 ROTATE = {"halves": rotate_halves, "neighbours": rotate_neighbours}
@@ -342,8 +342,9 @@ class CoecLatentAttention(CoecAttentionBase):
         kv = split_heads(self.kv_b_proj(self.kv_a_layernorm(latent)), heads)
         k_still, v = kv.split([spec["nope"], spec["value"]], -1)
         cos, sin, factor = rotation(spec["rope"], spec["rope_dim"], positions)
-        k_turning = rotate_neighbours(k_turning.unsqueeze(1), cos, sin).expand(-1, heads, -1, -1)
-        q = torch.cat([q_still, rotate_neighbours(q_turning, cos, sin)], -1)
+        rotate = ROTATE[spec["pairs"]]
+        k_turning = rotate(k_turning.unsqueeze(1), cos, sin).expand(-1, heads, -1, -1)
+        q = torch.cat([q_still, rotate(q_turning, cos, sin)], -1)
         k = torch.cat([k_still, k_turning], -1)
         scale = (spec["nope"] + spec["rope_dim"]) ** -0.5 * factor
         return self.attend(q, k, v, scale, mask, cache, **kwargs)

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Flops, Init, Kept, Param, Rope, Sublayer, params::linear, probabilities};
+use crate::{Flops, Init, Kept, Pairs, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one
-/// key is shared by all heads and whose rotated pairs are neighbours `2i, 2i+1`.
+/// key is shared by all heads.
 /// Scores are scaled by `(nope + rope_dim)^-1/2`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mla {
@@ -24,12 +24,23 @@ pub struct Mla {
     pub value: usize,
     /// Rotary embedding of the decoupled part.
     pub rope: Rope,
+    /// Which of its dimensions are rotated together.
+    pub pairs: Pairs,
 }
 
 impl Mla {
     /// So many heads, with parts of these widths without and with position, on latents of a width, and nothing else.
     pub fn plain(heads: usize, kv_rank: usize, [nope, rope_dim, value]: [usize; 3]) -> Self {
-        Self { heads, kv_rank, q_rank: None, nope, rope_dim, value, rope: Rope::plain(10_000.0) }
+        Self {
+            heads,
+            kv_rank,
+            q_rank: None,
+            nope,
+            rope_dim,
+            value,
+            rope: Rope::plain(10_000.0),
+            pairs: Pairs::Neighbours,
+        }
     }
 
     /// Width of one query head: `nope + rope_dim`.

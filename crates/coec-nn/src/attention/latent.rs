@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mla, NormAt, Pairs, Site, Sublayer};
+use coec_ir::{Mla, NormAt, Site, Sublayer};
 use coec_kernels::Precision;
 
 use super::dot_product::{attend, product, project, split_heads};
@@ -72,7 +72,7 @@ impl LatentAttention {
 
     /// The stream after the sublayer, `[B, T, D]`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
-        let Mla { heads, kv_rank, nope, rope_dim, rope, .. } = &self.config;
+        let Mla { heads, kv_rank, nope, rope_dim, rope, pairs, .. } = &self.config;
         let precision = pass.precision;
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
         let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
@@ -86,8 +86,8 @@ impl LatentAttention {
         let latent = self.kv_a_layernorm.forward(latent.narrow(2, 0, *kv_rank)); // [B, T, kv_rank]
 
         let tables = pass.positions.tables(rope, *rope_dim);
-        let key = rotate(key, tables.clone(), Pairs::Neighbours);
-        let rotated = rotate(q.clone().narrow(3, *nope, *rope_dim), tables, Pairs::Neighbours);
+        let key = rotate(key, tables.clone(), *pairs);
+        let rotated = rotate(q.clone().narrow(3, *nope, *rope_dim), tables, *pairs);
         let q = q.narrow(3, 0, *nope); // [B, T, H, nope]
 
         let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]

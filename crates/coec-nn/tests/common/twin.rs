@@ -220,9 +220,9 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
 }
 
 fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
-    let Mla { heads, kv_rank, nope, rope_dim, value, rope, .. } = &block.config;
+    let Mla { heads, kv_rank, nope, rope_dim, value, rope, pairs, .. } = &block.config;
     let scale = softmax_factor(rope) / ((nope + rope_dim) as f64).sqrt();
-    let neighbours = |i: usize| (2 * i, 2 * i + 1);
+    let pair = |i: usize| paired(*pairs, *rope_dim, i);
     let (mut keys, mut values) = (vec![Vec::new(); *heads], vec![Vec::new(); *heads]);
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
@@ -233,7 +233,7 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
         };
         let q = product.apply(&block.q_proj.val(), q);
         let down = product.apply(&block.kv_a_proj_with_mqa.val(), x);
-        let key = rotate(columns(&down, *kv_rank, *rope_dim), t, rope, neighbours);
+        let key = rotate(columns(&down, *kv_rank, *rope_dim), t, rope, pair);
         let normed = norm(&block.kv_a_layernorm, columns(&down, 0, *kv_rank));
         let kv = product.apply(&block.kv_b_proj.val(), normed);
         let mut mixed = Vec::new();
@@ -242,7 +242,7 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
             keys[j].push(Tensor::cat(vec![columns(&kv, 0, *nope), key.clone()], 1));
             values[j].push(columns(&kv, *nope, *value));
             let q = columns(&q, j * (nope + rope_dim), nope + rope_dim);
-            let rotated = rotate(columns(&q, *nope, *rope_dim), t, rope, neighbours);
+            let rotated = rotate(columns(&q, *nope, *rope_dim), t, rope, pair);
             let q = Tensor::cat(vec![columns(&q, 0, *nope), rotated], 1);
             mixed.push(attend(q, &keys[j], &values[j], scale, product));
         }

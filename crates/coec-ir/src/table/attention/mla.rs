@@ -1,8 +1,9 @@
 //! `mla`.
 
 use crate::table::tabled::tabled;
+use crate::table::value::Words;
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Check, Mla, Rope, bounds, counted, grouped};
+use crate::{Check, Mla, Pairs, Rope, bounds, counted, grouped};
 
 tabled! { Mla, Table::new("mla"), {
     heads: Kind::Count(bounds::HEADS) => Default::Count(8),
@@ -12,6 +13,7 @@ tabled! { Mla, Table::new("mla"), {
     rope_dim: Kind::Count(bounds::WIDTH) => Default::Count(64),
     value: Kind::Count(bounds::WIDTH) => Default::Count(128),
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
+    pairs: Kind::Word(Pairs::words) => Default::Word("neighbours"),
 }
     fn rules(&self, check: &mut Check) {
         self.rope.rules_within(check, "rope_dim", self.rope_dim);
@@ -46,6 +48,9 @@ impl Described for Mla {
         ];
         details.extend(self.q_rank.map(|rank| format!("query latent {}", grouped(rank))));
         details.push(self.rope.detail());
+        if self.pairs == Pairs::Halves {
+            details.push("halves rotated".into());
+        }
         details
     }
 }
