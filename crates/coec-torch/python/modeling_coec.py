@@ -41,7 +41,7 @@ BLOCKS = {
     "embedding": ("tied",),
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
-    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "bias", "pairs"),
+    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
@@ -66,6 +66,7 @@ KINDS = {
 WORDS = {
     "qk_norm": ("none", "head", "full"),
     "pairs": ("halves", "neighbours"),
+    "where something is normed": ("before", "after"),
     "act": ("swiglu", "geglu", "gelu", "relu2"),
     "residual": ("inner", "outer", "both", "delta", "init", "none"),
     "gate": ("independent", "tied", "frozen"),
@@ -118,6 +119,7 @@ def check_model(model):
         check_kind("rope", attention["rope"])
         if kind == "mha":
             check_word("qk_norm", attention["qk_norm"])
+            check_word("where something is normed", attention["qk_norm_at"])
         check_word("pairs", attention["pairs"])
         kind, ffn = check_kind("ffn", layer["ffn"])
         check_word("act", ffn["act"])
@@ -258,6 +260,11 @@ def split_heads(x, heads):
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
+def join_heads(x):
+    """And back."""
+    return x.transpose(1, 2).flatten(2)
+
+
 def eager_attention_forward(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
     """Two products of whole T x T matrices, the softmax between them in single precision at least."""
     if module.num_key_value_groups > 1:
@@ -300,16 +307,27 @@ class CoecAttention(CoecAttentionBase):
             is_head = spec["qk_norm"] == "head"
             self.q_norm, self.k_norm = (CoecRMSNorm(width if is_head else out, eps) for out in (q, kv))
 
+    def normed(self, x, name):
+        """Queries or keys [B, T, heads * d] by head, normed over all of them or within each."""
+        how, heads = self.spec["qk_norm"], self.spec["heads" if name == "q" else "kv_heads"]
+        norm = None if how == "none" else getattr(self, f"{name}_norm")
+        x = split_heads(norm(x) if how == "full" else x, heads)
+        return norm(x) if how == "head" else x
+
     def forward(self, x, positions, mask=None, cache=None, **kwargs):
         spec = self.spec
         q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
-        if spec["qk_norm"] == "full":
-            q, k = self.q_norm(q), self.k_norm(k)
-        q, k, v = split_heads(q, spec["heads"]), split_heads(k, spec["kv_heads"]), split_heads(v, spec["kv_heads"])
-        if spec["qk_norm"] == "head":
-            q, k = self.q_norm(q), self.k_norm(k)
         cos, sin, factor = rotation(spec["rope"], spec["head_dim"], positions)
-        q, k = (ROTATE[spec["pairs"]](x, cos, sin) for x in (q, k))
+
+        def turned(x):
+            return ROTATE[spec["pairs"]](x, cos, sin)
+
+        v = split_heads(v, spec["kv_heads"])
+        if spec["qk_norm_at"] == "before":
+            q, k = turned(self.normed(q, "q")), turned(self.normed(k, "k"))
+        else:
+            q, k = (turned(split_heads(x, heads)) for x, heads in ((q, spec["heads"]), (k, spec["kv_heads"])))
+            q, k = self.normed(join_heads(q), "q"), self.normed(join_heads(k), "k")
         return self.attend(q, k, v, spec["head_dim"] ** -0.5 * factor, mask, cache, **kwargs)
 
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::words;
-use crate::{Flops, Init, Kept, Pairs, Param, Rope, Sublayer, params::linear, probabilities};
+use crate::{Flops, Init, Kept, NormAt, Pairs, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///
@@ -18,8 +18,10 @@ pub struct Mha {
     pub head_dim: usize,
     /// Rotary embedding of queries and keys.
     pub rope: Rope,
-    /// Norm of queries and keys before the rotation.
+    /// Norm of queries and keys.
     pub qk_norm: QkNorm,
+    /// Whether that is before they are rotated, or after.
+    pub qk_norm_at: NormAt,
     /// Biases on the query, key and value projections.
     pub bias: bool,
     /// Which dimensions are rotated together.
@@ -50,6 +52,7 @@ impl Mha {
             head_dim,
             rope,
             qk_norm: QkNorm::None,
+            qk_norm_at: NormAt::Before,
             bias: false,
             pairs: Pairs::Halves,
         }

@@ -56,9 +56,18 @@ impl MultiHeadAttention {
         }
     }
 
+    /// Queries or keys `[B, T, H*d]` by head, `[B, T, H, d]`, normed over all of them or within each head.
+    fn normed(&self, x: Tensor<3>, norm: &Option<RmsNorm>, heads: usize) -> Tensor<4> {
+        match (self.config.qk_norm, norm) {
+            (QkNorm::Full, Some(norm)) => split_heads(norm.forward(x), heads),
+            (QkNorm::Head, Some(norm)) => norm.forward(split_heads(x, heads)),
+            (QkNorm::None, _) | (_, None) => split_heads(x, heads),
+        }
+    }
+
     /// The stream after the sublayer, `[B, T, D]`.
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
-        let Mha { heads, kv_heads, head_dim, rope, qk_norm, pairs, .. } = &self.config;
+        let Mha { heads, kv_heads, head_dim, rope, qk_norm_at, pairs, .. } = &self.config;
         let precision = pass.precision;
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
         let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
@@ -70,19 +79,22 @@ impl MultiHeadAttention {
         let k = biased(project(x.clone(), &self.k_proj), 1); // [B, T, G*d]
         let v = biased(project(x, &self.v_proj), 2); // [B, T, G*d]
 
-        let (mut q, mut k) = (q, k);
-        if let (QkNorm::Full, Some(q_norm), Some(k_norm)) = (qk_norm, &self.q_norm, &self.k_norm) {
-            (q, k) = (q_norm.forward(q), k_norm.forward(k));
-        }
-        let (mut q, mut k) = (split_heads(q, *heads), split_heads(k, *kv_heads)); // [B, T, H|G, d]
-        if let (QkNorm::Head, Some(q_norm), Some(k_norm)) = (qk_norm, &self.q_norm, &self.k_norm) {
-            (q, k) = (q_norm.forward(q), k_norm.forward(k));
-        }
-        let v = split_heads(v, *kv_heads); // [B, T, G, d]
-
         let tables = pass.positions.tables(rope, *head_dim);
-        let q = rotate(q, tables.clone(), *pairs);
-        let k = rotate(k, tables, *pairs);
+        let split = |x: Tensor<3>, heads: usize| split_heads(x, heads); // [B, T, H|G, d]
+        let turned = |x: Tensor<4>| rotate(x, tables.clone(), *pairs);
+        let (q, k) = match qk_norm_at {
+            NormAt::Before => {
+                let (q, k) = (self.normed(q, &self.q_norm, *heads), self.normed(k, &self.k_norm, *kv_heads));
+                (turned(q), turned(k))
+            }
+            NormAt::After => {
+                let (q, k) = (turned(split(q, *heads)), turned(split(k, *kv_heads)));
+                let whole = |x: Tensor<4>| x.flatten::<3>(2, 3); // [B, T, H*d | G*d]
+                let (q, k) = (whole(q), whole(k));
+                (self.normed(q, &self.q_norm, *heads), self.normed(k, &self.k_norm, *kv_heads))
+            }
+        };
+        let v = split(v, *kv_heads); // [B, T, G, d]
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
         let y = project(attend(q, k, v, scale, precision), &self.o_proj); // [B, T, D]

@@ -13,7 +13,7 @@ use std::f64::consts::TAU;
 
 use burn::tensor::{Int, Tensor, activation, s};
 use coec_ir::{
-    Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, Pairs, QkNorm, Residual, Rope, Score,
+    Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, NormAt, Pairs, QkNorm, Residual, Rope, Score,
 };
 use coec_kernels::{Precision, rounded, with_rounded_gradient};
 use coec_nn::{
@@ -179,7 +179,7 @@ fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64, product: Product) ->
 }
 
 fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Row> {
-    let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, pairs, .. } = &block.config;
+    let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, qk_norm_at, pairs, .. } = &block.config;
     let scale = softmax_factor(rope) / (*d as f64).sqrt();
     let biased = |y: Row, i: usize| match block.biases.get(i) {
         Some(bias) => y + bias.val().unsqueeze(),
@@ -190,28 +190,33 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
         let x = norm(&block.norm, stream.clone());
-        let mut q = biased(product.apply(&block.q_proj.val(), x.clone()), 0);
-        let mut k = biased(product.apply(&block.k_proj.val(), x.clone()), 1);
+        let q = biased(product.apply(&block.q_proj.val(), x.clone()), 0);
+        let k = biased(product.apply(&block.k_proj.val(), x.clone()), 1);
         let v = biased(product.apply(&block.v_proj.val(), x), 2);
         let norms = block.q_norm.as_ref().zip(block.k_norm.as_ref());
-        if let (QkNorm::Full, Some((q_norm, k_norm))) = (qk_norm, norms) {
-            (q, k) = (norm(q_norm, q), norm(k_norm, k));
-        }
-        let head = |x: &Row, j: usize, head_norm: Option<&RmsNorm>| {
-            let x = columns(x, j * d, *d);
-            match (qk_norm, head_norm) {
-                (QkNorm::Head, Some(head_norm)) => norm(head_norm, x),
-                _ => x,
+        let heads_of = |x: &Row, count: usize| (0..count).map(|j| columns(x, j * d, *d)).collect::<Vec<_>>();
+        let turned =
+            |heads: Vec<Row>| heads.into_iter().map(|x| rotate(x, t, rope, pair)).collect::<Vec<_>>();
+        let normed = |heads: Vec<Row>, by: Option<&RmsNorm>| match (qk_norm, by) {
+            (QkNorm::Full, Some(by)) => {
+                let count = heads.len();
+                heads_of(&norm(by, Tensor::cat(heads, 1)), count)
             }
+            (QkNorm::Head, Some(by)) => heads.into_iter().map(|x| norm(by, x)).collect(),
+            _ => heads,
         };
-        for j in 0..*kv_heads {
-            let k = head(&k, j, norms.map(|(_, k)| k));
-            keys[j].push(rotate(k, t, rope, pair));
+        let prepared = |x: &Row, count: usize, by: Option<&RmsNorm>| match qk_norm_at {
+            NormAt::Before => turned(normed(heads_of(x, count), by)),
+            NormAt::After => normed(turned(heads_of(x, count)), by),
+        };
+        let queries = prepared(&q, *heads, norms.map(|(q, _)| q));
+        let new_keys = prepared(&k, *kv_heads, norms.map(|(_, k)| k));
+        for (j, k) in new_keys.into_iter().enumerate() {
+            keys[j].push(k);
             values[j].push(columns(&v, j * d, *d));
         }
-        let mixed = (0..*heads).map(|j| {
+        let mixed = queries.into_iter().enumerate().map(|(j, q)| {
             let kv = j / (heads / kv_heads);
-            let q = rotate(head(&q, j, norms.map(|(q, _)| q)), t, rope, pair);
             attend(q, &keys[kv], &values[kv], scale, product)
         });
         out.push(stream.clone() + product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1)));

@@ -3,7 +3,7 @@
 use crate::table::tabled::tabled;
 use crate::table::value::{Words, words};
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Check, Mha, Pairs, QkNorm, Rope, ViolationKind, bounds, counted};
+use crate::{Check, Mha, NormAt, Pairs, QkNorm, Rope, ViolationKind, bounds, counted};
 
 words!(QkNorm);
 
@@ -13,6 +13,7 @@ tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     head_dim: Kind::Count(bounds::WIDTH) => Default::Share("dim", "heads"),
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     qk_norm: Kind::Word(QkNorm::words) => Default::Word("none"),
+    qk_norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     bias: Kind::Flag => Default::Flag(false),
     pairs: Kind::Word(Pairs::words) => Default::Word("halves"),
 }
@@ -52,11 +53,13 @@ impl Described for Mha {
             details.push(counted(self.kv_heads, "key-value head"));
         }
         details.push(self.rope.detail());
-        match self.qk_norm {
-            QkNorm::None => {}
-            QkNorm::Head => details.push("queries and keys normed by head".into()),
-            QkNorm::Full => details.push("queries and keys normed".into()),
-        }
+        let how = match self.qk_norm {
+            QkNorm::None => None,
+            QkNorm::Head => Some("queries and keys normed by head"),
+            QkNorm::Full => Some("queries and keys normed"),
+        };
+        let when = if self.qk_norm_at == NormAt::After { ", after the rotation" } else { "" };
+        details.extend(how.map(|how| format!("{how}{when}")));
         if self.pairs == Pairs::Neighbours {
             details.push("neighbours rotated".into());
         }
