@@ -301,8 +301,10 @@ class CoecAttention(CoecAttentionBase):
         dim, eps, width = config.hidden_size, config.model["norm"]["eps"], spec["head_dim"]
         self.spec, self.num_key_value_groups = spec, spec["heads"] // spec["kv_heads"]
         q, kv = spec["heads"] * width, spec["kv_heads"] * width
-        self.q_proj, self.k_proj, self.v_proj = (linear(dim, out, spec["bias"]) for out in (q, kv, kv))
-        self.o_proj = linear(q, dim)
+        self.q_proj, self.k_proj, self.v_proj, self.o_proj = (
+            linear(inputs, outputs, name in spec["bias"])
+            for name, inputs, outputs in (("q", dim, q), ("k", dim, kv), ("v", dim, kv), ("o", q, dim))
+        )
         if spec["qk_norm"] != "none":
             is_head = spec["qk_norm"] == "head"
             self.q_norm, self.k_norm = (CoecRMSNorm(width if is_head else out, eps) for out in (q, kv))

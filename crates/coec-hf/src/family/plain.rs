@@ -1,7 +1,8 @@
 //! What the families have in common.
 
 use coec_ir::{
-    Act, Attention, Coe, Dense, Ffn, Layer, Mha, Model, QkNorm, Rms, Router, Score, Stack, Tokens, bounds,
+    Act, Attention, Coe, Dense, Ffn, Layer, Mha, Model, Projection, QkNorm, Rms, Router, Score, Stack,
+    Tokens, bounds,
 };
 use serde_json::Value;
 
@@ -201,12 +202,21 @@ pub(super) fn write_mha(writer: &mut Writer, parts: &Parts<'_>, head_dim: HeadDi
     rope::write(writer, &mha.rope, rope::Code::Plain);
 }
 
+/// The projections of queries, keys and values.
+pub(super) const QKV: [Projection; 3] = [Projection::Q, Projection::K, Projection::V];
+
+/// Projections as a spec lists them.
+pub(super) fn words(projections: &[Projection]) -> String {
+    let words: Vec<_> = projections.iter().map(|projection| projection.word()).collect();
+    format!("[{}]", words.join(", "))
+}
+
 /// Blocks biases on the projections.
 pub(super) fn no_bias(writer: &mut Writer, parts: &Parts<'_>) {
     if let Attention::Mha(mha) = parts.attention
-        && mha.bias
+        && !mha.bias.is_empty()
     {
-        writer.blocked("attention.bias", true, "projections without biases, or with one on the output too");
+        writer.blocked("attention.bias", words(&mha.bias), "projections without biases");
     }
 }
 

@@ -34,7 +34,7 @@ fn read(reader: &mut Reader<'_>) -> Model {
     qwen::no_window(reader, &sizes);
     plain::no_router_loss(reader);
     let mut mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Derived, QkNorm::None);
-    mha.bias = reader.flag("qkv_bias", true);
+    mha.bias = if reader.flag("qkv_bias", true) { plain::QKV.to_vec() } else { Vec::new() };
     let k = reader.count("num_experts_per_tok", Some(4), bounds::EXPERTS);
     let experts = reader.count_by_names(&["num_experts", "num_local_experts"], Some(60), bounds::EXPERTS);
     let hidden = reader.count("moe_intermediate_size", Some(1408), bounds::WIDTH);
@@ -65,7 +65,10 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.common(parts);
     plain::write_mha(writer, parts, HeadDim::Derived, QkNorm::None);
     if let Attention::Mha(mha) = parts.attention {
-        writer.set("qkv_bias", mha.bias);
+        writer.set("qkv_bias", !mha.bias.is_empty());
+        if !mha.bias.is_empty() && mha.bias != plain::QKV {
+            writer.blocked("attention.bias", plain::words(&mha.bias), "biases of all of q, k and v, or none");
+        }
     }
     writer.ordinary_block(coe);
     writer.plain_router(coe);

@@ -22,11 +22,27 @@ pub struct Mha {
     pub qk_norm: QkNorm,
     /// Whether that is before they are rotated, or after.
     pub qk_norm_at: NormAt,
-    /// Biases on the query, key and value projections.
-    pub bias: bool,
+    /// The projections that have biases, in the order of [`Projection::ALL`].
+    pub bias: Vec<Projection>,
     /// Which dimensions are rotated together.
     pub pairs: Pairs,
 }
+
+/// A projection of multi-head attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Projection {
+    /// To queries.
+    Q,
+    /// To keys.
+    K,
+    /// To values.
+    V,
+    /// Of what was mixed, to the stream.
+    O,
+}
+
+words!(Projection { Q => "q", K => "k", V => "v", O => "o" });
 
 /// RMSNorm of queries and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +69,7 @@ impl Mha {
             rope,
             qk_norm: QkNorm::None,
             qk_norm_at: NormAt::Before,
-            bias: false,
+            bias: Vec::new(),
             pairs: Pairs::Halves,
         }
     }
@@ -106,10 +122,14 @@ impl Sublayer for Mha {
             params.push(linear(format!("{prefix}.{name}.weight"), width, dim));
         }
         params.push(linear(format!("{prefix}.o_proj.weight"), dim, self.q_dim()));
-        if self.bias {
-            for (name, width) in widths {
-                params.push(Param::new(format!("{prefix}.{name}.bias"), [width], Init::Zeros));
-            }
+        for projection in &self.bias {
+            let (name, width) = match projection {
+                Projection::Q => widths[0],
+                Projection::K => widths[1],
+                Projection::V => widths[2],
+                Projection::O => ("o_proj", dim),
+            };
+            params.push(Param::new(format!("{prefix}.{name}.bias"), [width], Init::Zeros));
         }
         let norms = match self.qk_norm {
             QkNorm::None => None,

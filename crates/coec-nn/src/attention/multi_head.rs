@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mha, NormAt, QkNorm, Site, Sublayer};
+use coec_ir::{Mha, NormAt, Projection, QkNorm, Site, Sublayer};
 
 use super::dot_product::{attend, project, split_heads};
 use crate::{
@@ -29,7 +29,7 @@ pub struct MultiHeadAttention {
     pub v_proj: Slot<Tensor<2>>,
     /// `[D, H*d]`.
     pub o_proj: Slot<Tensor<2>>,
-    /// `[H*d]`, `[G*d]`, `[G*d]`, if the projections have biases.
+    /// Of the projections that have one, in the order of the spec: `[H*d]`, `[G*d]`, `[G*d]`, `[D]`.
     pub biases: Vec<Slot<Tensor<1>>>,
     /// Of queries, if they are normed.
     pub q_norm: Option<RmsNorm>,
@@ -50,9 +50,17 @@ impl MultiHeadAttention {
             k_proj: make.one(params.next()),
             v_proj: make.one(params.next()),
             o_proj: make.one(params.next()),
-            biases: (0..if block.bias { 3 } else { 0 }).map(|_| make.one(params.next())).collect(),
+            biases: block.bias.iter().map(|_| make.one(params.next())).collect(),
             q_norm: is_normed.then(|| RmsNorm::new(make, params.next())),
             k_norm: is_normed.then(|| RmsNorm::new(make, params.next())),
+        }
+    }
+
+    /// What a projection made, with its bias if it has one.
+    fn biased(&self, y: Tensor<3>, which: Projection) -> Tensor<3> {
+        match self.config.bias.iter().position(|projection| *projection == which) {
+            Some(at) => y + self.biases[at].val().unsqueeze(),
+            None => y,
         }
     }
 
@@ -69,15 +77,13 @@ impl MultiHeadAttention {
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let Mha { heads, kv_heads, head_dim, rope, qk_norm_at, pairs, .. } = &self.config;
         let precision = pass.precision;
-        let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
         let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
-        let biased = |y: Tensor<3>, i: usize| match self.biases.get(i) {
-            Some(bias) => y + bias.val().unsqueeze(),
-            None => y,
+        let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>, which: Projection| {
+            self.biased(project(x, weight.val(), precision), which)
         };
-        let q = biased(project(x.clone(), &self.q_proj), 0); // [B, T, H*d]
-        let k = biased(project(x.clone(), &self.k_proj), 1); // [B, T, G*d]
-        let v = biased(project(x, &self.v_proj), 2); // [B, T, G*d]
+        let q = project(x.clone(), &self.q_proj, Projection::Q); // [B, T, H*d]
+        let k = project(x.clone(), &self.k_proj, Projection::K); // [B, T, G*d]
+        let v = project(x, &self.v_proj, Projection::V); // [B, T, G*d]
 
         let tables = pass.positions.tables(rope, *head_dim);
         let split = |x: Tensor<3>, heads: usize| split_heads(x, heads); // [B, T, H|G, d]
@@ -97,7 +103,7 @@ impl MultiHeadAttention {
         let v = split(v, *kv_heads); // [B, T, G, d]
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
-        let y = project(attend(q, k, v, scale, precision), &self.o_proj); // [B, T, D]
+        let y = project(attend(q, k, v, scale, precision), &self.o_proj, Projection::O); // [B, T, D]
         self.norm.joined(h, y, NormAt::Before, 1.0)
     }
 }

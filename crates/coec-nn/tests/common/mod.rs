@@ -102,7 +102,8 @@ pub fn variants() -> Vec<(String, Model)> {
     let plain = || ffn(chain(&[2]));
     add("grouped queries", Attention::Mha(Mha { heads: 4, ..mha() }), plain());
     for &qk_norm in QkNorm::ALL {
-        let attention = Mha { heads: 4, bias: true, qk_norm, ..mha() };
+        let attention =
+            Mha { heads: 4, bias: vec![Projection::Q, Projection::K, Projection::V], qk_norm, ..mha() };
         add(&format!("qk_norm {} with bias", qk_norm.word()), Attention::Mha(attention), plain());
     }
     let yarn = Rope::Yarn {

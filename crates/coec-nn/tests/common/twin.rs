@@ -13,7 +13,8 @@ use std::f64::consts::TAU;
 
 use burn::tensor::{Int, Tensor, activation, s};
 use coec_ir::{
-    Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, NormAt, Pairs, QkNorm, Residual, Rope, Score,
+    Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, NormAt, Pairs, Projection, QkNorm, Residual,
+    Rope, Score,
 };
 use coec_kernels::{Precision, rounded, with_rounded_gradient};
 use coec_nn::{
@@ -181,8 +182,8 @@ fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64, product: Product) ->
 fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Row> {
     let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, qk_norm_at, pairs, .. } = &block.config;
     let scale = softmax_factor(rope) / (*d as f64).sqrt();
-    let biased = |y: Row, i: usize| match block.biases.get(i) {
-        Some(bias) => y + bias.val().unsqueeze(),
+    let biased = |y: Row, which: Projection| match block.config.bias.iter().position(|p| *p == which) {
+        Some(i) => y + block.biases[i].val().unsqueeze(),
         None => y,
     };
     let pair = |i: usize| paired(*pairs, *d, i);
@@ -190,9 +191,9 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
         let x = norm(&block.norm, stream.clone());
-        let q = biased(product.apply(&block.q_proj.val(), x.clone()), 0);
-        let k = biased(product.apply(&block.k_proj.val(), x.clone()), 1);
-        let v = biased(product.apply(&block.v_proj.val(), x), 2);
+        let q = biased(product.apply(&block.q_proj.val(), x.clone()), Projection::Q);
+        let k = biased(product.apply(&block.k_proj.val(), x.clone()), Projection::K);
+        let v = biased(product.apply(&block.v_proj.val(), x), Projection::V);
         let norms = block.q_norm.as_ref().zip(block.k_norm.as_ref());
         let heads_of = |x: &Row, count: usize| (0..count).map(|j| columns(x, j * d, *d)).collect::<Vec<_>>();
         let turned =
@@ -219,7 +220,8 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
             let kv = j / (heads / kv_heads);
             attend(q, &keys[kv], &values[kv], scale, product)
         });
-        out.push(stream.clone() + product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1)));
+        let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1));
+        out.push(stream.clone() + biased(y, Projection::O));
     }
     out
 }

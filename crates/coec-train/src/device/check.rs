@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use coec_ir::{
-    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, QkNorm, Residual, Rms,
-    Router, Score, Stack, Tokens, Verified, verify,
+    Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, Projection, QkNorm,
+    Residual, Rms, Router, Score, Stack, Tokens, Verified, verify,
 };
 use coec_kernels::{Activation, AdamWStep, Pairs, Precision};
 use coec_nn::{LanguageModel, Source};
@@ -312,7 +312,12 @@ fn model() -> Verified<Model> {
         ..Coe::plain(2, 6, 10)
     };
     let latent = Mla::plain(2, 9, [6, 4, 5]);
-    let heads = Mha { kv_heads: 2, qk_norm: QkNorm::Head, bias: true, ..Mha::plain(4, 6) };
+    let heads = Mha {
+        kv_heads: 2,
+        qk_norm: QkNorm::Head,
+        bias: vec![Projection::Q, Projection::K, Projection::V],
+        ..Mha::plain(4, 6)
+    };
     let layers = [
         Layer { attention: Attention::Mha(heads), ffn: Ffn::Coe(chain) },
         Layer { attention: Attention::Mla(latent), ffn: Ffn::Dense(Dense::plain(14, Act::Gelu)) },

@@ -1,11 +1,12 @@
 //! `mha`.
 
 use crate::table::tabled::tabled;
-use crate::table::value::{Words, words};
+use crate::table::value::{Words, several, words};
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Check, Mha, NormAt, Pairs, QkNorm, Rope, ViolationKind, bounds, counted};
+use crate::{Check, Mha, NormAt, Pairs, Projection, QkNorm, Rope, ViolationKind, bounds, counted};
 
 words!(QkNorm);
+several!(Projection: Q, K, V);
 
 tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     heads: Kind::Count(bounds::HEADS) => Default::Required,
@@ -14,7 +15,7 @@ tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     qk_norm: Kind::Word(QkNorm::words) => Default::Word("none"),
     qk_norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
-    bias: Kind::Flag => Default::Flag(false),
+    bias: Kind::Words(Projection::words) => Default::Flag(false),
     pairs: Kind::Word(Pairs::words) => Default::Word("halves"),
 }
     fn rules(&self, check: &mut Check) {
@@ -63,8 +64,9 @@ impl Described for Mha {
         if self.pairs == Pairs::Neighbours {
             details.push("neighbours rotated".into());
         }
-        if self.bias {
-            details.push("biases".into());
+        if !self.bias.is_empty() {
+            let of: Vec<_> = self.bias.iter().map(|projection| projection.word()).collect();
+            details.push(format!("biases of {}", of.join(", ")));
         }
         details
     }
