@@ -42,7 +42,7 @@ BLOCKS = {
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs"),
-    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs"),
+    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "bias"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
     "dense": ("hidden", "act"),
@@ -345,13 +345,13 @@ class CoecLatentAttention(CoecAttentionBase):
         if spec["q_rank"] is None:
             self.q_proj = linear(dim, q)
         else:
-            self.q_a_proj = linear(dim, spec["q_rank"])
+            self.q_a_proj = linear(dim, spec["q_rank"], "q_a" in spec["bias"])
             self.q_a_layernorm = CoecRMSNorm(spec["q_rank"], eps)
             self.q_b_proj = linear(spec["q_rank"], q)
-        self.kv_a_proj_with_mqa = linear(dim, spec["kv_rank"] + spec["rope_dim"])
+        self.kv_a_proj_with_mqa = linear(dim, spec["kv_rank"] + spec["rope_dim"], "kv_a" in spec["bias"])
         self.kv_a_layernorm = CoecRMSNorm(spec["kv_rank"], eps)
         self.kv_b_proj = linear(spec["kv_rank"], heads * (spec["nope"] + spec["value"]))
-        self.o_proj = linear(heads * spec["value"], dim)
+        self.o_proj = linear(heads * spec["value"], dim, "o" in spec["bias"])
 
     def forward(self, x, positions, mask=None, cache=None, **kwargs):
         spec, heads = self.spec, self.spec["heads"]

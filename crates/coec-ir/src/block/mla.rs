@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
 use crate::{Flops, Init, Kept, Pairs, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
@@ -26,9 +27,33 @@ pub struct Mla {
     pub rope: Rope,
     /// Which of its dimensions are rotated together.
     pub pairs: Pairs,
+    /// The projections that have biases, in the order of [`LatentProjection::ALL`]. That of the query latent says
+    /// nothing where there is none.
+    pub bias: Vec<LatentProjection>,
 }
 
+/// A projection of latent attention that may have a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LatentProjection {
+    /// To the query latent.
+    QA,
+    /// To the key-value latent and the rotary key.
+    KvA,
+    /// Of what was mixed, to the stream.
+    O,
+}
+
+words!(LatentProjection { QA => "q_a", KvA => "kv_a", O => "o" });
+
 impl Mla {
+    /// The projections that are there and have biases.
+    pub fn biased(&self) -> impl Iterator<Item = LatentProjection> + '_ {
+        let is_there =
+            |projection: &LatentProjection| *projection != LatentProjection::QA || self.q_rank.is_some();
+        self.bias.iter().copied().filter(is_there)
+    }
+
     /// So many heads, with parts of these widths without and with position, on latents of a width, and nothing else.
     pub fn plain(heads: usize, kv_rank: usize, [nope, rope_dim, value]: [usize; 3]) -> Self {
         Self {
@@ -40,6 +65,7 @@ impl Mla {
             value,
             rope: Rope::plain(10_000.0),
             pairs: Pairs::Neighbours,
+            bias: Vec::new(),
         }
     }
 
@@ -108,6 +134,14 @@ impl Sublayer for Mla {
             self.kv_rank,
         ));
         params.push(linear(format!("{prefix}.o_proj.weight"), dim, self.heads * self.value));
+        for projection in self.biased() {
+            let (name, width) = match projection {
+                LatentProjection::QA => ("q_a_proj", self.q_rank.unwrap_or_default()),
+                LatentProjection::KvA => ("kv_a_proj_with_mqa", self.kv_rank + self.rope_dim),
+                LatentProjection::O => ("o_proj", dim),
+            };
+            params.push(Param::new(format!("{prefix}.{name}.bias"), [width], Init::Zeros));
+        }
         params
     }
 }

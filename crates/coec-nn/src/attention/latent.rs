@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{Mla, NormAt, Site, Sublayer};
+use coec_ir::{LatentProjection, Mla, NormAt, Site, Sublayer};
 use coec_kernels::Precision;
 
 use super::dot_product::{attend, product, project, split_heads};
@@ -36,6 +36,8 @@ pub struct LatentAttention {
     pub kv_b_proj: Slot<Tensor<2>>,
     /// `[D, H*value]`.
     pub o_proj: Slot<Tensor<2>>,
+    /// Of the projections that have one, in the order of the spec: `[q_rank]`, `[kv_rank + rope]`, `[D]`.
+    pub biases: Vec<Slot<Tensor<1>>>,
 }
 
 /// What is attended with, and to.
@@ -67,6 +69,7 @@ impl LatentAttention {
             kv_a_layernorm: RmsNorm::new(make, params.next()),
             kv_b_proj: make.one(params.next()),
             o_proj: make.one(params.next()),
+            biases: block.biased().map(|_| make.one(params.next())).collect(),
         }
     }
 
@@ -77,11 +80,14 @@ impl LatentAttention {
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
         let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
         let q = match (&self.q_a_proj, &self.q_a_layernorm) {
-            (Some(proj), Some(norm)) => norm.forward(project(x.clone(), proj)), // [B, T, q_rank]
+            (Some(proj), Some(norm)) => {
+                norm.forward(self.biased(project(x.clone(), proj), LatentProjection::QA)) // [B, T, q_rank]
+            }
             _ => x.clone(),
         };
         let q = split_heads(project(q, &self.q_proj), *heads); // [B, T, H, nope + rope]
-        let latent = project(x, &self.kv_a_proj_with_mqa); // [B, T, kv_rank + rope]
+        let latent = project(x, &self.kv_a_proj_with_mqa);
+        let latent = self.biased(latent, LatentProjection::KvA); // [B, T, kv_rank + rope]
         let key = latent.clone().narrow(2, *kv_rank, *rope_dim).unsqueeze_dim::<4>(2); // [B, T, 1, rope]
         let latent = self.kv_a_layernorm.forward(latent.narrow(2, 0, *kv_rank)); // [B, T, kv_rank]
 
@@ -96,7 +102,16 @@ impl LatentAttention {
         let inputs = Inputs { q, rotated, latent, key, scale, precision };
         let attended =
             if is_absorbed { self.attend_to_latents(inputs) } else { self.attend_to_heads(inputs) };
-        self.norm.joined(h, project(attended, &self.o_proj), NormAt::Before, 1.0)
+        let y = self.biased(project(attended, &self.o_proj), LatentProjection::O); // [B, T, D]
+        self.norm.joined(h, y, NormAt::Before, 1.0)
+    }
+
+    /// What a projection made, with its bias if it has one.
+    fn biased(&self, y: Tensor<3>, which: LatentProjection) -> Tensor<3> {
+        match self.config.biased().position(|projection| projection == which) {
+            Some(at) => y + self.biases[at].val().unsqueeze(),
+            None => y,
+        }
     }
 
     /// The output `[B, T, H*value]`: each head's keys and values are made of the latents of all tokens.

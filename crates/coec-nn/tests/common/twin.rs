@@ -13,8 +13,8 @@ use std::f64::consts::TAU;
 
 use burn::tensor::{Int, Tensor, activation, s};
 use coec_ir::{
-    Act, Balance, ChainNorm, Coe, Gate, GroupScore, Mha, Mla, NormAt, Pairs, Projection, QkNorm, Residual,
-    Rope, Score,
+    Act, Balance, ChainNorm, Coe, Gate, GroupScore, LatentProjection, Mha, Mla, NormAt, Pairs, Projection,
+    QkNorm, Residual, Rope, Score,
 };
 use coec_kernels::{Precision, rounded, with_rounded_gradient};
 use coec_nn::{
@@ -230,16 +230,22 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
     let Mla { heads, kv_rank, nope, rope_dim, value, rope, pairs, .. } = &block.config;
     let scale = softmax_factor(rope) / ((nope + rope_dim) as f64).sqrt();
     let pair = |i: usize| paired(*pairs, *rope_dim, i);
+    let biased = |y: Row, which: LatentProjection| match block.config.biased().position(|p| p == which) {
+        Some(i) => y + block.biases[i].val().unsqueeze(),
+        None => y,
+    };
     let (mut keys, mut values) = (vec![Vec::new(); *heads], vec![Vec::new(); *heads]);
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
         let x = norm(&block.norm, stream.clone());
         let q = match (&block.q_a_proj, &block.q_a_layernorm) {
-            (Some(down), Some(down_norm)) => norm(down_norm, product.apply(&down.val(), x.clone())),
+            (Some(down), Some(down_norm)) => {
+                norm(down_norm, biased(product.apply(&down.val(), x.clone()), LatentProjection::QA))
+            }
             _ => x.clone(),
         };
         let q = product.apply(&block.q_proj.val(), q);
-        let down = product.apply(&block.kv_a_proj_with_mqa.val(), x);
+        let down = biased(product.apply(&block.kv_a_proj_with_mqa.val(), x), LatentProjection::KvA);
         let key = rotate(columns(&down, *kv_rank, *rope_dim), t, rope, pair);
         let normed = norm(&block.kv_a_layernorm, columns(&down, 0, *kv_rank));
         let kv = product.apply(&block.kv_b_proj.val(), normed);
@@ -253,7 +259,8 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
             let q = Tensor::cat(vec![columns(&q, 0, *nope), rotated], 1);
             mixed.push(attend(q, &keys[j], &values[j], scale, product));
         }
-        out.push(stream.clone() + product.apply(&block.o_proj.val(), Tensor::cat(mixed, 1)));
+        let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed, 1));
+        out.push(stream.clone() + biased(y, LatentProjection::O));
     }
     out
 }

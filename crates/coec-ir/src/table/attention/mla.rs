@@ -1,9 +1,11 @@
 //! `mla`.
 
 use crate::table::tabled::tabled;
-use crate::table::value::Words;
+use crate::table::value::{Words, several};
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Check, Mla, Pairs, Rope, bounds, counted, grouped};
+use crate::{Check, LatentProjection, Mla, Pairs, Rope, bounds, counted, grouped};
+
+several!(LatentProjection: QA, KvA, O);
 
 tabled! { Mla, Table::new("mla"), {
     heads: Kind::Count(bounds::HEADS) => Default::Count(8),
@@ -14,6 +16,7 @@ tabled! { Mla, Table::new("mla"), {
     value: Kind::Count(bounds::WIDTH) => Default::Count(128),
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     pairs: Kind::Word(Pairs::words) => Default::Word("neighbours"),
+    bias: Kind::Words(LatentProjection::words) => Default::Flag(false),
 }
     fn rules(&self, check: &mut Check) {
         self.rope.rules_within(check, "rope_dim", self.rope_dim);
@@ -50,6 +53,10 @@ impl Described for Mla {
         details.push(self.rope.detail());
         if self.pairs == Pairs::Halves {
             details.push("halves rotated".into());
+        }
+        let biased: Vec<_> = self.biased().map(LatentProjection::word).collect();
+        if !biased.is_empty() {
+            details.push(format!("biases of {}", biased.join(", ")));
         }
         details
     }
