@@ -197,7 +197,9 @@ fn fitted(layer: &Layer, family: Family) -> Layer {
             Family::Qwen3Moe => QkNorm::Head,
             _ => QkNorm::None,
         };
-        mha.bias &= family == Family::Qwen2Moe;
+        if family != Family::Qwen2Moe {
+            mha.bias.clear();
+        }
     }
     if let Ffn::Coe(coe) = &mut layer.ffn {
         coe.router.score = if family == Family::DeepseekV3 { Score::Sigmoid } else { Score::Softmax };

@@ -42,7 +42,7 @@ BLOCKS = {
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs"),
-    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "bias"),
+    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "bias", "latent_eps"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
     "dense": ("hidden", "act"),
@@ -342,6 +342,7 @@ class CoecLatentAttention(CoecAttentionBase):
         super().__init__(config, number)
         dim, eps, heads = config.hidden_size, config.model["norm"]["eps"], spec["heads"]
         self.spec, q = spec, heads * (spec["nope"] + spec["rope_dim"])
+        eps = eps if spec["latent_eps"] is None else spec["latent_eps"]
         if spec["q_rank"] is None:
             self.q_proj = linear(dim, q)
         else:

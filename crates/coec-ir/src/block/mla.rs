@@ -30,6 +30,8 @@ pub struct Mla {
     /// The projections that have biases, in the order of [`LatentProjection::ALL`]. That of the query latent says
     /// nothing where there is none.
     pub bias: Vec<LatentProjection>,
+    /// Of the norms of both latents; the model's, if none.
+    pub latent_eps: Option<f64>,
 }
 
 /// A projection of latent attention that may have a bias.
@@ -66,6 +68,7 @@ impl Mla {
             rope: Rope::plain(10_000.0),
             pairs: Pairs::Neighbours,
             bias: Vec::new(),
+            latent_eps: None,
         }
     }
 

@@ -58,15 +58,17 @@ impl LatentAttention {
     /// The block at `site`.
     pub fn new(make: &mut Maker, site: &Site, block: &Mla) -> Self {
         let mut params = Params::new(block.params(make.dim, &site.norm, &site.prefix));
+        let eps = block.latent_eps.unwrap_or(make.eps);
+        let of_latent = |norm: RmsNorm| RmsNorm { eps, ..norm };
         Self {
             config: block.clone(),
             layer: site.layer,
             norm: RmsNorm::new(make, params.next()),
             q_a_proj: block.q_rank.map(|_| make.one(params.next())),
-            q_a_layernorm: block.q_rank.map(|_| RmsNorm::new(make, params.next())),
+            q_a_layernorm: block.q_rank.map(|_| of_latent(RmsNorm::new(make, params.next()))),
             q_proj: make.one(params.next()),
             kv_a_proj_with_mqa: make.one(params.next()),
-            kv_a_layernorm: RmsNorm::new(make, params.next()),
+            kv_a_layernorm: of_latent(RmsNorm::new(make, params.next())),
             kv_b_proj: make.one(params.next()),
             o_proj: make.one(params.next()),
             biases: block.biased().map(|_| make.one(params.next())).collect(),

@@ -17,6 +17,7 @@ tabled! { Mla, Table::new("mla"), {
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     pairs: Kind::Word(Pairs::words) => Default::Word("neighbours"),
     bias: Kind::Words(LatentProjection::words) => Default::Flag(false),
+    latent_eps: Kind::Real(bounds::EPS) => Default::Nothing,
 }
     fn rules(&self, check: &mut Check) {
         self.rope.rules_within(check, "rope_dim", self.rope_dim);
