@@ -41,7 +41,7 @@ BLOCKS = {
     "embedding": ("tied",),
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
-    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs"),
+    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "bias", "latent_eps"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
@@ -330,7 +330,8 @@ class CoecAttention(CoecAttentionBase):
         else:
             q, k = (turned(split_heads(x, heads)) for x, heads in ((q, spec["heads"]), (k, spec["kv_heads"])))
             q, k = self.normed(join_heads(q), "q"), self.normed(join_heads(k), "k")
-        return self.attend(q, k, v, spec["head_dim"] ** -0.5 * factor, mask, cache, **kwargs)
+        scale = spec["head_dim"] ** -0.5 if spec["scale"] is None else spec["scale"]
+        return self.attend(q, k, v, scale * factor, mask, cache, **kwargs)
 
 
 class CoecLatentAttention(CoecAttentionBase):

@@ -7,7 +7,6 @@ use crate::{Flops, Init, Kept, NormAt, Pairs, Param, Rope, Sublayer, params::lin
 
 /// Causal multi-head attention; query head `j` reads key-value head `j / (heads / kv_heads)`.
 ///
-/// Scores are scaled by `head_dim^-1/2`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mha {
     /// Query heads.
@@ -26,6 +25,8 @@ pub struct Mha {
     pub bias: Vec<Projection>,
     /// Which dimensions are rotated together.
     pub pairs: Pairs,
+    /// What scores are multiplied with; `head_dim^-1/2`, if none.
+    pub scale: Option<f64>,
 }
 
 /// A projection of multi-head attention.
@@ -71,7 +72,13 @@ impl Mha {
             qk_norm_at: NormAt::Before,
             bias: Vec::new(),
             pairs: Pairs::Halves,
+            scale: None,
         }
+    }
+
+    /// What scores are multiplied with, but for YaRN's factor.
+    pub fn softmax_scale(&self) -> f64 {
+        self.scale.unwrap_or((self.head_dim as f64).powf(-0.5))
     }
 
     /// Width of the query projection.

@@ -102,7 +102,7 @@ impl MultiHeadAttention {
         };
         let v = split(v, *kv_heads); // [B, T, G, d]
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
-        let scale = (*head_dim as f64).powf(-0.5) * softmax_factor(rope);
+        let scale = self.config.softmax_scale() * softmax_factor(rope);
         let y = project(attend(q, k, v, scale, precision), &self.o_proj, Projection::O); // [B, T, D]
         self.norm.joined(h, y, NormAt::Before, 1.0)
     }

@@ -181,7 +181,7 @@ fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64, product: Product) ->
 
 fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Row> {
     let Mha { heads, kv_heads, head_dim: d, rope, qk_norm, qk_norm_at, pairs, .. } = &block.config;
-    let scale = softmax_factor(rope) / (*d as f64).sqrt();
+    let scale = softmax_factor(rope) * block.config.scale.unwrap_or(1.0 / (*d as f64).sqrt());
     let biased = |y: Row, which: Projection| match block.config.bias.iter().position(|p| *p == which) {
         Some(i) => y + block.biases[i].val().unsqueeze(),
         None => y,

@@ -17,6 +17,7 @@ tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     qk_norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     bias: Kind::Words(Projection::words) => Default::Flag(false),
     pairs: Kind::Word(Pairs::words) => Default::Word("halves"),
+    scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
 }
     fn rules(&self, check: &mut Check) {
         let Self { heads, kv_heads, .. } = *self;
@@ -64,6 +65,7 @@ impl Described for Mha {
         if self.pairs == Pairs::Neighbours {
             details.push("neighbours rotated".into());
         }
+        details.extend(self.scale.map(|scale| format!("scores times {scale}")));
         if !self.bias.is_empty() {
             let of: Vec<_> = self.bias.iter().map(|projection| projection.word()).collect();
             details.push(format!("biases of {}", of.join(", ")));
