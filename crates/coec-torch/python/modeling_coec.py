@@ -42,7 +42,7 @@ BLOCKS = {
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale"),
-    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "bias", "latent_eps"),
+    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "bias", "latent_eps"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
     "dense": ("hidden", "act"),
@@ -368,8 +368,8 @@ class CoecLatentAttention(CoecAttentionBase):
         k_turning = rotate(k_turning.unsqueeze(1), cos, sin).expand(-1, heads, -1, -1)
         q = torch.cat([q_still, rotate(q_turning, cos, sin)], -1)
         k = torch.cat([k_still, k_turning], -1)
-        scale = (spec["nope"] + spec["rope_dim"]) ** -0.5 * factor
-        return self.attend(q, k, v, scale, mask, cache, **kwargs)
+        scale = (spec["nope"] + spec["rope_dim"]) ** -0.5 if spec["scale"] is None else spec["scale"]
+        return self.attend(q, k, v, scale * factor, mask, cache, **kwargs)
 
 
 ATTENTION = {"mha": CoecAttention, "mla": CoecLatentAttention}

@@ -8,7 +8,6 @@ use crate::{Flops, Init, Kept, Pairs, Param, Rope, Sublayer, params::linear, pro
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one
 /// key is shared by all heads.
-/// Scores are scaled by `(nope + rope_dim)^-1/2`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mla {
     /// Heads.
@@ -27,6 +26,8 @@ pub struct Mla {
     pub rope: Rope,
     /// Which of its dimensions are rotated together.
     pub pairs: Pairs,
+    /// What scores are multiplied with; `(nope + rope_dim)^-1/2`, if none.
+    pub scale: Option<f64>,
     /// The projections that have biases, in the order of [`LatentProjection::ALL`]. That of the query latent says
     /// nothing where there is none.
     pub bias: Vec<LatentProjection>,
@@ -67,9 +68,15 @@ impl Mla {
             value,
             rope: Rope::plain(10_000.0),
             pairs: Pairs::Neighbours,
+            scale: None,
             bias: Vec::new(),
             latent_eps: None,
         }
+    }
+
+    /// What scores are multiplied with, but for YaRN's factor.
+    pub fn softmax_scale(&self) -> f64 {
+        self.scale.unwrap_or((self.head_dim() as f64).powf(-0.5))
     }
 
     /// Width of one query head: `nope + rope_dim`.

@@ -99,7 +99,7 @@ impl LatentAttention {
         let q = q.narrow(3, 0, *nope); // [B, T, H, nope]
 
         let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]
-        let scale = ((nope + rope_dim) as f64).powf(-0.5) * softmax_factor(rope);
+        let scale = self.config.softmax_scale() * softmax_factor(rope);
         let is_absorbed = pass.has_cache() && self.absorbs(q.dims()[1]);
         let inputs = Inputs { q, rotated, latent, key, scale, precision };
         let attended =

@@ -228,7 +228,7 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
 
 fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
     let Mla { heads, kv_rank, nope, rope_dim, value, rope, pairs, .. } = &block.config;
-    let scale = softmax_factor(rope) / ((nope + rope_dim) as f64).sqrt();
+    let scale = softmax_factor(rope) * block.config.scale.unwrap_or(1.0 / ((nope + rope_dim) as f64).sqrt());
     let pair = |i: usize| paired(*pairs, *rope_dim, i);
     let biased = |y: Row, which: LatentProjection| match block.config.biased().position(|p| p == which) {
         Some(i) => y + block.biases[i].val().unsqueeze(),

@@ -16,6 +16,7 @@ tabled! { Mla, Table::new("mla"), {
     value: Kind::Count(bounds::WIDTH) => Default::Count(128),
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     pairs: Kind::Word(Pairs::words) => Default::Word("neighbours"),
+    scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
     bias: Kind::Words(LatentProjection::words) => Default::Flag(false),
     latent_eps: Kind::Real(bounds::EPS) => Default::Nothing,
 }
@@ -55,6 +56,7 @@ impl Described for Mla {
         if self.pairs == Pairs::Halves {
             details.push("halves rotated".into());
         }
+        details.extend(self.scale.map(|scale| format!("scores times {scale}")));
         let biased: Vec<_> = self.biased().map(LatentProjection::word).collect();
         if !biased.is_empty() {
             details.push(format!("biases of {}", biased.join(", ")));
