@@ -41,7 +41,7 @@ BLOCKS = {
     "embedding": ("tied",),
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
-    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale"),
+    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "norm_at", "multiplier"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "bias", "latent_eps"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
@@ -121,6 +121,7 @@ def check_model(model):
             check_word("qk_norm", attention["qk_norm"])
             check_word("where something is normed", attention["qk_norm_at"])
         check_word("pairs", attention["pairs"])
+        check_word("where something is normed", attention.get("norm_at", "before"))
         kind, ffn = check_kind("ffn", layer["ffn"])
         check_word("act", ffn["act"])
         if kind == "coe":
@@ -180,6 +181,17 @@ class CoecRMSNorm(nn.Module):
         y = wide(x)
         y = y * torch.rsqrt(y.square().mean(-1, keepdim=True) + self.eps)
         return (y * wide(self.weight)).to(x.dtype)
+
+
+def before(spec, norm, h):
+    """What a sublayer reads of the stream h."""
+    return norm(h) if spec["norm_at"] == "before" else h
+
+
+def added(spec, norm, y):
+    """What a sublayer that made y adds to the stream."""
+    y = norm(y) if spec["norm_at"] == "after" else y
+    return y if spec["multiplier"] == 1.0 else y * spec["multiplier"]
 
 
 def linear(inputs, outputs, bias=False):
@@ -649,8 +661,9 @@ class CoecDecoderLayer(GradientCheckpointingLayer):
         self.mlp = FFN[ffn](config, ffn_spec)
 
     def forward(self, h, positions, mask=None, cache=None, **kwargs):
-        mixed, _ = self.self_attn(self.input_layernorm(h), positions, mask=mask, cache=cache, **kwargs)
-        return self.mlp(h + mixed, self.post_attention_layernorm)
+        spec, norm = self.self_attn.spec, self.input_layernorm
+        mixed, _ = self.self_attn(before(spec, norm, h), positions, mask=mask, cache=cache, **kwargs)
+        return self.mlp(h + added(spec, norm, mixed), self.post_attention_layernorm)
 
 
 class CoecPreTrainedModel(PreTrainedModel):

@@ -27,6 +27,10 @@ pub struct Mha {
     pub pairs: Pairs,
     /// What scores are multiplied with; `head_dim^-1/2`, if none.
     pub scale: Option<f64>,
+    /// Whether the sublayer norms what it reads of the stream, or what it adds.
+    pub norm_at: NormAt,
+    /// What it adds is multiplied with this.
+    pub multiplier: f64,
 }
 
 /// A projection of multi-head attention.
@@ -73,6 +77,8 @@ impl Mha {
             bias: Vec::new(),
             pairs: Pairs::Halves,
             scale: None,
+            norm_at: NormAt::Before,
+            multiplier: 1.0,
         }
     }
 

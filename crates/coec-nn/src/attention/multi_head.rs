@@ -77,7 +77,7 @@ impl MultiHeadAttention {
     pub fn forward(&self, h: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
         let Mha { heads, kv_heads, head_dim, rope, qk_norm_at, pairs, .. } = &self.config;
         let precision = pass.precision;
-        let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
+        let x = self.norm.before(h.clone(), self.config.norm_at); // [B, T, D]
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>, which: Projection| {
             self.biased(project(x, weight.val(), precision), which)
         };
@@ -104,6 +104,6 @@ impl MultiHeadAttention {
         let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
         let scale = self.config.softmax_scale() * softmax_factor(rope);
         let y = project(attend(q, k, v, scale, precision), &self.o_proj, Projection::O); // [B, T, D]
-        self.norm.joined(h, y, NormAt::Before, 1.0)
+        self.norm.joined(h, y, self.config.norm_at, self.config.multiplier)
     }
 }

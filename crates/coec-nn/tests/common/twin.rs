@@ -112,6 +112,16 @@ fn norm(norm: &RmsNorm, x: Row) -> Row {
     x / (mean + norm.eps).sqrt() * norm.weight.val().unsqueeze()
 }
 
+/// What a sublayer reads.
+fn before(by: &RmsNorm, h: Row, at: NormAt) -> Row {
+    if at == NormAt::Before { norm(by, h) } else { h }
+}
+
+/// What it gives.
+fn after(by: &RmsNorm, y: Row, at: NormAt) -> Row {
+    if at == NormAt::After { norm(by, y) } else { y }
+}
+
 fn columns(x: &Row, start: usize, count: usize) -> Row {
     x.clone().slice(s![.., start..start + count])
 }
@@ -190,7 +200,7 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
     let (mut keys, mut values) = (vec![Vec::new(); *kv_heads], vec![Vec::new(); *kv_heads]);
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
-        let x = norm(&block.norm, stream.clone());
+        let x = before(&block.norm, stream.clone(), block.config.norm_at);
         let q = biased(product.apply(&block.q_proj.val(), x.clone()), Projection::Q);
         let k = biased(product.apply(&block.k_proj.val(), x.clone()), Projection::K);
         let v = biased(product.apply(&block.v_proj.val(), x), Projection::V);
@@ -221,7 +231,8 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
             attend(q, &keys[kv], &values[kv], scale, product)
         });
         let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1));
-        out.push(stream.clone() + biased(y, Projection::O));
+        let y = after(&block.norm, biased(y, Projection::O), block.config.norm_at);
+        out.push(stream.clone() + y * block.config.multiplier);
     }
     out
 }

@@ -18,6 +18,8 @@ tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     bias: Kind::Words(Projection::words) => Default::Flag(false),
     pairs: Kind::Word(Pairs::words) => Default::Word("halves"),
     scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
+    norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
+    multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 }
     fn rules(&self, check: &mut Check) {
         let Self { heads, kv_heads, .. } = *self;
@@ -70,6 +72,7 @@ impl Described for Mha {
             let of: Vec<_> = self.bias.iter().map(|projection| projection.word()).collect();
             details.push(format!("biases of {}", of.join(", ")));
         }
+        details.extend(super::added(self.norm_at, self.multiplier, "Attn"));
         details
     }
 }

@@ -5,7 +5,7 @@ mod mla;
 mod rope;
 
 use crate::table::{Block, Described, Table, Tabled};
-use crate::{Attention, Check, Mha, Mla};
+use crate::{Attention, Check, Mha, Mla, NormAt};
 
 impl Tabled for Attention {
     const TABLES: &'static [Table] = &[Mha::TABLES[0], Mla::TABLES[0]];
@@ -30,6 +30,19 @@ impl Tabled for Attention {
             Self::Mha(block) => block.rules(check),
             Self::Mla(block) => block.rules(check),
         }
+    }
+}
+
+/// How what a sublayer makes joins the stream, where that is not as usual.
+pub(super) fn added(norm_at: NormAt, multiplier: f64, what: &str) -> Option<String> {
+    let made = match norm_at {
+        NormAt::Before => format!("{what}(Norm(h))"),
+        NormAt::After => format!("Norm({what}(h))"),
+    };
+    match (norm_at, multiplier) {
+        (NormAt::Before, 1.0) => None,
+        (_, 1.0) => Some(format!("h ← h + {made}")),
+        (_, multiplier) => Some(format!("h ← h + {multiplier} {made}")),
     }
 }
 
