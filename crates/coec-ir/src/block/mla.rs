@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::words;
-use crate::{Flops, Init, Kept, Pairs, Param, Rope, Sublayer, params::linear, probabilities};
+use crate::{Flops, Init, Kept, NormAt, Pairs, Param, Rope, Sublayer, params::linear, probabilities};
 
 /// Keys and values from a normed latent of width `kv_rank`; queries directly or
 /// through a normed latent of width `q_rank`; a decoupled rotary part whose one
@@ -28,6 +28,10 @@ pub struct Mla {
     pub pairs: Pairs,
     /// What scores are multiplied with; `(nope + rope_dim)^-1/2`, if none.
     pub scale: Option<f64>,
+    /// Whether the sublayer norms what it reads of the stream, or what it adds.
+    pub norm_at: NormAt,
+    /// What it adds is multiplied with this.
+    pub multiplier: f64,
     /// The projections that have biases, in the order of [`LatentProjection::ALL`]. That of the query latent says
     /// nothing where there is none.
     pub bias: Vec<LatentProjection>,
@@ -69,6 +73,8 @@ impl Mla {
             rope: Rope::plain(10_000.0),
             pairs: Pairs::Neighbours,
             scale: None,
+            norm_at: NormAt::Before,
+            multiplier: 1.0,
             bias: Vec::new(),
             latent_eps: None,
         }

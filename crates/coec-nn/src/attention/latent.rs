@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
-use coec_ir::{LatentProjection, Mla, NormAt, Site, Sublayer};
+use coec_ir::{LatentProjection, Mla, Site, Sublayer};
 use coec_kernels::Precision;
 
 use super::dot_product::{attend, product, project, split_heads};
@@ -80,7 +80,7 @@ impl LatentAttention {
         let Mla { heads, kv_rank, nope, rope_dim, rope, pairs, .. } = &self.config;
         let precision = pass.precision;
         let project = |x: Tensor<3>, weight: &Slot<Tensor<2>>| project(x, weight.val(), precision);
-        let x = self.norm.before(h.clone(), NormAt::Before); // [B, T, D]
+        let x = self.norm.before(h.clone(), self.config.norm_at); // [B, T, D]
         let q = match (&self.q_a_proj, &self.q_a_layernorm) {
             (Some(proj), Some(norm)) => {
                 norm.forward(self.biased(project(x.clone(), proj), LatentProjection::QA)) // [B, T, q_rank]
@@ -105,7 +105,7 @@ impl LatentAttention {
         let attended =
             if is_absorbed { self.attend_to_latents(inputs) } else { self.attend_to_heads(inputs) };
         let y = self.biased(project(attended, &self.o_proj), LatentProjection::O); // [B, T, D]
-        self.norm.joined(h, y, NormAt::Before, 1.0)
+        self.norm.joined(h, y, self.config.norm_at, self.config.multiplier)
     }
 
     /// What a projection made, with its bias if it has one.

@@ -248,7 +248,7 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
     let (mut keys, mut values) = (vec![Vec::new(); *heads], vec![Vec::new(); *heads]);
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
-        let x = norm(&block.norm, stream.clone());
+        let x = before(&block.norm, stream.clone(), block.config.norm_at);
         let q = match (&block.q_a_proj, &block.q_a_layernorm) {
             (Some(down), Some(down_norm)) => {
                 norm(down_norm, biased(product.apply(&down.val(), x.clone()), LatentProjection::QA))
@@ -271,7 +271,8 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
             mixed.push(attend(q, &keys[j], &values[j], scale, product));
         }
         let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed, 1));
-        out.push(stream.clone() + biased(y, LatentProjection::O));
+        let y = after(&block.norm, biased(y, LatentProjection::O), block.config.norm_at);
+        out.push(stream.clone() + y * block.config.multiplier);
     }
     out
 }

@@ -3,7 +3,7 @@
 use crate::table::tabled::tabled;
 use crate::table::value::{Words, several};
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Check, LatentProjection, Mla, Pairs, Rope, bounds, counted, grouped};
+use crate::{Check, LatentProjection, Mla, NormAt, Pairs, Rope, bounds, counted, grouped};
 
 several!(LatentProjection: QA, KvA, O);
 
@@ -17,6 +17,8 @@ tabled! { Mla, Table::new("mla"), {
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     pairs: Kind::Word(Pairs::words) => Default::Word("neighbours"),
     scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
+    norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
+    multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
     bias: Kind::Words(LatentProjection::words) => Default::Flag(false),
     latent_eps: Kind::Real(bounds::EPS) => Default::Nothing,
 }
@@ -61,6 +63,7 @@ impl Described for Mla {
         if !biased.is_empty() {
             details.push(format!("biases of {}", biased.join(", ")));
         }
+        details.extend(super::added(self.norm_at, self.multiplier, "Attn"));
         details
     }
 }
