@@ -45,7 +45,7 @@ BLOCKS = {
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "bias", "latent_eps", "norm_at", "multiplier"),
     "rope": ("theta",),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
-    "dense": ("hidden", "act"),
+    "dense": ("hidden", "act", "norm_at", "multiplier"),
     "coe": (
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
         "router", "balance",
@@ -124,6 +124,7 @@ def check_model(model):
         check_word("where something is normed", attention.get("norm_at", "before"))
         kind, ffn = check_kind("ffn", layer["ffn"])
         check_word("act", ffn["act"])
+        check_word("where something is normed", ffn.get("norm_at", "before"))
         if kind == "coe":
             check_chain(ffn)
 
@@ -638,9 +639,11 @@ class CoecDense(CoecMLP):
 
     def __init__(self, config, ffn):
         super().__init__(config.hidden_size, ffn["hidden"], ffn["act"])
+        self.spec = ffn
 
     def forward(self, h, norm):
-        return h + super().forward(norm(h)), wide(h).new_zeros(()), None
+        y = super().forward(before(self.spec, norm, h))
+        return h + added(self.spec, norm, y), wide(h).new_zeros(()), None
 
 
 FFN = {"coe": CoecChain, "dense": CoecDense}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Act, Flops, Init, Kept, Param, Sublayer, params::mlp};
+use crate::{Act, Flops, Init, Kept, NormAt, Param, Sublayer, params::mlp};
 
 /// `h + MLP(Norm(h))`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,12 +11,16 @@ pub struct Dense {
     pub hidden: usize,
     /// Its activation.
     pub act: Act,
+    /// Whether the sublayer norms what it reads of the stream, or what it adds.
+    pub norm_at: NormAt,
+    /// What it adds is multiplied with this.
+    pub multiplier: f64,
 }
 
 impl Dense {
     /// One of a width, and nothing else.
     pub fn plain(hidden: usize, act: Act) -> Self {
-        Self { hidden, act }
+        Self { hidden, act, norm_at: NormAt::Before, multiplier: 1.0 }
     }
 
     /// Width of the first product: gate and up, or up alone.

@@ -55,7 +55,9 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>, precision: coec_ir
         match &layer.ffn {
             Ffn::Dense(dense) => {
                 for h in h.iter_mut().flatten() {
-                    *h = h.clone() + mlp(&dense.mlp, norm(&dense.norm, h.clone()), product);
+                    let at = dense.config.norm_at;
+                    let y = mlp(&dense.mlp, before(&dense.norm, h.clone(), at), product);
+                    *h = h.clone() + after(&dense.norm, y, at) * dense.config.multiplier;
                 }
             }
             Ffn::Chain(block) => {

@@ -1,13 +1,16 @@
 //! `dense`.
 
+use crate::table::attention::added;
 use crate::table::tabled::tabled;
 use crate::table::value::Words;
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Act, Dense, bounds};
+use crate::{Act, Dense, NormAt, bounds};
 
 tabled! { Dense, Table::new("dense").positional(1), {
     hidden: Kind::Count(bounds::WIDTH) => Default::Count(704),
     act: Kind::Word(Act::words) => Default::Word("swiglu"),
+    norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
+    multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 } }
 
 impl Described for Dense {
@@ -24,6 +27,7 @@ impl Described for Dense {
     }
 
     fn details(&self) -> Vec<String> {
-        vec!["h ← h + MLP(Norm(h))".into()]
+        let usual = || "h ← h + MLP(Norm(h))".into();
+        vec![added(self.norm_at, self.multiplier, "MLP").unwrap_or_else(usual)]
     }
 }
