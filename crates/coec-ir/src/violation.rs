@@ -61,6 +61,18 @@ pub enum ViolationKind {
         /// The norm.
         norm: ChainNorm,
     },
+    /// A norm behind a chain that does not add what its experts made.
+    NormAtNeedsAddition {
+        /// The residual.
+        residual: Residual,
+        /// The norm.
+        norm: ChainNorm,
+    },
+    /// A multiplier of what is added to the stream, where nothing is.
+    MultiplierNeedsAddition {
+        /// The residual.
+        residual: Residual,
+    },
     /// `kv_heads` does not divide `heads`.
     KvHeadsDivideHeads {
         /// Query heads.
@@ -157,6 +169,8 @@ impl Violation {
             ViolationKind::KListLength { .. } => vec!["k", "iter"],
             ViolationKind::KListFrozen => vec!["k", "gate"],
             ViolationKind::ResidualNeedsNormOnce { .. } => vec!["residual", "norm"],
+            ViolationKind::NormAtNeedsAddition { .. } => vec!["norm_at", "residual", "norm"],
+            ViolationKind::MultiplierNeedsAddition { .. } => vec!["multiplier", "residual"],
             ViolationKind::KvHeadsDivideHeads { .. } => vec!["heads", "kv_heads"],
             ViolationKind::GroupsDivideExperts { .. } => vec!["experts", "router.groups"],
             ViolationKind::KeepExceedsGroups { .. } => vec!["router.groups", "router.keep"],
@@ -186,6 +200,8 @@ impl ViolationKind {
         "coec::verify::k_list_length",
         "coec::verify::k_list_frozen",
         "coec::verify::residual_needs_norm_once",
+        "coec::verify::norm_at_needs_addition",
+        "coec::verify::multiplier_needs_addition",
         "coec::verify::kv_heads_divide_heads",
         "coec::verify::rotary_width_odd",
         "coec::verify::groups_divide_experts",
@@ -212,6 +228,8 @@ impl ViolationKind {
             Self::KListLength { .. } => "coec::verify::k_list_length",
             Self::KListFrozen => "coec::verify::k_list_frozen",
             Self::ResidualNeedsNormOnce { .. } => "coec::verify::residual_needs_norm_once",
+            Self::NormAtNeedsAddition { .. } => "coec::verify::norm_at_needs_addition",
+            Self::MultiplierNeedsAddition { .. } => "coec::verify::multiplier_needs_addition",
             Self::KvHeadsDivideHeads { .. } => "coec::verify::kv_heads_divide_heads",
             Self::RotaryWidthOdd { .. } => "coec::verify::rotary_width_odd",
             Self::GroupsDivideExperts { .. } => "coec::verify::groups_divide_experts",
@@ -244,6 +262,14 @@ impl ViolationKind {
             Self::KListFrozen => "a frozen gate cannot select differently per iteration".into(),
             Self::ResidualNeedsNormOnce { residual, norm } => {
                 format!("residual={} needs norm=once, not norm={}", residual.word(), norm.word())
+            }
+            Self::NormAtNeedsAddition { residual, norm } => format!(
+                "norm_at=after norms what is added to the stream, which residual={} with norm={} does not say apart",
+                residual.word(),
+                norm.word()
+            ),
+            Self::MultiplierNeedsAddition { residual } => {
+                format!("residual={} adds nothing to the stream that could be multiplied", residual.word())
             }
             Self::KvHeadsDivideHeads { heads, kv_heads } => {
                 format!("{heads} heads cannot share {kv_heads} key-value heads evenly")
@@ -291,6 +317,8 @@ impl ViolationKind {
             Self::KListLength { iter, .. } => format!("expected {iter} entries"),
             Self::KListFrozen => "expected one number".into(),
             Self::ResidualNeedsNormOnce { .. } => "refused with this norm".into(),
+            Self::NormAtNeedsAddition { .. } => "refused with this residual and norm".into(),
+            Self::MultiplierNeedsAddition { .. } => "expected 1".into(),
             Self::KvHeadsDivideHeads { heads, .. } => format!("must divide {heads}"),
             Self::RotaryWidthOdd { .. } => "must be even".into(),
             Self::GroupsDivideExperts { experts, .. } => format!("must divide {experts}"),
@@ -330,6 +358,12 @@ impl ViolationKind {
             }
             Self::ResidualNeedsNormOnce { .. } => {
                 "with a norm in every iteration `delta` equals `inner`; write residual=inner".into()
+            }
+            Self::NormAtNeedsAddition { .. } => {
+                "use residual=outer or residual=delta with norm=once, or norm_at=before".into()
+            }
+            Self::MultiplierNeedsAddition { .. } => {
+                "use residual=outer, both or delta, or leave `multiplier` out".into()
             }
             Self::KvHeadsDivideHeads { heads, .. } => {
                 format!("choose kv_heads among the divisors of {heads}: {}", divisors(*heads))

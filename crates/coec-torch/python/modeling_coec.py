@@ -48,7 +48,7 @@ BLOCKS = {
     "dense": ("hidden", "act", "norm_at", "multiplier"),
     "coe": (
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
-        "router", "balance",
+        "router", "balance", "norm_at", "multiplier",
     ),
     "router": ("score", "renorm", "scale", "groups"),
     "groups": ("groups", "keep", "score"),
@@ -564,11 +564,11 @@ CARRY = {
     "init": lambda state, start, y: start + y,
     "none": lambda state, start, y: y,
 }
-# How the chain leaves, from the stream before it, its start, and its last state; the others leave with the state.
-LEAVE = {
-    "outer": lambda h, start, state: h + state,
-    "both": lambda h, start, state: h + state,
-    "delta": lambda h, start, state: h + (state - start),
+# What the chain adds to the stream, from its start and its last state; the others leave with the state.
+CHANGE = {
+    "outer": lambda start, state: state,
+    "both": lambda start, state: state,
+    "delta": lambda start, state: state - start,
 }
 
 
@@ -593,7 +593,7 @@ class CoecChain(nn.Module):
     def forward(self, h, norm):
         ffn, norms, gates = self.ffn, as_list(norm), as_list(self.gate)
         is_once = ffn["norm"] == "once"
-        start = norms[0](h) if is_once else h
+        start = before(ffn, norms[0], h) if is_once else h
         state, route, aux, loads = start, None, wide(h).new_zeros(()), []
         for t in range(ffn["iter"]):
             u = state if is_once else norms[t % len(norms)](state)
@@ -606,8 +606,9 @@ class CoecChain(nn.Module):
             if self.runs_shared(t):
                 y = y + self.shared(u)
             state = CARRY[ffn["residual"]](state, start, y)
-        leave = LEAVE.get(ffn["residual"])
-        return (leave(h, start, state) if leave else state), aux, torch.stack(loads)
+        change = CHANGE.get(ffn["residual"])
+        out = h + added(ffn, norms[0], change(start, state)) if change else state
+        return out, aux, torch.stack(loads)
 
     def runs_shared(self, t):
         at = self.ffn["shared_at"]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::words;
 use crate::{
-    Act, Balance, Flops, Init, Kept, Param, Router, Score, Sublayer, binomials,
+    Act, Balance, Flops, Init, Kept, NormAt, Param, Router, Score, Sublayer, binomials,
     params::{linear, mlp, router},
 };
 
@@ -38,6 +38,10 @@ pub struct Coe {
     pub router: Router,
     /// Balance terms; empty for none.
     pub balance: Vec<Balance>,
+    /// Whether the sublayer norms what its chain starts from, or what it adds to the stream.
+    pub norm_at: NormAt,
+    /// What it adds to the stream is multiplied with this.
+    pub multiplier: f64,
 }
 
 /// How the iterations and the residual stream connect; see the table in the crate's documentation.
@@ -151,7 +155,7 @@ pub enum Output {
 /// The data path of a chain, as `residual` and `norm` decide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wiring {
-    /// Whether the chain starts from `Norm(h)` (norm=once) or from the stream `h` itself.
+    /// Whether the chain starts from `Norm(h)` (norm=once, norm_at=before) or from the stream `h` itself.
     pub starts_normed: bool,
     /// What one iteration carries to the next.
     pub carry: Carry,
@@ -177,6 +181,8 @@ impl Coe {
             shared_gate: SharedGate::None,
             router: Router::plain(Score::Softmax),
             balance: Vec::new(),
+            norm_at: NormAt::Before,
+            multiplier: 1.0,
         }
     }
 
@@ -190,7 +196,8 @@ impl Coe {
             Residual::Init => (Carry::AddToStart, Output::State),
             Residual::None => (Carry::Replace, Output::State),
         };
-        Wiring { starts_normed: self.norm == ChainNorm::Once, carry, output }
+        let starts_normed = self.norm == ChainNorm::Once && self.norm_at == NormAt::Before;
+        Wiring { starts_normed, carry, output }
     }
 
     /// Routers with weights of their own: C, or 1 for a tied or frozen gate.

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param as Slot};
 use burn::tensor::{Tensor, activation};
-use coec_ir::{Carry, Coe, Gate, Output, Site, Sublayer};
+use coec_ir::{Carry, ChainNorm, Coe, Gate, Output, Site, Sublayer};
 use coec_kernels::Precision;
 
 use super::{
@@ -73,7 +73,7 @@ impl Chain {
         let mut change: Option<Tensor<2>> = None;
         let mut routing: Option<Routing> = None;
         for iteration in 0..config.iter {
-            let u = if wiring.starts_normed {
+            let u = if config.norm == ChainNorm::Once {
                 state.clone()
             } else {
                 self.norms[iteration.min(self.norms.len() - 1)].forward(state.clone())
@@ -112,14 +112,19 @@ impl Chain {
         }
         let out = match wiring.output {
             Output::State => state,
-            Output::StreamPlusState => coec_kernels::add(stream, state),
+            Output::StreamPlusState => self.joined(stream, state),
             Output::StreamPlusChange => match change {
-                Some(change) => coec_kernels::add(stream, change),
+                Some(change) => self.joined(stream, change),
                 None => stream,
             },
         };
         pass.observe(self.layer, observed.aux_loss, observed.routings);
         out.reshape([b, t, d])
+    }
+
+    /// The stream after the sublayer that made `change` of it, both `[N, D]`.
+    fn joined(&self, stream: Tensor<2>, change: Tensor<2>) -> Tensor<2> {
+        self.norms[0].joined(stream, change, self.config.norm_at, self.config.multiplier)
     }
 
     /// The output of the shared experts for u `[N, D]`, weighed where they have a gate, which is f32 as routers

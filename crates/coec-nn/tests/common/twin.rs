@@ -372,7 +372,8 @@ fn chain(block: &Chain, h: &mut [Vec<Row>], product: Product) -> Vec<Tensor<1>> 
     for (b, sequence) in h.iter_mut().enumerate() {
         for (t, stream) in sequence.iter_mut().enumerate() {
             let once = config.norm == ChainNorm::Once;
-            let z0 = if once { norm(&block.norms[0], stream.clone()) } else { stream.clone() };
+            let at = config.norm_at;
+            let z0 = if once { before(&block.norms[0], stream.clone(), at) } else { stream.clone() };
             let mut z = z0.clone();
             for c in 0..config.iter {
                 let u = match config.norm {
@@ -405,8 +406,10 @@ fn chain(block: &Chain, h: &mut [Vec<Row>], product: Product) -> Vec<Tensor<1>> 
             }
             *stream = match config.residual {
                 Residual::Inner | Residual::Init | Residual::None => z,
-                Residual::Outer | Residual::Both => stream.clone() + z,
-                Residual::Delta => stream.clone() + (z - z0),
+                Residual::Outer | Residual::Both => {
+                    stream.clone() + after(&block.norms[0], z, at) * config.multiplier
+                }
+                Residual::Delta => stream.clone() + after(&block.norms[0], z - z0, at) * config.multiplier,
             };
         }
     }

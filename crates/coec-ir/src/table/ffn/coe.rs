@@ -5,7 +5,7 @@ use crate::table::tabled::tabled;
 use crate::table::value::{Words, words};
 use crate::table::{Default, Described, Kind, Table};
 use crate::{
-    Act, Balance, Carry, ChainNorm, Check, Coe, Gate, Output, Residual, Router, SharedAt, SharedGate,
+    Act, Balance, Carry, ChainNorm, Check, Coe, Gate, NormAt, Output, Residual, Router, SharedAt, SharedGate,
     ViolationKind, bounds, counted,
 };
 
@@ -25,6 +25,8 @@ tabled! { Coe, Table::new("coe").example("coe(iter=2, k=4, experts=64)"), {
     shared_gate: Kind::Word(SharedGate::words) => Default::Word("none"),
     router: Kind::Block(Router::TABLES) => Default::Word("softmax"),
     balance: Kind::Blocks(Balance::TABLES) => Default::Word("none"),
+    norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
+    multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 }
     fn rules(&self, check: &mut Check) {
         if check.holds(&["iter"]) && self.k.len() != self.iter {
@@ -44,6 +46,14 @@ tabled! { Coe, Table::new("coe").example("coe(iter=2, k=4, experts=64)"), {
         if norm != ChainNorm::Once && matches!(residual, Residual::Both | Residual::Delta) {
             check.push("residual", ViolationKind::ResidualNeedsNormOnce { residual, norm });
         }
+        let output = self.wiring().output;
+        let adds_what_it_made = matches!(residual, Residual::Outer | Residual::Delta);
+        if self.norm_at == NormAt::After && !(norm == ChainNorm::Once && adds_what_it_made) {
+            check.push("norm_at", ViolationKind::NormAtNeedsAddition { residual, norm });
+        }
+        if self.multiplier != 1.0 && output == Output::State {
+            check.push("multiplier", ViolationKind::MultiplierNeedsAddition { residual });
+        }
         if self.shared == 0 && self.shared_gate != SharedGate::None {
             check.push("shared_gate", ViolationKind::SharedGateNeedsShared);
         }
@@ -52,6 +62,20 @@ tabled! { Coe, Table::new("coe").example("coe(iter=2, k=4, experts=64)"), {
             if self.balance[..i].iter().any(|earlier| earlier.word() == word) {
                 check.push("balance", ViolationKind::DuplicateBalance { word });
             }
+        }
+    }
+}
+
+impl Coe {
+    /// The stream after the sublayer that made `change`.
+    fn joined(&self, change: &str) -> String {
+        let change = match self.norm_at {
+            NormAt::Before => change.to_owned(),
+            NormAt::After => format!("Norm({})", change.trim_matches(['(', ')'])),
+        };
+        match self.multiplier {
+            1.0 => format!("h ← h + {change}"),
+            multiplier => format!("h ← h + {multiplier} {change}"),
         }
     }
 }
@@ -103,8 +127,8 @@ impl Described for Coe {
         };
         let output = match wiring.output {
             Output::State => format!("h ← {state}{last}"),
-            Output::StreamPlusState => format!("h ← h + {state}{last}"),
-            Output::StreamPlusChange => format!("h ← h + ({state}{last} − {state}₀)"),
+            Output::StreamPlusState => self.joined(&format!("{state}{last}")),
+            Output::StreamPlusChange => self.joined(&format!("({state}{last} − {state}₀)")),
         };
         vec![format!("residual={}: {start}, {step}, {output}", self.residual.word())]
     }
