@@ -50,7 +50,7 @@ BLOCKS = {
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
         "router", "balance", "norm_at", "multiplier",
     ),
-    "router": ("score", "renorm", "scale", "groups"),
+    "router": ("score", "renorm", "scale", "groups", "bias"),
     "groups": ("groups", "keep", "score"),
     "seq_aux": ("alpha",),
     "switch_aux": ("alpha",),
@@ -411,12 +411,13 @@ class CoecRouter(nn.Module):
         super().__init__()
         self.router = ffn["router"]
         self.weight = nn.Parameter(torch.empty(ffn["experts"], dim))
+        self.bias = nn.Parameter(torch.zeros(ffn["experts"])) if self.router["bias"] else None
         bias = None if rate_of_bias(ffn) is None else torch.zeros(ffn["experts"])
         self.register_buffer("e_score_correction_bias", bias)
 
     def forward(self, u, k):
         with without_autocast(u):
-            logits = F.linear(wide(u), wide(self.weight))
+            logits = F.linear(wide(u), wide(self.weight), None if self.bias is None else wide(self.bias))
             scores = logits.softmax(-1) if self.router["score"] == "softmax" else logits.sigmoid()
             ranked = scores if self.e_score_correction_bias is None else scores + self.e_score_correction_bias
             if self.router["groups"] is not None:
@@ -695,6 +696,8 @@ class CoecPreTrainedModel(PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, CoecRouter):
             init.kaiming_uniform_(module.weight, a=math.sqrt(5))
+            if module.bias is not None:
+                init.zeros_(module.bias)
             if module.e_score_correction_bias is not None:
                 init.zeros_(module.e_score_correction_bias)
         elif isinstance(module, ExpertsBase):

@@ -303,7 +303,11 @@ impl Sublayer for Coe {
             params.push(Param::new(format!("{}.weight", indexed(norm, t, self.norms())), [dim], Init::Ones));
         }
         for t in 0..self.routers() {
-            params.push(router(format!("{}.weight", self.router_name(prefix, t)), self.experts, dim));
+            let name = self.router_name(prefix, t);
+            params.push(router(format!("{name}.weight"), self.experts, dim));
+            if self.router.bias {
+                params.push(Param::new(format!("{name}.bias"), [self.experts], Init::Zeros));
+            }
         }
         for e in 0..self.experts {
             params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act.is_gated(), dim, self.hidden));
@@ -339,7 +343,7 @@ impl Sublayer for Coe {
     fn param_count(&self, dim: usize) -> u128 {
         let (d, e) = (dim as u128, self.experts as u128);
         self.norms() as u128 * d
-            + self.routers() as u128 * e * d
+            + self.routers() as u128 * e * (d + u128::from(self.router.bias))
             + (e + self.shared as u128) * self.expert_params(dim)
             + if self.gates_shared() { d } else { 0 }
     }

@@ -15,12 +15,14 @@ pub struct Router {
     pub scale: f64,
     /// Restrict the selection to the best groups of experts.
     pub groups: Option<Groups>,
+    /// Add a trained bias to the logits.
+    pub bias: bool,
 }
 
 impl Router {
     /// One that weighs the selected experts by their scores as they are, and selects among all.
     pub fn plain(score: Score) -> Self {
-        Self { score, renorm: false, scale: 1.0, groups: None }
+        Self { score, renorm: false, scale: 1.0, groups: None, bias: false }
     }
 }
 

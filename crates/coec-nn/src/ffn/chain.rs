@@ -51,6 +51,7 @@ impl Chain {
             .map(|_| Router {
                 config: block.router.clone(),
                 weight: make.one(params.next()),
+                logits_bias: block.router.bias.then(|| make.one(params.next())),
                 bias: block.has_bias().then(|| make.state(biases.next())),
             })
             .collect();

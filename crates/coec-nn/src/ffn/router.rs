@@ -13,6 +13,8 @@ pub struct Router {
     pub config: Config,
     /// `[E, D]`.
     pub weight: Slot<Tensor<2>>,
+    /// Added to the logits, `[E]`, if it has one.
+    pub logits_bias: Option<Slot<Tensor<1>>>,
     /// Added to the scores for the selection only, `[E]`; never trained by gradient.
     pub bias: Option<Slot<Tensor<1>>>,
 }
@@ -33,7 +35,10 @@ pub struct Routing {
 impl Router {
     /// Scores `u` `[N, D]` and selects `k` experts per token, unless the `selection` `[N, K]` was made before.
     pub fn forward(&self, u: Tensor<2>, k: usize, selection: Option<Tensor<2, Int>>) -> Routing {
-        let logits = coec_kernels::linear(u, self.weight.val(), Precision::F32); // [N, E]
+        let mut logits = coec_kernels::linear(u, self.weight.val(), Precision::F32); // [N, E]
+        if let Some(bias) = &self.logits_bias {
+            logits = logits + bias.val().unsqueeze();
+        }
         let scores = match self.config.score {
             Score::Softmax => coec_kernels::softmax(logits.clone()),
             Score::Sigmoid => activation::sigmoid(logits.clone()),

@@ -310,7 +310,10 @@ struct Routed {
 }
 
 fn route(router: &Router, u: Row, k: usize) -> Routed {
-    let logits = apply(&router.weight.val(), u);
+    let mut logits = apply(&router.weight.val(), u);
+    if let Some(bias) = &router.logits_bias {
+        logits = logits + bias.val().unsqueeze();
+    }
     let exp = logits.clone().exp();
     let scores = match router.config.score {
         Score::Softmax => exp.clone() / exp.sum_dim(1),

@@ -13,6 +13,7 @@ const FIELDS: &[Field] = &[
     Field::new("groups", Kind::Count(bounds::EXPERTS), Default::Nothing),
     Field::new("keep", Kind::Count(bounds::EXPERTS), Default::Nothing),
     Field::new("group_score", Kind::Word(GroupScore::words), Default::Word("max")),
+    Field::new("bias", Kind::Flag, Default::Flag(false)),
 ];
 
 /// By hand: the score is the word of the block, and the groups are fields of it.
@@ -21,12 +22,15 @@ impl Tabled for Router {
         &[Table::new("softmax").fields(FIELDS), Table::new("sigmoid").fields(FIELDS)];
 
     fn block(&self) -> Block {
-        let Self { score, renorm, scale, groups } = self;
+        let Self { score, renorm, scale, groups, bias } = self;
         let (groups, keep, group_score) = match groups {
             Some(Groups { groups, keep, score }) => (groups.value(), keep.value(), score.value()),
             None => (None, None, None),
         };
-        block::<Self>(score.word(), vec![renorm.value(), scale.value(), groups, keep, group_score])
+        block::<Self>(
+            score.word(),
+            vec![renorm.value(), scale.value(), groups, keep, group_score, bias.value()],
+        )
     }
 
     fn read(block: &Block) -> Option<Self> {
@@ -35,7 +39,8 @@ impl Tabled for Router {
             (Some(groups), Some(keep)) => Some(Groups { groups, keep, score: block.get("group_score")? }),
             _ => None,
         };
-        Some(Self { score, renorm: block.get("renorm")?, scale: block.get("scale")?, groups })
+        let (renorm, scale, bias) = (block.get("renorm")?, block.get("scale")?, block.get("bias")?);
+        Some(Self { score, renorm, scale, groups, bias })
     }
 }
 
