@@ -34,16 +34,20 @@ pub struct Rms {
 }
 
 /// The token embedding; `tied` shares its table with the output head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Whether the output head is the embedding table.
     pub tied: bool,
+    /// Embeddings are multiplied with this.
+    pub multiplier: f64,
+    /// Logits are divided by this.
+    pub logits_scaling: f64,
 }
 
 impl Tokens {
     /// A table, which serves as output head too if it is `tied`, and nothing else.
     pub fn plain(tied: bool) -> Self {
-        Self { tied }
+        Self { tied, multiplier: 1.0, logits_scaling: 1.0 }
     }
 }
 

@@ -28,6 +28,7 @@ impl Embedding {
         let [b, t] = tokens.dims();
         let rows = coec_kernels::embed(self.weight.val(), tokens.reshape([b * t])); // [N, D]
         let [_, d] = rows.dims();
+        let rows = if self.config.multiplier == 1.0 { rows } else { rows * self.config.multiplier };
         rows.reshape([b, t, d])
     }
 }
@@ -54,6 +55,9 @@ impl Head {
         let [b, t, d] = h.dims();
         let weight = self.weight.as_ref().unwrap_or(&embedding.weight).val(); // [V, D]
         let x = self.norm.forward(h).reshape([b * t, d]);
+        // Dividing what is multiplied divides the products, and holds for a loss that never sees all of them.
+        let divisor = embedding.config.logits_scaling;
+        let x = if divisor == 1.0 { x } else { x / divisor };
         Logits { x, weight, shape: [b, t], precision: Precision::F32 }
     }
 }

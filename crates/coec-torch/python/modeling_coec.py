@@ -38,7 +38,7 @@ from .configuration_coec import CoecConfig, one_kind
 BLOCKS = {
     "model": ("name", "doc", "vocab", "context", "dim", "norm", "embedding", "layers"),
     "norm": ("eps",),
-    "embedding": ("tied",),
+    "embedding": ("tied", "multiplier", "logits_scaling"),
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "norm_at", "multiplier"),
@@ -776,6 +776,7 @@ class CoecModel(CoecPreTrainedModel):
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give one of input_ids and inputs_embeds")
         h = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        h = h * self.config.model["embedding"]["multiplier"]
         if use_cache and cache is None:
             cache = DynamicCache(config=self.config)
         past = cache.get_seq_length() if cache is not None else 0
@@ -823,7 +824,7 @@ class CoecForCausalLM(CoecPreTrainedModel, GenerationMixin):
             inputs_embeds=inputs_embeds, use_cache=use_cache, **kwargs,
         )
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(seen.last_hidden_state[:, kept])
+        logits = self.lm_head(seen.last_hidden_state[:, kept]) / self.config.model["embedding"]["logits_scaling"]
         loss = None
         if labels is not None:
             next_tokens = labels[:, 1:].flatten().to(logits.device)

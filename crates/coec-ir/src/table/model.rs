@@ -43,4 +43,6 @@ tabled! { Rms, Table::new("rms").positional(1), {
 
 tabled! { Tokens, Table::new("tokens"), {
     tied: Kind::Flag => Default::Flag(false),
+    multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
+    logits_scaling: Kind::Real(bounds::POSITIVE) => Default::Real(1.0),
 } }

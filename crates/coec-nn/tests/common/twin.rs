@@ -39,9 +39,12 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>, precision: coec_ir
     let ids: Vec<i64> = tokens.into_data().iter::<i64>().collect();
     let embedding = model.embedding.weight.val();
     let [_, d] = embedding.dims();
+    let config = model.embedding.config;
     // h[b][t] is the stream of token t of sequence b.
-    let mut h: Vec<Vec<Row>> =
-        ids.chunks(length).map(|ids| ids.iter().map(|&id| row(&embedding, id as usize)).collect()).collect();
+    let mut h: Vec<Vec<Row>> = ids
+        .chunks(length)
+        .map(|ids| ids.iter().map(|&id| row(&embedding, id as usize) * config.multiplier).collect())
+        .collect();
 
     let product = Product(factors(precision));
     let mut aux_loss: Option<Tensor<1>> = None;
@@ -71,7 +74,11 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>, precision: coec_ir
         }
     }
     let head = model.head.weight.as_ref().map_or(embedding, |head| head.val());
-    let rows = h.into_iter().flatten().map(|h| product.apply(&head, norm(&model.head.norm, h))).collect();
+    let rows = h
+        .into_iter()
+        .flatten()
+        .map(|h| product.apply(&head, norm(&model.head.norm, h)) / config.logits_scaling)
+        .collect();
     let vocab = head.dims()[0];
     let logits = Tensor::cat(rows, 0).reshape([batch, length, vocab]);
     debug_assert_eq!(head.dims()[1], d);
