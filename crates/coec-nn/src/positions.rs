@@ -70,12 +70,15 @@ pub fn frequencies(rope: &Rope, width: usize) -> Vec<f64> {
     let plain = |theta: f64, i: usize| theta.powf(-2.0 * i as f64 / width as f64);
     match *rope {
         Rope::Rope { theta } => (0..pairs).map(|i| plain(theta, i)).collect(),
-        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, .. } => {
+        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, truncate, .. } => {
             // The dimension that turns `beta` times over the original positions.
             let dimension =
                 |beta: f64| width as f64 * (original as f64 / (beta * TAU)).ln() / (2.0 * theta.ln());
-            let low = dimension(beta_fast).floor().max(0.0);
-            let high = dimension(beta_slow).ceil().min(width as f64 - 1.0);
+            let whole = |dimension: f64, rounded: fn(f64) -> f64| {
+                if truncate { rounded(dimension) } else { dimension }
+            };
+            let low = whole(dimension(beta_fast), f64::floor).max(0.0);
+            let high = whole(dimension(beta_slow), f64::ceil).min(width as f64 - 1.0);
             let high = if low == high { high + 0.001 } else { high };
             (0..pairs)
                 .map(|i| {

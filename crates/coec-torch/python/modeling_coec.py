@@ -44,7 +44,7 @@ BLOCKS = {
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "norm_at", "multiplier"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "bias", "latent_eps", "norm_at", "multiplier"),
     "rope": ("theta",),
-    "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"),
+    "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"),
     "dense": ("hidden", "act", "norm_at", "multiplier"),
     "coe": (
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
@@ -238,8 +238,10 @@ def rotation(rope, width, positions):
             """Where on the scale of dimensions one turns this often over the original context."""
             return width * math.log(rope["original"] / (rotations * 2 * math.pi)) / (2 * math.log(rope["theta"]))
 
-        low = max(math.floor(dimension(rope["beta_fast"])), 0)
-        high = min(math.ceil(dimension(rope["beta_slow"])), width - 1)
+        low, high = dimension(rope["beta_fast"]), dimension(rope["beta_slow"])
+        if rope["truncate"]:
+            low, high = math.floor(low), math.ceil(high)
+        low, high = max(low, 0), min(high, width - 1)
         slowed = ((pairs - low) / (high - low if high != low else 0.001)).clamp(0, 1)
         turns = turns * (1 - slowed) + turns / rope["factor"] * slowed
         all_dim = yarn_magnitude(rope["factor"], rope["mscale_all_dim"])

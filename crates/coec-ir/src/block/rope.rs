@@ -33,6 +33,8 @@ pub enum Rope {
         mscale: f64,
         /// Scale of the softmax.
         mscale_all_dim: f64,
+        /// Whether the ramp begins and ends at whole dimensions.
+        truncate: bool,
     },
 }
 

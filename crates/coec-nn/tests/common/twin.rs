@@ -141,10 +141,13 @@ fn frequency(rope: &Rope, width: usize, i: usize) -> f64 {
     let plain = |theta: f64| 1.0 / theta.powf(2.0 * i as f64 / d);
     match *rope {
         Rope::Rope { theta } => plain(theta),
-        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, .. } => {
+        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, truncate, .. } => {
             let turning = |beta: f64| d * (original as f64 / (beta * TAU)).ln() / (2.0 * theta.ln());
-            let low = turning(beta_fast).floor().max(0.0);
-            let high = turning(beta_slow).ceil().min(d - 1.0);
+            let (mut low, mut high) = (turning(beta_fast), turning(beta_slow));
+            if truncate {
+                (low, high) = (low.floor(), high.ceil());
+            }
+            let (low, high) = (low.max(0.0), high.min(d - 1.0));
             let ramp = (i as f64 - low) / if low == high { 0.001 } else { high - low };
             let ramp = ramp.clamp(0.0, 1.0);
             plain(theta) * (1.0 - ramp) + plain(theta) / factor * ramp

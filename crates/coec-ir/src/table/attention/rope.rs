@@ -17,6 +17,7 @@ tabled! { Rope {
         beta_slow: Kind::Real(Bounds::ANY) => Default::Real(1.0),
         mscale: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
         mscale_all_dim: Kind::Real(bounds::COEFFICIENT) => Default::Real(0.0),
+        truncate: Kind::Flag => Default::Flag(true),
     };
 } }
 
