@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use coec_ir::table::{Block, Default, Field, Kind, Table, Tabled, Value};
 use coec_ir::{
-    Attention, Bounds, ChainNorm, Coe, Ffn, Gate, Groups, Layer, Mha, Mla, Model, Residual, Rms, Rope,
-    SharedGate, Stack, Tokens, bounds,
+    Attention, Bounds, ChainNorm, Coe, Ffn, Gate, Groups, Layer, Mha, Mla, Model, NormAt, Residual, Rms,
+    Rope, SharedGate, Stack, Tokens, bounds,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -50,15 +50,16 @@ pub fn model(sizes: &Sizes) -> impl Strategy<Value = Model> + use<> {
     let order = vec(0usize..4, sizes.layers.clone());
     let shape = (sizes.vocab.clone(), sizes.context.clone(), sizes.dim.clone());
     let doc = "([ -~é]{0,12}\n){0,3}[ -~]{1,12}";
-    (kinds, order, shape, 1e-12..1e-3f64, any::<bool>(), doc).prop_map(
-        |(kinds, order, (vocab, context, dim), eps, tied, doc)| Model {
+    let tokens = block(Tokens::TABLES, sizes);
+    (kinds, order, shape, 1e-12..1e-3f64, tokens, doc).prop_map(
+        |(kinds, order, (vocab, context, dim), eps, tokens, doc)| Model {
             name: "a".into(),
             doc: doc.trim_matches('\n').into(),
             vocab,
             context,
             dim,
             norm: Rms { eps },
-            embedding: Tokens { tied },
+            embedding: Tokens::read(&tokens).expect("the table's own values"),
             layers: Stack::from_layers(order.iter().map(|&i| &kinds[i % kinds.len()])),
         },
     )
@@ -167,13 +168,13 @@ fn sound_attention(attention: Attention) -> Attention {
     }
 }
 
-fn sound_rope(rope: Rope) -> Rope {
+fn sound_rope(mut rope: Rope) -> Rope {
     match rope {
-        Rope::Yarn { theta, factor, original, beta_fast, mscale, mscale_all_dim, .. } => {
-            let beta_slow = beta_fast / 2.0;
-            Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim }
+        Rope::Yarn { ref beta_fast, ref mut beta_slow, .. } => {
+            *beta_slow = beta_fast / 2.0;
+            rope
         }
-        rope => rope,
+        Rope::Rope { .. } => rope,
     }
 }
 
@@ -193,6 +194,13 @@ fn sound_ffn(ffn: Ffn) -> Ffn {
     b.k = (0..b.iter).map(|t| 1 + given[at(t)] % eligible).collect();
     if matches!(b.residual, Residual::Both | Residual::Delta) {
         b.norm = ChainNorm::Once;
+    }
+    let adds = matches!(b.residual, Residual::Outer | Residual::Delta);
+    if !(adds && b.norm == ChainNorm::Once) {
+        b.norm_at = NormAt::Before;
+    }
+    if !(adds || b.residual == Residual::Both) {
+        b.multiplier = 1.0;
     }
     if b.shared == 0 {
         b.shared_gate = SharedGate::None;

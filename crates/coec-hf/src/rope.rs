@@ -115,15 +115,16 @@ fn yarn(inside: &mut Reader<'_>, theta: f64, context: usize, code: Code) -> Rope
     let beta_fast = inside.real_or_null("beta_fast", bounds::POSITIVE).unwrap_or(32.0);
     let beta_slow = inside.real_or_null("beta_slow", bounds::POSITIVE).unwrap_or(1.0);
     inside.off("attention_factor", "the language derives it from `mscale` and `mscale_all_dim`");
-    if !inside.flag("truncate", true) {
-        let why = "the ramp begins and ends at whole dimensions here";
+    let truncate = inside.flag("truncate", true);
+    if !truncate && code == Code::Chain {
+        let why = "the ramp begins and ends at whole dimensions in the published code";
         inside.refuse("truncate", &Value::Bool(false), why, "true");
     }
     let mscale = inside.real_or_null("mscale", bounds::COEFFICIENT);
     let all_dim = inside.real_or_null("mscale_all_dim", bounds::COEFFICIENT);
     let (mscale, mscale_all_dim) = scales(inside, mscale, all_dim, code);
     let original = original.unwrap_or(context);
-    Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim }
+    Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate }
 }
 
 /// The two scales, where the codes agree on them.
@@ -160,7 +161,7 @@ pub(crate) fn write(writer: &mut Writer, rope: &Rope, code: Code) {
             writer.set("rope_theta", theta);
             writer.set("rope_scaling", Value::Null);
         }
-        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim } => {
+        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate } => {
             let none = (mscale, mscale_all_dim) == (1.0, 0.0);
             let sayable = match code {
                 Code::Chain => true,
@@ -186,6 +187,14 @@ pub(crate) fn write(writer: &mut Writer, rope: &Rope, code: Code) {
             if let (false, Value::Object(map)) = (none, &mut scaling) {
                 map.insert("mscale".into(), mscale.into());
                 map.insert("mscale_all_dim".into(), mscale_all_dim.into());
+            }
+            match (truncate, code, &mut scaling) {
+                (true, ..) => {}
+                (false, Code::Chain, _) => {
+                    writer.blocked("attention.rope.truncate", false, "a ramp between whole dimensions");
+                }
+                (false, _, Value::Object(map)) => drop(map.insert("truncate".into(), false.into())),
+                (false, ..) => {}
             }
             writer.set("rope_theta", theta);
             writer.set("rope_scaling", scaling);

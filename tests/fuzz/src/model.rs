@@ -15,7 +15,7 @@ pub fn model(u: &mut Unstructured) -> Result<Model> {
         context: size(u, 1 << 24)?,
         dim: size(u, 1 << 17)?,
         norm: Rms { eps: real(u)? },
-        embedding: Tokens { tied: u.arbitrary()? },
+        embedding: Tokens { tied: u.arbitrary()?, multiplier: real(u)?, logits_scaling: real(u)? },
         layers: Stack::from_layers(order),
     })
 }

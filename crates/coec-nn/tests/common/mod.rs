@@ -114,15 +114,89 @@ pub fn variants() -> Vec<(String, Model)> {
         beta_slow: 1.0,
         mscale: 0.7,
         mscale_all_dim: 0.5,
+        truncate: true,
     };
     add("yarn", Attention::Mha(Mha { head_dim: 8, rope: yarn, ..mha() }), plain());
     add("mla", Attention::Mla(mla()), plain());
     add("mla with a query latent", Attention::Mla(Mla { q_rank: Some(5), ..mla() }), plain());
     add("mla with yarn", Attention::Mla(Mla { rope: yarn, rope_dim: 8, ..mla() }), plain());
+    for (name, attention) in attention_words(yarn) {
+        add(name, attention, plain());
+    }
+    for (name, block) in ffn_words() {
+        add(name, head(), block);
+    }
     let mut tied = model(head(), plain());
     tied.embedding.tied = true;
     all.push(("tied".into(), tied));
+    let mut weighed = model(head(), plain());
+    weighed.embedding = Tokens { multiplier: 1.7, logits_scaling: 3.0, ..Tokens::plain(false) };
+    all.push(("embeddings multiplied, logits divided".into(), weighed));
     all
+}
+
+/// Words of attention that stand for themselves, one or two at a time.
+fn attention_words(yarn: Rope) -> Vec<(&'static str, Attention)> {
+    let untruncated = match yarn {
+        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, .. } => {
+            let truncate = false;
+            Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate }
+        }
+        rope => rope,
+    };
+    let grouped = || Mha { heads: 4, head_dim: 8, ..mha() };
+    let all: Vec<_> = Projection::ALL.to_vec();
+    let both: Vec<_> = LatentProjection::ALL.to_vec();
+    vec![
+        ("pairs neighbours", Attention::Mha(Mha { pairs: Pairs::Neighbours, ..grouped() })),
+        ("mla with pairs halves", Attention::Mla(Mla { pairs: Pairs::Halves, rope_dim: 8, ..mla() })),
+        (
+            "qk_norm head after the rotation",
+            Attention::Mha(Mha { qk_norm: QkNorm::Head, qk_norm_at: NormAt::After, ..grouped() }),
+        ),
+        (
+            "qk_norm full after the rotation",
+            Attention::Mha(Mha { qk_norm: QkNorm::Full, qk_norm_at: NormAt::After, ..grouped() }),
+        ),
+        ("bias of all projections", Attention::Mha(Mha { bias: all, ..grouped() })),
+        ("bias of the output", Attention::Mha(Mha { bias: vec![Projection::O], ..grouped() })),
+        ("mla with biases", Attention::Mla(Mla { q_rank: Some(5), bias: both.clone(), ..mla() })),
+        ("mla with biases and direct queries", Attention::Mla(Mla { bias: both, ..mla() })),
+        ("mla with latent_eps", Attention::Mla(Mla { q_rank: Some(5), latent_eps: Some(0.3), ..mla() })),
+        ("scale", Attention::Mha(Mha { scale: Some(0.3), ..grouped() })),
+        ("mla with scale", Attention::Mla(Mla { scale: Some(0.3), ..mla() })),
+        (
+            "attention normed after, weighed",
+            Attention::Mha(Mha { norm_at: NormAt::After, multiplier: 0.4, ..grouped() }),
+        ),
+        (
+            "mla normed after, weighed",
+            Attention::Mla(Mla { norm_at: NormAt::After, multiplier: 0.4, ..mla() }),
+        ),
+        ("yarn between dimensions", Attention::Mha(Mha { rope: untruncated, ..grouped() })),
+    ]
+}
+
+/// The same of feed-forward sublayers.
+fn ffn_words() -> Vec<(&'static str, Ffn)> {
+    let biased = |gate| {
+        let router = Router { bias: true, ..Router::plain(Score::Softmax) };
+        ffn(Coe { gate, router, ..coe() })
+    };
+    let added =
+        |residual, norm_at, multiplier| ffn(Coe { residual, norm_at, multiplier, shared: 1, ..coe() });
+    vec![
+        ("router biases, independent", biased(Gate::Independent)),
+        ("router bias, tied", biased(Gate::Tied)),
+        ("router bias, frozen", biased(Gate::Frozen)),
+        ("outer normed after, weighed", added(Residual::Outer, NormAt::After, 0.4)),
+        ("delta normed after, weighed", added(Residual::Delta, NormAt::After, 0.4)),
+        ("both weighed", added(Residual::Both, NormAt::Before, 0.4)),
+        (
+            "dense normed after, weighed",
+            Ffn::Dense(Dense { norm_at: NormAt::After, multiplier: 0.4, ..Dense::plain(7, Act::Swiglu) }),
+        ),
+    ]
 }
 
 /// `model` on `device` with weights large enough that every path matters.
