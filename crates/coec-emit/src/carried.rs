@@ -141,7 +141,9 @@ pub(crate) const CARRIED: &[Carried] = carried! {
         "dense": "block/dense.rs";
     }
     Kernels "coec-kernels" {
-        "": "activation.rs", "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs", "attention/cpu.rs", "attention/cube.rs", "attention/mod.rs", "bridge.rs",
+        "": "activation.rs", "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs",
+            "attention/cpu/backward.rs", "attention/cpu/forward.rs", "attention/cpu/mod.rs",
+            "attention/cube.rs", "attention/mod.rs", "attention/sinks.rs", "bridge.rs",
             "cpu/bf16.rs", "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/tests.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
@@ -281,7 +283,7 @@ pub(crate) fn kernels() -> String {
      \n\
      pub use activation::Activation;\n\
      pub use add::add;\n\
-     pub use attention::attention;\n\
+     pub use attention::{Mixing, attention};\n\
      pub use cross_entropy::{head_cross_entropy, head_losses};\n\
      pub use embed::embed;\n\
      pub use experts::experts;\n\

@@ -22,8 +22,9 @@
 //! maps, attention in blocks of queries, the cross-entropy of a head without its logits, RMSNorm, the rotary
 //! embedding, look-ups, sums of squares and the AdamW update, fused on the CPU and on GPUs.
 //!
-//! Whatever multiplies matrices takes a [`Precision`], last: what becomes of the factors of each of its products,
-//! forward and backward. Kernels find it among their inputs, and in what the backward pass reads.
+//! Whatever multiplies matrices takes a [`Precision`], last or in a struct that is: what becomes of the
+//! factors of each of its products, forward and backward. Kernels find it among their inputs, and in what the
+//! backward pass reads.
 //!
 //! # How it is arranged
 //!
@@ -84,7 +85,7 @@ mod tests;
 pub use activation::Activation;
 pub use adamw::{AdamWStep, adamw};
 pub use add::add;
-pub use attention::attention;
+pub use attention::{Mixing, attention};
 pub use cross_entropy::{head_cross_entropy, head_losses};
 #[cfg(feature = "cube")]
 pub use cube::without_matrix_units;

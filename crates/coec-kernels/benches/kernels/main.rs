@@ -11,8 +11,8 @@ mod sizes;
 
 use burn::tensor::{Int, Tensor};
 use coec_kernels::{
-    Activation, AdamWStep, Pairs, Precision, adamw, attention, experts, head_cross_entropy, linear, mlp,
-    rms_norm, rotate, select_top_k, sum_of_squares,
+    Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention, experts, head_cross_entropy, linear,
+    mlp, rms_norm, rotate, select_top_k, sum_of_squares,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use measure::{Kernel, Make, Work};
@@ -80,7 +80,10 @@ fn causal_attention(criterion: &mut Criterion) {
         Kernel { name: "attention", size: size.name, work }.both(
             criterion,
             |make: &Make| (make.float(shape), make.float(shape), make.float(shape)),
-            |(q, k, v)| attention(q, k, v, 0.125, BLOCK, Precision::F32),
+            |(q, k, v)| {
+                let mixing = Mixing { scale: 0.125, window: None, block: BLOCK, precision: Precision::F32 };
+                attention(q, k, v, None, mixing)
+            },
         );
     }
 }

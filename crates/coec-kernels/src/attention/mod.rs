@@ -6,6 +6,7 @@ pub(crate) mod composed;
 mod cpu;
 #[cfg(feature = "cube")]
 mod cube;
+mod sinks;
 
 use burn::backend::{
     Backend, Dispatch, ExtensionType, TensorMetadata,
@@ -13,45 +14,69 @@ use burn::backend::{
     backend_extension,
     tensor::FloatTensor,
 };
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use crate::{Precision, bridge::Bridge, dtypes, tape};
+pub use sinks::Sinks;
+
+/// How an attention mixes: what of it is no tensor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mixing {
+    /// What the products of queries and keys are multiplied with.
+    pub scale: f64,
+    /// How many keys a query sees at most, itself and those just before it. None sees all before it.
+    pub window: Option<usize>,
+    /// Queries of a block.
+    pub block: usize,
+    /// Of the factors.
+    pub precision: Precision,
+}
 
 /// Softmax attention of each query over the keys it may see: the softmax of `scale q.k`, times the values.
 ///
-/// The queries are the last of the keys: query `t` of `T` sees the first `S - T + t + 1` of `S`. They go
-/// through in blocks of `block` queries, and a block is multiplied with the keys that its last query sees:
-/// so of the products with keys that are not seen at all, few are made. Query head `j` reads key-value head
-/// `j / (H/G)`.
+/// The queries are the last of the keys: query `t` of `T` is key `p = S - T + t` of `S`, and sees the first
+/// `p + 1`, or of these the last `window`. They go through in blocks of [`Mixing::block`] queries, and a
+/// block is multiplied with the keys from the first that its first query sees to the last that its last query
+/// sees: so of the products with keys that are not seen at all, few are made. Query head `j` reads key-value
+/// head `j / (H/G)`.
 ///
-/// The factors of both products are in `precision`, scores and probabilities never: what flows back through the
-/// softmax is made of the probabilities as they are.
+/// With sinks, as gpt-oss has them, the softmax of each query of head `j` has one score more, `sinks[j]`,
+/// which is not scaled, and whose probability is thrown away: what a query finds nowhere goes there.
 ///
-/// For the backward pass it keeps its inputs and the probabilities of the keys that blocks see.
+/// The factors of both products are in [`Mixing::precision`], scores, sinks and probabilities never: what
+/// flows back through the softmax is made of the probabilities as they are.
+///
+/// For the backward pass it keeps its inputs, the probabilities of the keys that blocks see, and of each
+/// query what went to the sink.
 ///
 /// # Shapes
 ///
 /// - `q`: `[B, T, H, d]`, `k`: `[B, S, G, d]`, `v`: `[B, S, G, e]`, G divides H, `T <= S`
+/// - `sinks`: `[H]`
 /// - output: `[B, T, H, e]`
 ///
 /// # Panics
 ///
-/// When the shapes do not agree, when `block` is 0, and when the element types differ or, on the CPU, are
-/// others than f32 and f64. So does the backward pass.
+/// When the shapes do not agree, when the block or the window is 0, and when the element types differ or, on
+/// the CPU, are others than f32 and f64. So does the backward pass.
 pub fn attention(
     q: Tensor<4>,
     k: Tensor<4>,
     v: Tensor<4>,
-    scale: f64,
-    block: usize,
-    precision: Precision,
+    sinks: Option<Tensor<1>>,
+    mixing: Mixing,
 ) -> Tensor<4> {
     let ([b, t, h, d], [_, s, g, _], [_, _, _, e]) = (q.dims(), k.dims(), v.dims());
     assert_eq!([k.dims(), v.dims()], [[b, s, g, d], [b, s, g, e]], "k must be [B, S, G, d], v [B, S, G, e]");
     assert!(t <= s, "{t} queries cannot be the last of {s} keys");
+    let Mixing { window, block, .. } = mixing;
     assert!(block > 0 && g > 0 && h % g == 0, "{h} heads in blocks of {block} cannot read {g}");
+    assert!(window != Some(0), "a query sees itself: a window of 0 keys is none");
+    if let Some(sinks) = &sinks {
+        assert_eq!(sinks.dims(), [h], "sinks must be [H]");
+    }
     let (q, k, v) = (q.into_dispatch(), k.into_dispatch(), v.into_dispatch());
-    let inputs = Attended { q, k, v, scale, block, precision };
+    let inputs = Attended { q, k, v, sinks: Sinks::of(sinks.map(Tensor::into_dispatch)), mixing };
     Tensor::from_dispatch(<Dispatch as AttentionOp>::attention(inputs))
 }
 
@@ -64,12 +89,46 @@ pub struct Attended<B: Backend> {
     pub k: FloatTensor<B>,
     /// `[B, S, G, e]`.
     pub v: FloatTensor<B>,
-    /// What the scores are multiplied with.
-    pub scale: f64,
-    /// Queries of a block.
-    pub block: usize,
-    /// Of the factors.
-    pub precision: Precision,
+    /// `[H]`, or none.
+    #[extension_type]
+    pub sinks: Sinks<B>,
+    /// What is no tensor.
+    pub mixing: Mixing,
+}
+
+/// What the forward pass makes.
+#[derive(Debug)]
+pub struct Forward<B: Backend> {
+    /// `[B, T, H, e]`.
+    pub output: FloatTensor<B>,
+    /// The probabilities: of each sequence and head, block by block, `[queries, keys]`.
+    pub probs: FloatTensor<B>,
+    /// What went to the sinks, `[B, H, T]`, where there are any.
+    pub sunk: Option<FloatTensor<B>>,
+}
+
+/// What the backward pass reads again.
+#[derive(Debug, Clone)]
+pub struct Saved<B: Backend> {
+    /// What the forward pass took.
+    pub inputs: Attended<B>,
+    /// Its probabilities.
+    pub probs: FloatTensor<B>,
+    /// What went to the sinks.
+    pub sunk: Option<FloatTensor<B>>,
+}
+
+/// What the backward pass makes.
+#[derive(Debug)]
+pub struct Gradients<B: Backend> {
+    /// `[B, T, H, d]`.
+    pub q: FloatTensor<B>,
+    /// `[B, S, G, d]`.
+    pub k: FloatTensor<B>,
+    /// `[B, S, G, e]`.
+    pub v: FloatTensor<B>,
+    /// `[H]`, where there are sinks.
+    pub sinks: Option<FloatTensor<B>>,
 }
 
 /// The operation, routed to the backend of its tensors.
@@ -96,43 +155,56 @@ impl<B: AttentionKernel> AttentionOp for B {
 /// On a tape: the output, and the step back.
 impl<B: AttentionKernel, C: CheckpointStrategy> AttentionOp for Autodiff<B, C> {
     fn attention(inputs: Attended<Self>) -> FloatTensor<Self> {
-        let Attended { q, k, v, scale, block, precision } = inputs;
-        let nodes = [q.node(), k.node(), v.node()];
+        let Attended { q, k, v, sinks, mixing } = inputs;
+        let [q_node, k_node, v_node] = [q.node(), k.node(), v.node()];
+        let sinks_node = sinks.as_ref().map(|sinks| sinks.node());
         let (q, k, v) = (q.into_primitive(), k.into_primitive(), v.into_primitive());
-        let inputs = Attended::<B> { q, k, v, scale, block, precision };
+        let sinks = Sinks::of(sinks.each().map(|sinks| sinks.into_primitive()));
+        let inputs = Attended::<B> { q, k, v, sinks, mixing };
         inputs.check();
         let kept = |inputs: Attended<B>| {
-            let [output, probs] = B::forward(inputs.clone());
-            (output, Saved { inputs, probs })
+            let Forward { output, probs, sunk } = B::forward(inputs.clone());
+            (output, Saved { inputs, probs, sunk })
         };
-        tape::recorded::<B, C, _, _, 3>(nodes, inputs, kept, B::output, Saved::backward)
+        // A step back has a fixed number of gradients.
+        match sinks_node {
+            None => {
+                let nodes = [q_node, k_node, v_node];
+                tape::recorded::<B, C, _, _, 3>(nodes, inputs, kept, B::output, |saved, grad| {
+                    let Gradients { q, k, v, .. } = saved.backward(grad);
+                    [q, k, v]
+                })
+            }
+            Some(sinks_node) => {
+                let nodes = [q_node, k_node, v_node, sinks_node];
+                tape::recorded::<B, C, _, _, 4>(nodes, inputs, kept, B::output, |saved, grad| {
+                    let Gradients { q, k, v, sinks } = saved.backward(grad);
+                    [q, k, v, sinks.expect("sinks that went in have a gradient")]
+                })
+            }
+        }
     }
 }
 
-/// What the backward pass reads again.
-#[derive(Debug, Clone)]
-pub struct Saved<B: Backend> {
-    /// What the forward pass took.
-    pub inputs: Attended<B>,
-    /// The probabilities: of each sequence and head, block by block, `[queries, keys]`.
-    pub probs: FloatTensor<B>,
-}
-
 impl<B: Backend> Attended<B> {
+    fn dtypes(&self) -> Vec<(&'static str, DType)> {
+        let sinks = self.sinks.as_ref().map(|sinks| ("sinks", sinks.dtype()));
+        let of_all = [("q", self.q.dtype()), ("k", self.k.dtype()), ("v", self.v.dtype())];
+        of_all.into_iter().chain(sinks).collect()
+    }
+
     fn check(&self) {
-        dtypes::same("attention", &[("q", self.q.dtype()), ("k", self.k.dtype()), ("v", self.v.dtype())]);
+        dtypes::same("attention", &self.dtypes());
     }
 }
 
 impl<B: AttentionKernel> Saved<B> {
-    /// The gradients of `q`, `k` and `v`.
-    pub(crate) fn backward(self, grad: FloatTensor<B>) -> [FloatTensor<B>; 3] {
-        let Attended { q, k, v, .. } = &self.inputs;
-        let (probs, grad_type) = (self.probs.dtype(), grad.dtype());
-        dtypes::same(
-            "the backward pass of attention",
-            &[("q", q.dtype()), ("k", k.dtype()), ("v", v.dtype()), ("probs", probs), ("grad", grad_type)],
-        );
+    /// The gradients of what the forward pass took.
+    pub(crate) fn backward(self, grad: FloatTensor<B>) -> Gradients<B> {
+        let mut all = self.inputs.dtypes();
+        all.extend([("probs", self.probs.dtype()), ("grad", grad.dtype())]);
+        all.extend(self.sunk.as_ref().map(|sunk| ("sunk", sunk.dtype())));
+        dtypes::same("the backward pass of attention", &all);
         B::backward(self, grad)
     }
 }
@@ -141,20 +213,26 @@ impl<B: AttentionKernel> Saved<B> {
 pub trait AttentionKernel: Bridge {
     /// The output `[B, T, H, e]`.
     fn output(inputs: Attended<Self>) -> FloatTensor<Self> {
-        let [output, _] = Self::forward(inputs);
-        output
+        Self::forward(inputs).output
     }
 
-    /// The output, and the probabilities as [`Saved`] has them.
-    fn forward(inputs: Attended<Self>) -> [FloatTensor<Self>; 2] {
-        let (output, probs) = composed::forward(composed::Tensors::of::<Self>(inputs));
-        [Self::primitive(output), Self::primitive(probs)]
+    /// The output, and what its backward pass needs.
+    fn forward(inputs: Attended<Self>) -> Forward<Self> {
+        let composed::Forward { output, probs, sunk } =
+            composed::forward(composed::Tensors::of::<Self>(inputs));
+        let sunk = sunk.map(Self::primitive);
+        Forward { output: Self::primitive(output), probs: Self::primitive(probs), sunk }
     }
 
-    /// The gradients of `q`, `k` and `v`.
-    fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 3] {
-        let inputs = composed::Tensors::of::<Self>(saved.inputs);
-        composed::backward(inputs, Self::tensor(saved.probs), Self::tensor(grad)).map(Self::primitive)
+    /// The gradients of what the forward pass took.
+    fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> Gradients<Self> {
+        let Saved { inputs, probs, sunk } = saved;
+        let inputs = composed::Tensors::of::<Self>(inputs);
+        let (probs, sunk) = (Self::tensor(probs), sunk.map(Self::tensor));
+        let composed::Gradients { q, k, v, sinks } =
+            composed::backward(inputs, probs, sunk, Self::tensor(grad));
+        let [q, k, v] = [q, k, v].map(Self::primitive);
+        Gradients { q, k, v, sinks: sinks.map(Self::primitive) }
     }
 }
 

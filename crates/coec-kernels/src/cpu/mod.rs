@@ -19,4 +19,6 @@ pub(crate) use product::{
     Multiply, Part, Rows, Scratch, View, counted_product, product, shared_product, transpose, unwritten,
 };
 pub(crate) use real::Real;
-pub(crate) use simd::{exponentials, round_to_bf16, softmax, softmax_gradient, sum, widest};
+pub(crate) use simd::{
+    exponentials, round_to_bf16, softmax, softmax_gradient, softmax_with_sink, sum, widest,
+};

@@ -106,14 +106,30 @@ pub(crate) fn softmax<T: Real>(row: &mut [T], scale: T) {
     row.iter_mut().for_each(|value| *value = *value * inverse);
 }
 
-/// The gradient of a row from that of its softmax `probs`, in place of the latter:
-/// `scale p (dp - sum of p dp)`.
+/// The softmax of `scale` times a row and of one score more, `sink`, which is not scaled, in place; the
+/// probability of that one.
 #[inline(always)]
-pub(crate) fn softmax_gradient<T: Real>(grad: &mut [T], probs: &[T], scale: T) {
+pub(crate) fn softmax_with_sink<T: Real>(row: &mut [T], scale: T, sink: T) -> T {
+    let [top, sum] = exponentials(row, scale);
+    // Whichever is greatest has the exponential 1; one minus the others' sum would have lost what is small.
+    let ahead = scale * top - sink;
+    let [of_row, of_sink] =
+        if ahead > T::ZERO { [T::ONE, (T::ZERO - ahead).exp()] } else { [ahead.exp(), T::ONE] };
+    let inverse = T::ONE / (sum * of_row + of_sink);
+    let of_row = of_row * inverse;
+    row.iter_mut().for_each(|value| *value = *value * of_row);
+    of_sink * inverse
+}
+
+/// The gradient of a row from that of its softmax `probs`, in place of the latter:
+/// `scale p (dp - sum of p dp)`. The sum.
+#[inline(always)]
+pub(crate) fn softmax_gradient<T: Real>(grad: &mut [T], probs: &[T], scale: T) -> T {
     let mean = sum(grad.len(), |i| grad[i] * probs[i]);
     for (grad, &p) in grad.iter_mut().zip(probs) {
         *grad = scale * p * (*grad - mean);
     }
+    mean
 }
 
 /// Rounds every value to the nearest that bf16 has, ties to even.
@@ -129,6 +145,46 @@ fn round_inline<T: Real>(values: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A sink far above the scores, among them and far below: each probability is right by itself.
+    #[test]
+    fn a_sink_takes_its_part() {
+        let scores = [0.3, -1.7, 2.5, 0.0, 1.1];
+        let scale = 0.7;
+        for sink in [-60.0, -5.0, 0.0, 1.75, 4.0, 60.0] {
+            let whole = scores.iter().map(|score| (scale * score - sink).exp()).sum::<f64>() + 1.0;
+            let (mut narrow, mut wide) = (scores.map(|score| score as f32), scores);
+            let sunk = softmax_with_sink(&mut narrow, scale as f32, sink as f32);
+            let sunk = [f64::from(sunk), softmax_with_sink(&mut wide, scale, sink)];
+            for (i, score) in scores.iter().enumerate() {
+                let expected = (scale * score - sink).exp() / whole;
+                assert!((f64::from(narrow[i]) / expected - 1.0).abs() < 2e-5, "{score}, {sink}");
+                assert!((wide[i] / expected - 1.0).abs() < 1e-13, "{score}, {sink}");
+            }
+            assert!((sunk[0] * whole - 1.0).abs() < 2e-5 && (sunk[1] * whole - 1.0).abs() < 1e-13, "{sink}");
+        }
+    }
+
+    /// A sink that is no number leaves none, and one that nothing can reach leaves the softmax.
+    #[test]
+    fn sinks_at_the_ends_of_numbers() {
+        let scores = [0.3f32, -1.7, 2.5];
+        let with = |sink: f32| {
+            let mut row = scores;
+            let sunk = softmax_with_sink(&mut row, 1.0, sink);
+            (row, sunk)
+        };
+        let mut alone = scores;
+        softmax(&mut alone, 1.0);
+        let (row, sunk) = with(f32::NAN);
+        assert!(sunk.is_nan() && row.iter().all(|value| value.is_nan()));
+        let (row, sunk) = with(f32::NEG_INFINITY);
+        assert_eq!(row, alone);
+        assert!(sunk < 1e-37);
+        let (row, sunk) = with(f32::INFINITY);
+        assert_eq!(sunk, 1.0);
+        assert!(row.iter().all(|&value| value < 1e-37));
+    }
 
     /// All lengths around those of vectors, and ties among the values.
     #[test]

@@ -61,5 +61,7 @@ fn rows_backward<T: Real>(y: &[T], grad: &[T], x_grad: &mut [T], cols: usize) {
 fn rows_backward_inline<T: Real>(y: &[T], grad: &[T], x_grad: &mut [T], cols: usize) {
     x_grad.copy_from_slice(grad);
     let rows = x_grad.chunks_exact_mut(cols).zip(y.chunks_exact(cols));
-    rows.for_each(|(x_grad, y)| softmax_gradient(x_grad, y, T::ONE));
+    rows.for_each(|(x_grad, y)| {
+        softmax_gradient(x_grad, y, T::ONE);
+    });
 }

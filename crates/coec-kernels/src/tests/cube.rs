@@ -7,8 +7,8 @@ use burn::tensor::{DType, Device, DeviceType, Int, Tensor, TensorData};
 
 use super::{ACTS, BOTH, Product, on, random, values};
 use crate::{
-    Activation, AdamWStep, Pairs, Precision, adamw, attention, embed, head_cross_entropy, head_losses,
-    linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
+    Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention, embed, head_cross_entropy,
+    head_losses, linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
 };
 
 /// The device under test.
@@ -192,8 +192,30 @@ fn attention_of_every_shape() {
         let inputs = [normal([b, t, h, d]), normal([b, s, g, d]), normal([b, s, g, e])];
         for precision in BOTH {
             compare_in(precision, "attention", &inputs, |x| {
-                attention(x[0].clone(), x[1].clone(), x[2].clone(), 0.3, 16, precision)
+                let mixing = Mixing { scale: 0.3, window: None, block: 16, precision };
+                attention(x[0].clone(), x[1].clone(), x[2].clone(), None, mixing)
             });
+        }
+    }
+}
+
+/// Windows of one key, of a few, and of more than there are; sinks among the scores, below and above them.
+#[test]
+fn attention_through_windows_and_with_sinks() {
+    for [b, t, s, h, g, d, e] in [[2, 5, 5, 3, 3, 4, 6], [1, 70, 90, 4, 2, 8, 5], [1, 1, 300, 2, 2, 4, 4]] {
+        let sinks = normal([1, 1, 1, h]) * 4.0;
+        let inputs = [normal([b, t, h, d]), normal([b, s, g, d]), normal([b, s, g, e]), sinks];
+        for window in [None, Some(1), Some(4), Some(37), Some(1000)] {
+            for precision in BOTH {
+                let mixing = Mixing { scale: 0.3, window, block: 16, precision };
+                compare_in(precision, &format!("attention, window {window:?}, sinks"), &inputs, |x| {
+                    let sinks = x[3].clone().reshape([h]);
+                    attention(x[0].clone(), x[1].clone(), x[2].clone(), Some(sinks), mixing)
+                });
+                compare_in(precision, &format!("attention, window {window:?}"), &inputs[..3], |x| {
+                    attention(x[0].clone(), x[1].clone(), x[2].clone(), None, mixing)
+                });
+            }
         }
     }
 }

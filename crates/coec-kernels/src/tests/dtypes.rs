@@ -9,8 +9,8 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{
-    Activation, AdamWStep, Pairs, Precision, adamw, attention,
-    attention::{Attended, AttentionKernel},
+    Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention,
+    attention::{Attended, AttentionKernel, Sinks},
     cross_entropy,
     cross_entropy::CrossEntropyKernel,
     experts,
@@ -25,6 +25,8 @@ use crate::{
 };
 
 const F32: Precision = Precision::F32;
+
+const MIXING: Mixing = Mixing { scale: 1.0, window: None, block: 3, precision: F32 };
 
 /// What `f` panics with.
 fn refusal<R>(what: &str, f: impl FnOnce() -> R) -> String {
@@ -93,9 +95,10 @@ fn operations_refuse_mixed_types() {
             let weights = Tensor::<1>::ones([5], of("weights"));
             assert_refuses("cross_entropy", odd, || head_cross_entropy(x, weight, targets, weights, 2, F32));
         }
-        for odd in ["q", "k", "v"] {
+        for odd in ["q", "k", "v", "sinks"] {
             let of = |name: &str| Tensor::<4>::ones([1, 3, 1, 4], (&device, dtype(name, odd)));
-            assert_refuses("attention", odd, || attention(of("q"), of("k"), of("v"), 1.0, 3, F32));
+            let sinks = Tensor::<1>::ones([1], (&device, dtype("sinks", odd)));
+            assert_refuses("attention", odd, || attention(of("q"), of("k"), of("v"), Some(sinks), MIXING));
         }
         for odd in ["x", "cos", "sin"] {
             let of = |name: &str| (&device, dtype(name, odd));
@@ -151,12 +154,14 @@ where
             rms_norm::Saved::<B> { x, weight, scales }.backward(of("grad", &[5, 4]))
         });
     }
-    for odd in ["grad", "q", "k", "v", "probs"] {
+    for odd in ["grad", "q", "k", "v", "sinks", "probs", "sunk"] {
         let of = |name: &str, shape: &[usize]| float(name, odd, shape);
         assert_refuses("the backward pass of attention", odd, || {
             let [q, k, v] = ["q", "k", "v"].map(|name| of(name, &[1, 3, 1, 4]));
-            let inputs = Attended::<B> { q, k, v, scale: 1.0, block: 3, precision: F32 };
-            attention::Saved { inputs, probs: of("probs", &[9]) }.backward(of("grad", &[1, 3, 1, 4]))
+            let sinks = Sinks::Each(of("sinks", &[1]));
+            let inputs = Attended::<B> { q, k, v, sinks, mixing: MIXING };
+            let (probs, sunk) = (of("probs", &[9]), Some(of("sunk", &[1, 1, 3])));
+            attention::Saved { inputs, probs, sunk }.backward(of("grad", &[1, 3, 1, 4]))
         });
     }
     for odd in ["grad", "x", "weight"] {
@@ -204,7 +209,7 @@ fn halves_are_refused_by_name() {
                 refusal("mlp", || mlp(ones([5, 4]), ones([3, 4]), ones([4, 3]), Activation::Gelu, F32)),
             ),
             ("rms_norm", refusal("rms_norm", || rms_norm(ones([5, 4]), row(), 1e-6))),
-            ("attention", refusal("attention", || attention(cube(), cube(), cube(), 1.0, 5, F32))),
+            ("attention", refusal("attention", || attention(cube(), cube(), cube(), None, MIXING))),
             ("linear", refusal("linear", || linear(ones([5, 4]), ones([3, 4]), F32))),
             (
                 "cross_entropy",

@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{ACTS, BOTH, Product, devices, on, random, values};
-use crate::{Activation, AdamWStep, Pairs, Precision, adamw, attention, rms_norm, rotate};
+use crate::{Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention, rms_norm, rotate};
 
 /// `tensor` with a NaN at `index`, row-major.
 fn with_nan<const D: usize>(tensor: &Tensor<D>, index: usize) -> Tensor<D> {
@@ -117,33 +117,63 @@ fn with_gradient<const R: usize>(
 }
 
 /// A query that is no number spoils its own output, and keys and values that are none those that see them;
-/// of the queries before, only those that went through in one block with one that does.
+/// of the queries before and after, only those that went through in one block with one that does.
 #[test]
 fn a_token_without_a_number_spoils_those_that_see_it_in_attention() {
     let [tokens, heads, width, block, spoilt] = [12, 2, 3, 4, 6];
-    for (setting, device, dtype) in settings() {
+    for ((setting, device, dtype), window) in settings().flat_map(|s| [None, Some(3)].map(|w| (s.clone(), w)))
+    {
         let shape = [1, tokens, heads, width];
         let of = || random(shape, &device, dtype);
         let row = |token: usize| (token * heads) * width..(token * heads + 1) * width;
+        let sees = |token: usize| (token + 1).saturating_sub(window.unwrap_or(tokens))..=token;
         for place in 0..3 {
             let mut inputs = [of(), of(), of()];
             inputs[place] = with_nan(&inputs[place], spoilt * heads * width);
             let [q, k, v] = inputs;
-            let found = values(attention(q, k, v, 0.4, block, Precision::F32));
-            for token in 0..tokens {
-                let is_spoilt = match place {
-                    0 => token == spoilt,
-                    1 => token >= spoilt,
-                    _ => token / block >= spoilt / block,
-                };
-                let own = &found[row(token)];
-                let what = format!("input {place}, token {token}, {setting}");
-                assert_eq!(own.iter().any(|value| value.is_nan()), is_spoilt, "{what}");
-                // The other head has nothing to do with it.
-                let other = &found[row(token).end..row(token).end + width];
-                assert_nan(&what, other, |_| false);
+            let mixing = Mixing { scale: 0.4, window, block, precision: Precision::F32 };
+            for sinks in [None, Some(random([heads], &device, dtype))] {
+                let found = values(attention(q.clone(), k.clone(), v.clone(), sinks, mixing));
+                for token in 0..tokens {
+                    let first = token / block * block;
+                    let is_spoilt = match place {
+                        0 => token == spoilt,
+                        1 => sees(token).contains(&spoilt),
+                        _ => (first..first + block).any(|token| sees(token).contains(&spoilt)),
+                    };
+                    let own = &found[row(token)];
+                    let what = format!("input {place}, token {token}, window {window:?}, {setting}");
+                    assert_eq!(own.iter().any(|value| value.is_nan()), is_spoilt, "{what}");
+                    // The other head has nothing to do with it.
+                    let other = &found[row(token).end..row(token).end + width];
+                    assert_nan(&what, other, |_| false);
+                }
             }
         }
+    }
+}
+
+/// A sink that is no number spoils what its head makes, and no other.
+#[test]
+fn a_sink_without_a_number_stays_with_its_head() {
+    let [tokens, heads, width] = [9, 3, 2];
+    for (setting, device, dtype) in settings() {
+        let tracked = device.clone().autodiff();
+        let of = || on(&tracked, &random([1, tokens, heads, width], &device, dtype)).require_grad();
+        let (q, k, v) = (of(), of(), of());
+        let sinks = on(&tracked, &with_nan(&random([heads], &device, dtype), 1)).require_grad();
+        let mixing = Mixing { scale: 0.4, window: Some(4), block: 4, precision: Precision::F32 };
+        let y = attention(q.clone(), k.clone(), v.clone(), Some(sinks.clone()), mixing);
+        let grads = y.clone().sum().backward();
+        for (what, found) in [
+            ("output", values(y)),
+            ("q", values(q.grad(&grads).unwrap())),
+            ("k", values(k.grad(&grads).unwrap())),
+            ("v", values(v.grad(&grads).unwrap())),
+        ] {
+            assert_nan(&format!("{what}, {setting}"), &found, |i| i / width % heads == 1);
+        }
+        assert_nan(&format!("sinks, {setting}"), &values(sinks.grad(&grads).unwrap()), |head| head == 1);
     }
 }
 

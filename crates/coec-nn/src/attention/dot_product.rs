@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use coec_ir::query_block;
-use coec_kernels::{Precision, rounded, with_rounded_gradient};
+use coec_kernels::{Mixing, Precision, rounded, with_rounded_gradient};
 
 /// `x W^T` for `x` `[B, T, in]` and `W` `[out, in]`.
 pub(super) fn project(x: Tensor<3>, weight: Tensor<2>, precision: Precision) -> Tensor<3> {
@@ -35,5 +35,6 @@ pub(super) fn attend(
     precision: Precision,
 ) -> Tensor<3> {
     let ([b, t, h, _], [_, _, _, e]) = (q.dims(), v.dims());
-    coec_kernels::attention(q, k, v, scale, query_block(t), precision).reshape([b, t, h * e])
+    let mixing = Mixing { scale, window: None, block: query_block(t), precision };
+    coec_kernels::attention(q, k, v, None, mixing).reshape([b, t, h * e])
 }

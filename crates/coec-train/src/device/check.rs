@@ -8,7 +8,7 @@ use coec_ir::{
     Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, Projection, QkNorm,
     Residual, Rms, Router, Score, Stack, Tokens, Verified, verify,
 };
-use coec_kernels::{Activation, AdamWStep, Pairs, Precision};
+use coec_kernels::{Activation, AdamWStep, Mixing, Pairs, Precision};
 use coec_nn::{LanguageModel, Source};
 
 use super::{DeviceError, guarded};
@@ -222,8 +222,20 @@ fn products(precision: Precision) -> Vec<(&'static str, Box<Operation>)> {
             "attention",
             Box::new(differentiated([&[2, 70, 4, 8], &[2, 70, 2, 8], &[2, 70, 2, 6]], move |[q, k, v]| {
                 let (q, k) = (q.reshape([2, 70, 4, 8]), k.reshape([2, 70, 2, 8]));
-                coec_kernels::attention(q, k, v.reshape([2, 70, 2, 6]), 0.3, 32, precision)
+                let mixing = Mixing { scale: 0.3, window: None, block: 32, precision };
+                coec_kernels::attention(q, k, v.reshape([2, 70, 2, 6]), None, mixing)
             })),
+        ),
+        (
+            "attention through a window, with sinks",
+            Box::new(differentiated(
+                [&[2, 50, 4, 8], &[2, 70, 2, 8], &[2, 70, 2, 6], &[4]],
+                move |[q, k, v, sinks]| {
+                    let (q, k) = (q.reshape([2, 50, 4, 8]), k.reshape([2, 70, 2, 8]));
+                    let mixing = Mixing { scale: 0.3, window: Some(23), block: 32, precision };
+                    coec_kernels::attention(q, k, v.reshape([2, 70, 2, 6]), Some(sinks), mixing)
+                },
+            )),
         ),
         (
             "the loss",

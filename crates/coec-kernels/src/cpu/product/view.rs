@@ -166,10 +166,15 @@ impl<'a, T: Copy> Rows<'a, T> {
         parts
     }
 
-    /// The first rows.
-    pub fn first_rows(&mut self, rows: usize) -> Rows<'_, T> {
-        assert!(rows <= self.rows, "rows beyond the matrix");
-        Rows { first: self.first, rows, cols: self.cols, stride: self.stride, data: PhantomData }
+    /// The rows of a range.
+    pub fn row_range(&mut self, rows: std::ops::Range<usize>) -> Rows<'_, T> {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows beyond the matrix");
+        let first = match rows.is_empty() {
+            true => self.first,
+            // SAFETY: the first of them is inside the matrix.
+            false => unsafe { self.first.add(rows.start * self.stride) },
+        };
+        Rows { first, rows: rows.len(), cols: self.cols, stride: self.stride, data: PhantomData }
     }
 
     /// Sets every element.
