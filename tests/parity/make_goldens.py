@@ -1,5 +1,6 @@
 """Writes the goldens: `python make_goldens.py [chains] [bf16] [families] [published] [training]`, all when left out."""
 
+import math
 import shutil
 import sys
 import zlib
@@ -14,6 +15,7 @@ import published_chain
 import reference
 import spec as language
 import training
+import words
 
 GOLDENS = Path(__file__).parent / "goldens"
 BATCH, LENGTH = 2, 7
@@ -41,7 +43,7 @@ def random_weights(spec, draw):
             value = 0.5 * noise
         elif ".mlp.gate." in name:
             value = 0.7 * noise
-        elif "embed_tokens" in name or "shared_expert_gate" in name:
+        elif "embed_tokens" in name or "shared_expert_gate" in name or name.endswith("sinks"):
             value = noise
         else:
             value = 1.2 * noise / shape[-1] ** 0.5
@@ -59,6 +61,27 @@ def single(tensors):
     return {name: (value.float() if value.is_floating_point() else value).contiguous() for name, value in tensors.items()}
 
 
+def change(other, result):
+    return max((other[key] - result[key]).abs().max() for key in ("logits", "aux_loss"))
+
+
+def beyond_every_limit(spec, weights, tokens, targets, result):
+    """Whether each of the three limits of `clamped` matters: on the gate, and on what it gates from either side."""
+    own, changes = reference.clamped, []
+    for gate, low, high in ((None, -7, 7), (7, None, 7), (7, -7, None)):
+
+        def without(gate_values, up, gate=gate, low=low, high=high):
+            gate_values, up = gate_values.clamp(max=gate or math.inf), up.clamp(low or -math.inf, high or math.inf)
+            return (up + 1) * gate_values * (1.702 * gate_values).sigmoid()
+
+        reference.clamped = without
+        try:
+            changes.append(change(reference.run(spec, weights, tokens, targets)[0], result))
+        finally:
+            reference.clamped = own
+    return min(changes) >= MARGIN
+
+
 def clear(entry, spec, dtype=torch.float32):
     """Weights, tokens, targets and result of the first seed under which an entry shows what it is for:
     no choice is narrow, and each change it names changes the result."""
@@ -70,6 +93,10 @@ def clear(entry, spec, dtype=torch.float32):
         flat = getattr(entry, "flat_router", False)
         if flat:
             weights = {name: value * 0 if ".mlp.gate." in name else value for name, value in weights.items()}
+        loud = getattr(entry, "loud", 1.0)
+        if loud != 1:
+            weights = {name: value * loud if name.endswith(("gate_proj.weight", "up_proj.weight")) else value
+                       for name, value in weights.items()}
         result, margin = reference.run(spec, weights, tokens, targets)
         if margin < MARGIN and not flat:
             return None
@@ -81,9 +108,10 @@ def clear(entry, spec, dtype=torch.float32):
                 raise ValueError(f"{entry.name}: {old} is not in the spec")
             # A changed spec may ask for fewer tensors, never for others.
             other, _ = reference.run(language.read(entry.text.replace(old, new)), weights, tokens, targets)
-            change = max((other[key] - result[key]).abs().max() for key in ("logits", "aux_loss"))
-            if change < MARGIN:
+            if change(other, result) < MARGIN:
                 return None
+        if loud != 1 and not beyond_every_limit(spec, weights, tokens, targets, result):
+            return None
         return weights, tokens, targets, result
 
     for number in range(200):
@@ -107,7 +135,7 @@ def initial_weights(spec, draw):
     for name, shape in {**reference.parameters(spec), **reference.state(spec)}.items():
         if "norm" in name:
             value = torch.ones(shape)
-        elif name.endswith("bias"):
+        elif name.endswith(("bias", "sinks")):
             value = torch.zeros(shape)
         elif ".mlp.gate." in name:
             value = (2 * torch.rand(shape, generator=draw) - 1) / shape[-1] ** 0.5
@@ -216,7 +244,7 @@ def main(parts):
     torch.set_num_threads(1)
     if not parts or "chains" in parts:
         fresh(GOLDENS / "chains")
-        entries = chains.entries()
+        entries = [*chains.entries(), *words.entries()]
         for entry in entries:
             chain(entry)
         print(f"{len(entries)} chains")
