@@ -60,7 +60,8 @@ def attention():
     yield mla("mla_bias_one", "A bias on the latent of keys and values alone.", "q_rank=5, bias=[kv_a]", ("[kv_a]", "false"))
 
     # Rotations.
-    yield mha("mha_pairs", "Neighbouring dimensions turn together.", "pairs=neighbours", ("neighbours", "halves"), rest=grouped)
+    yield mha("mha_pairs", "Neighbouring dimensions turn together.", "pairs=neighbours", ("neighbours", "halves"),
+              rest=grouped)
     yield mla("mla_pairs", "Halves of the rotary part turn together.", "pairs=halves, q_rank=5", ("halves", "neighbours"))
     yield mha("mha_rope_dim", "The first four of eight dimensions turn.", "head_dim=8, rope=rope(theta=50, dim=4)",
               ("dim=4)", "dim=8)"), ("dim=4)", "dim=6)"))
@@ -72,8 +73,10 @@ def attention():
               f"head_dim=12, rope={YARN.replace('mscale=0.7', 'dim=8, mscale=0.7')}",
               ("dim=8", "dim=12"), ("factor=8", "factor=2"), ("mscale_all_dim=0.4", "mscale_all_dim=0"))
     yield mha("mha_yarn_untruncated", "YaRN whose ramp begins and ends between dimensions.",
-              f"head_dim=8, rope={YARN.replace('mscale=0.7', 'truncate=false, mscale=0.7')}", ("truncate=false", "truncate=true"))
-    yield mha("mha_qk_norm_after", "A norm on each head once it is turned.", "kv_heads=1, head_dim=6, qk_norm=head, qk_norm_at=after",
+              f"head_dim=8, rope={YARN.replace('mscale=0.7', 'truncate=false, mscale=0.7')}",
+              ("truncate=false", "truncate=true"))
+    yield mha("mha_qk_norm_after", "A norm on each head once it is turned.",
+              "kv_heads=1, head_dim=6, qk_norm=head, qk_norm_at=after",
               ("after", "before"))
     yield mha("mha_qk_norm_full_after", "A norm over all heads once they are turned.", "qk_norm=full, qk_norm_at=after",
               ("after", "before"), rest=grouped)
@@ -83,7 +86,8 @@ def attention():
     yield mha("mha_window_one", "A token sees only itself.", "window=1", ("window=1", "window=2"))
     yield mha("mha_window_wide", "A window wider than the text hides nothing.", "window=9", ("window=9", "window=6"))
     yield mha("mha_sinks", "A score for each head that holds no value.", "sinks=true", ("true", "false"), rest=grouped)
-    yield mla("mla_window", "A window on latent attention.", "window=2", ("window=2", "window=3"), ("window=2", "window=none"))
+    yield mla("mla_window", "A window on latent attention.", "window=2", ("window=2", "window=3"),
+              ("window=2", "window=none"))
     yield mla("mla_sinks", "Sinks in latent attention.", "q_rank=5, sinks=true", ("true", "false"))
 
     # Scales, norms, streams.
@@ -97,7 +101,8 @@ def attention():
     yield mha("mha_norm_after", "The norm is of what attention makes.", "norm_at=after", ("after", "before"))
     yield mla("mla_norm_after", "The norm is of what latent attention makes.", "norm_at=after", ("after", "before"))
     yield mha("mha_multiplier", "Less than all of what attention makes joins the stream.", "multiplier=0.3", ("0.3", "1.0"))
-    yield mla("mla_multiplier", "More than all of what latent attention makes joins the stream.", "multiplier=1.6", ("1.6", "1.0"))
+    yield mla("mla_multiplier", "More than all of what latent attention makes joins the stream.", "multiplier=1.6",
+              ("1.6", "1.0"))
 
 
 def sublayers():
@@ -127,7 +132,8 @@ def sublayers():
                     ("(bias=true)", "()"), layers=1)
     yield entry("router_bias_moe", "A bias of the one router, renormed after.",
                 "moe(k=2, experts=4, hidden=4, router=softmax(bias=true, renorm=true))", ("bias=true, ", ""), layers=1)
-    yield entry("router_bias_sigmoid", "A router's bias is in its scores, a selection bias only in its choice; groups see both.",
+    yield entry("router_bias_sigmoid",
+                "A router's bias is in its scores, a selection bias only in its choice; groups see both.",
                 "moe(k=2, experts=6, hidden=4, balance=[bias(rate=0.01), seq_aux(alpha=0.3)],\n"
                 "                    router=sigmoid(bias=true, renorm=true, scale=2.0, groups=3, keep=2, group_score=top2))",
                 ("bias=true, ", ""), ("bias(rate=0.01), ", ""), layers=1)
@@ -160,7 +166,8 @@ def sublayers():
 
 
 def together():
-    yield entry("partial_neighbours_norm_after", "Part of each head turns, neighbours together, and then all of it is normed.", DENSE,
+    yield entry("partial_neighbours_norm_after",
+                "Part of each head turns, neighbours together, and then all of it is normed.", DENSE,
                 ("dim=4", "dim=6"), ("neighbours", "halves"), ("at=after", "at=before"), layers=1,
                 attention="mha(heads=4, kv_heads=2, head_dim=6, rope=rope(theta=50, dim=4), pairs=neighbours,\n"
                           "                    qk_norm=head, qk_norm_at=after, bias=[q, k])")
@@ -172,7 +179,8 @@ def together():
                 ("window=3", "window=4"), ("sinks=true", "sinks=false"),
                 attention="mha(heads=4, kv_heads=2, head_dim=4, window=3, sinks=true, bias=[q, k, v, o])",
                 more=["attention[every 2] = mha(heads=4, kv_heads=1, head_dim=4, sinks=true, scale=0.8)"])
-    yield entry("yarn_untruncated_dim", "YaRN with an unrounded ramp over a part of each head, and a factor on the scores of all of it.",
+    yield entry("yarn_untruncated_dim",
+                "YaRN with an unrounded ramp over a part of each head, and a factor on the scores of all of it.",
                 DENSE, ("truncate=false", "truncate=true"), ("dim=8", "dim=10"), ("mscale_all_dim=0.4", "mscale_all_dim=0"),
                 ("window=4, ", ""), layers=1,
                 attention="mha(heads=2, head_dim=10, window=4, sinks=true, pairs=neighbours,\n                    rope="
@@ -189,9 +197,11 @@ def together():
                 attention="mha(heads=4, kv_heads=2, head_dim=4, qk_norm=full, bias=[q, k, v, o])",
                 more=["attention[1] = mla(heads=2, kv_rank=6, q_rank=5, nope=4, rope_dim=4, value=6, bias=true)",
                       "ffn[1]    = dense(hidden=6, bias=true)"])
-    yield entry("norm_after_multiplier", "What the norm after a sublayer makes is multiplied, a chain's and attention's and a dense layer's.",
+    yield entry("norm_after_multiplier",
+                "What the norm after a sublayer makes is multiplied, a chain's and attention's and a dense layer's.",
                 "coe(iter=2, k=2, experts=4, hidden=4, residual=delta, norm_at=after, multiplier=0.4, bias=true)",
-                ("multiplier=0.4", "multiplier=1.0"), ("multiplier=0.7", "multiplier=1.0"), ("multiplier=1.5", "multiplier=1.0"),
+                ("multiplier=0.4", "multiplier=1.0"), ("multiplier=0.7", "multiplier=1.0"),
+                ("multiplier=1.5", "multiplier=1.0"),
                 attention="mha(heads=2, norm_at=after, multiplier=0.7, qk_norm=full)",
                 more=["ffn[1]    = dense(hidden=6, norm_at=after, multiplier=1.5)", "norm      = rms(eps=0.05)"])
     yield entry("looped_together", "A loop of unlike layers under a tied and scaled embedding, frozen and tied gates inside.",
@@ -206,11 +216,13 @@ def together():
                       "loop[1..3] = 2"])
     yield entry("gpt_oss_chain", "What gpt-oss has, in a chain.",
                 "coe(iter=2, k=2, experts=4, hidden=4, norm=each, act=clamped, bias=true, router=softmax(bias=true, renorm=true))",
-                ("window=3", "window=4"), ("truncate=false", "truncate=true"), ("clamped", "swiglu"), ("renorm=true", "renorm=false"),
+                ("window=3", "window=4"), ("truncate=false", "truncate=true"), ("clamped", "swiglu"),
+                ("renorm=true", "renorm=false"),
                 attention="mha(heads=4, kv_heads=2, head_dim=8, bias=[q, k, v, o], window=3, sinks=true,\n"
                           "                    rope=yarn(theta=100, factor=8, original=64, beta_fast=4, truncate=false))",
                 more=["attention[1] = mha(heads=4, kv_heads=2, head_dim=8, bias=[q, k, v, o], sinks=true,\n"
-                      "                    rope=yarn(theta=100, factor=8, original=64, beta_fast=4, truncate=false))"], loud=3.0)
+                      "                    rope=yarn(theta=100, factor=8, original=64, beta_fast=4, truncate=false))"],
+                loud=3.0)
 
 
 def entries():
