@@ -1,4 +1,4 @@
-"""The small models of goldens/chains: every mode of the chain, then every other word.
+"""The small models of goldens/chains: every mode of the chain, then other words; words.py has the rest.
 
 An entry is a spec, and the changes to its text that must change its result under the same
 weights: a mechanism that did nothing would prove nothing.
@@ -14,6 +14,8 @@ class Entry:
     unlike: list
     # All scores equal, so that every selection is a tie.
     flat_router: bool = False
+    # What experts' gate and up projections are multiplied with, for values beyond an activation's limits.
+    loud: float = 1.0
 
 
 TEMPLATE = """/// {comment}
@@ -27,10 +29,10 @@ model {name} {{
 """
 
 
-def entry(name, comment, ffn, *unlike, attention="mha(heads=2)", layers=2, more=(), flat_router=False):
+def entry(name, comment, ffn, *unlike, attention="mha(heads=2)", layers=2, more=(), flat_router=False, loud=1.0):
     fields = [f"attention = {attention}", f"ffn       = {ffn}", *more]
     text = TEMPLATE.format(name=name, comment=comment, layers=layers, fields="\n    ".join(fields))
-    return Entry(name, text, list(unlike), flat_router)
+    return Entry(name, text, list(unlike), flat_router, loud)
 
 
 RESIDUALS = {"once": ["inner", "outer", "both", "delta", "init", "none"]}

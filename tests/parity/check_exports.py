@@ -2,7 +2,7 @@
 
     python check_exports.py path/to/coec              # or only: tokenizers, which needs no torch
 
-Every folder of goldens/families that transformers knows is imported, written anew without its
+Every folder of goldens/families whose type transformers knows is imported, written anew without its
 own settings, and loaded: no tensor may be missing or unexpected, and the logits are the golden's.
 The tokenizers of goldens/tokenizers are exported with one of them: transformers gives each text the
 tokens that its tokenizer.json gives, and knows what ends one.
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import CONFIG_MAPPING, AutoTokenizer, GenerationConfig
 
 GOLDENS = Path(__file__).parent / "goldens"
 FOLDERS = GOLDENS / "families"
@@ -78,6 +78,10 @@ def main() -> None:
         return
     for folder in sorted(FOLDERS.iterdir()):
         if (folder / "config.json").is_file():
+            kind = json.loads((folder / "config.json").read_text())["model_type"]
+            if kind not in CONFIG_MAPPING:
+                print(f"{folder.name:24} transformers has no {kind}")
+                continue
             error = check(coec, folder)
             print(f"{folder.name:24} {error:.0e}")
             assert error < TOLERANCE

@@ -5,14 +5,15 @@ in double precision; `model.coe` beside it says the same model in our language.
 """
 
 import json
-import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
 import torch
 import transformers
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+
+from layouts import contract, renamed
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -27,6 +28,14 @@ class Family:
     dtype: torch.dtype = torch.float32
     old_keys: bool = False
     unlike: list = field(default_factory=list)
+    # What experts' gate and up projections are multiplied with, for values beyond an activation's limits.
+    loud: float = 1.0
+    # Settings of the published file in place of what save_pretrained writes. A model_type among them that
+    # `transformers` does not know is loaded by the class of `config`.
+    published: dict = field(default_factory=dict)
+    unsaid: tuple = ()
+    # Whether the folder has a layer for multi-token prediction, as published ones do: logits know nothing of it.
+    mtp: bool = False
 
 
 COMMON = {"vocab_size": 24, "hidden_size": 16, "num_attention_heads": 4, "max_position_embeddings": 256,
@@ -145,42 +154,6 @@ def all_families():
     )
 
 
-# ---- names --------------------------------------------------------------------------
-
-
-def from_memory(tensors):
-    """The model's own tensors under the contract's names: it keeps the experts of a layer in two."""
-    named = {}
-    for name, value in tensors.items():
-        stem = name.rpartition(".")[0]
-        if name.endswith("experts.gate_up_proj"):
-            for expert, both in enumerate(value):
-                gate, up = both.chunk(2)
-                named[f"{stem}.{expert}.gate_proj.weight"], named[f"{stem}.{expert}.up_proj.weight"] = gate, up
-        elif name.endswith("experts.down_proj"):
-            for expert, down in enumerate(value):
-                named[f"{stem}.{expert}.down_proj.weight"] = down
-        else:
-            named[name.replace(".shared_expert.", ".shared_experts.")] = value
-    return named
-
-
-def from_file(name):
-    """The contract's name of a stored tensor."""
-    name = name.replace(".block_sparse_moe.", ".mlp.").replace(".shared_expert.", ".shared_experts.")
-    for theirs, ours in (("w1", "gate_proj"), ("w3", "up_proj"), ("w2", "down_proj")):
-        name = re.sub(rf"(experts\.\d+)\.{theirs}\.", rf"\1.{ours}.", name)
-    return name
-
-
-def stored(folder):
-    """The tensors of all of a folder's shards, under the contract's names."""
-    tensors = {}
-    for shard in sorted(folder.glob("model*.safetensors")):
-        tensors |= {from_file(name): value for name, value in load_file(shard).items()}
-    return tensors
-
-
 # ---- writing and running ------------------------------------------------------------
 
 
@@ -188,17 +161,57 @@ def save(family, weights, folder):
     """Writes the folder as `save_pretrained` does, from weights under the contract's names."""
     model = transformers.AutoModelForCausalLM.from_config(family.config)
     with torch.no_grad():
-        for name, tensor in from_memory(dict(model.named_parameters())).items():
+        for name, tensor in contract(dict(model.named_parameters())).items():
             if name in weights:
                 tensor.copy_(weights[name])
         model.to(family.dtype)
         for name, module in model.named_modules():
             if hasattr(module, "e_score_correction_bias"):
                 # Kept in single precision whatever the model is in, as in the published checkpoints.
-                module.e_score_correction_bias = weights[f"{name}.e_score_correction_bias"].float()
+                theirs = module.e_score_correction_bias
+                bias = weights[renamed(f"{name}.e_score_correction_bias")].float().reshape(theirs.shape)
+                trained = isinstance(theirs, torch.nn.Parameter)
+                module.e_score_correction_bias = torch.nn.Parameter(bias, requires_grad=False) if trained else bias
     model.save_pretrained(folder, max_shard_size=family.shard)
     if family.old_keys:
         rename_keys(folder / "config.json")
+    if family.published:
+        kept = {key: value for key, value in settings(folder).items() if key not in family.unsaid}
+        write_settings(folder, {**kept, **family.published})
+    if family.mtp:
+        add_mtp(folder, family.config)
+
+
+def settings(folder):
+    return json.loads((folder / "config.json").read_text())
+
+
+def write_settings(folder, config):
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def add_mtp(folder, config):
+    """The layer behind the last, as DeepSeek-V3 stores it: a layer like that one, with two norms and a projection."""
+    tensors, last, draw = load_file(folder / "model.safetensors"), config.num_hidden_layers - 1, torch.Generator()
+    like = {name.replace(f".{last}.", f".{last + 1}.", 1): value
+            for name, value in tensors.items() if f"layers.{last}." in name}
+    for name in ("enorm", "hnorm", "shared_head.norm"):
+        like[f"model.layers.{last + 1}.{name}.weight"] = tensors["model.norm.weight"]
+    like[f"model.layers.{last + 1}.eh_proj.weight"] = tensors["model.embed_tokens.weight"].new_zeros(
+        config.hidden_size, 2 * config.hidden_size)
+    for name in ("embed_tokens", "shared_head.head"):
+        like[f"model.layers.{last + 1}.{name}.weight"] = tensors["model.embed_tokens.weight"]
+    like = {name: torch.randn(value.shape, generator=draw.manual_seed(len(name))).to(value.dtype)
+            for name, value in like.items()}
+    save_file(tensors | like, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def stored(folder):
+    """The tensors of all of a folder's shards, under the contract's names."""
+    tensors = {}
+    for shard in sorted(folder.glob("model*.safetensors")):
+        tensors |= load_file(shard)
+    return contract(tensors, settings(folder))
 
 
 def rename_keys(path):
@@ -206,7 +219,11 @@ def rename_keys(path):
     config = json.loads(path.read_text())
     rope = config.pop("rope_parameters")
     config["rope_theta"] = rope.pop("rope_theta")
-    config["rope_scaling"] = {"type": rope.pop("rope_type"), **rope}
+    kind, part = rope.pop("rope_type"), rope.pop("partial_rotary_factor", None)
+    # MiniMax's way to say it is another.
+    if part is not None and "rotary_dim" not in config:
+        config["partial_rotary_factor"] = part
+    config["rope_scaling"] = {"type": kind, **rope} if kind != "default" else None
     config["torch_dtype"] = config.pop("dtype")
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
@@ -220,11 +237,19 @@ def in_double():
     return stack
 
 
-def run(folder, tokens, targets):
-    """What transformers computes from the folder, gradients under the contract's names."""
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float64, attn_implementation="eager", experts_implementation="eager"
-    ).eval()
+def load(folder, config=None):
+    """The model of a folder, in double precision throughout: some of its parts insist on single when loaded."""
+    how = {"dtype": torch.float64, "attn_implementation": "eager", "experts_implementation": "eager"}
+    if config is None:
+        return transformers.AutoModelForCausalLM.from_pretrained(folder, **how).eval().double()
+    read = type(config).from_dict({**settings(folder), "model_type": config.model_type})
+    return transformers.MODEL_FOR_CAUSAL_LM_MAPPING[type(config)].from_pretrained(folder, config=read, **how).eval().double()
+
+
+def run(folder, tokens, targets, config=None):
+    """What transformers computes from the folder, gradients under the contract's names. `config` is of the class that
+    reads a folder whose type `transformers` does not know."""
+    model = load(folder, config)
     with in_double():
         # Its frequencies were made in single precision.
         model.model.rotary_emb = type(model.model.rotary_emb)(model.config)
@@ -233,7 +258,9 @@ def run(folder, tokens, targets):
         loss.backward()
     assert logits.dtype == torch.float64
     grads = {
-        name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in model.named_parameters()
+        name: torch.zeros_like(p) if p.grad is None else p.grad
+        # ernie4_5_moe keeps its selection biases among the parameters.
+        for name, p in model.named_parameters() if not name.endswith("e_score_correction_bias")
     }
     result = {"logits": logits.detach(), "loss": loss.detach().reshape(1)}
-    return result | {f"grad.{name}": grad for name, grad in from_memory(grads).items()}
+    return result | {f"grad.{name}": grad for name, grad in contract(grads).items()}

@@ -10,7 +10,18 @@ import math
 import torch
 import torch.nn.functional as F
 
-GATED = {"swiglu": F.silu, "geglu": F.gelu}
+
+def clamped(gate, up, limit=7.0):
+    """What gpt-oss has between its products: no gate above the limit, nothing to add beyond it on either side."""
+    gate, up = gate.clamp(max=limit), up.clamp(-limit, limit)
+    return (up + 1) * gate * (1.702 * gate).sigmoid()
+
+
+GATED = {
+    "swiglu": lambda gate, up: F.silu(gate) * up,
+    "geglu": lambda gate, up: F.gelu(gate) * up,
+    "clamped": lambda gate, up: clamped(gate, up),
+}
 PLAIN = {"gelu": F.gelu, "relu2": lambda x: F.relu(x).square()}
 
 
@@ -36,20 +47,29 @@ def balances(ffn):
     return {term.word: next(iter(term.values.values())) for term in terms if term != "none"}
 
 
-def mlp_shapes(stem, dim, hidden, act):
+def mlp_shapes(stem, dim, hidden, ffn):
     shapes = {f"{stem}.up_proj.weight": (hidden, dim), f"{stem}.down_proj.weight": (dim, hidden)}
-    if act in GATED:
+    if ffn.act in GATED:
         shapes[f"{stem}.gate_proj.weight"] = (hidden, dim)
-    return shapes
+    return shapes | biases(shapes, ffn.bias)
+
+
+def biases(shapes, wanted):
+    """A bias as long as its projection's output, for each of these weights if wanted."""
+    return {name.replace(".weight", ".bias"): shape[:1] for name, shape in shapes.items()} if wanted else {}
 
 
 def attention_shapes(stem, dim, attention):
     a, shapes = attention, {}
+    if "o" in a.bias:
+        shapes[f"{stem}.o_proj.bias"] = (dim,)
+    if a.sinks:
+        shapes[f"{stem}.sinks"] = (a.heads,)
     if a.word == "mha":
         widths = {"q": a.heads * a.head_dim, "k": a.kv_heads * a.head_dim, "v": a.kv_heads * a.head_dim}
         for part, width in widths.items():
             shapes[f"{stem}.{part}_proj.weight"] = (width, dim)
-            if a.bias:
+            if part in a.bias:
                 shapes[f"{stem}.{part}_proj.bias"] = (width,)
         for part in "qk":
             if a.qk_norm != "none":
@@ -61,9 +81,13 @@ def attention_shapes(stem, dim, attention):
         shapes[f"{stem}.q_proj.weight"] = (width, dim)
     else:
         shapes[f"{stem}.q_a_proj.weight"] = (a.q_rank, dim)
+        if "q_a" in a.bias:
+            shapes[f"{stem}.q_a_proj.bias"] = (a.q_rank,)
         shapes[f"{stem}.q_a_layernorm.weight"] = (a.q_rank,)
         shapes[f"{stem}.q_b_proj.weight"] = (width, a.q_rank)
     shapes[f"{stem}.kv_a_proj_with_mqa.weight"] = (a.kv_rank + a.rope_dim, dim)
+    if "kv_a" in a.bias:
+        shapes[f"{stem}.kv_a_proj_with_mqa.bias"] = (a.kv_rank + a.rope_dim,)
     shapes[f"{stem}.kv_a_layernorm.weight"] = (a.kv_rank,)
     shapes[f"{stem}.kv_b_proj.weight"] = (a.heads * (a.nope + a.value), a.kv_rank)
     shapes[f"{stem}.o_proj.weight"] = (dim, a.heads * a.value)
@@ -72,13 +96,14 @@ def attention_shapes(stem, dim, attention):
 
 def ffn_shapes(stem, dim, ffn):
     if ffn.word == "dense":
-        return mlp_shapes(stem, dim, ffn.hidden, ffn.act)
+        return mlp_shapes(stem, dim, ffn.hidden, ffn)
     shapes = {name: (ffn.experts, dim) for name in per_iteration(f"{stem}.gate", "weight", routers(ffn))}
+    shapes |= biases(shapes, ffn.router.bias)
     for expert in range(ffn.experts):
-        shapes |= mlp_shapes(f"{stem}.experts.{expert}", dim, ffn.hidden, ffn.act)
+        shapes |= mlp_shapes(f"{stem}.experts.{expert}", dim, ffn.hidden, ffn)
     if ffn.shared:
         # S shared experts side by side are one MLP of S times the width.
-        shapes |= mlp_shapes(f"{stem}.shared_experts", dim, ffn.shared * ffn.hidden, ffn.act)
+        shapes |= mlp_shapes(f"{stem}.shared_experts", dim, ffn.shared * ffn.hidden, ffn)
         if ffn.shared_gate == "sigmoid":
             shapes[f"{stem}.shared_expert_gate.weight"] = (1, dim)
     return shapes
@@ -118,6 +143,12 @@ def multiply(a, b):
     return a @ b
 
 
+def linear(w, stem, x):
+    """A projection, with its bias where it has one."""
+    y = multiply(x, w[f"{stem}.weight"].T)
+    return y + w[f"{stem}.bias"] if f"{stem}.bias" in w else y
+
+
 def rms_norm(x, weight, eps):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
 
@@ -127,7 +158,9 @@ def yarn_magnitude(factor, scale):
 
 
 def rotation(rope, width, x):
-    """cos and sin [T, width / 2] of every position and pair, and the factor on the softmax scale."""
+    """cos and sin [T, w / 2] of every position and pair, and the factor on the softmax scale. The width that turns,
+    w, may be less than what there is."""
+    width = width if rope.dim == "none" else rope.dim
     turns = 1.0 / rope.theta ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
     magnitude = softmax_factor = 1.0
     if rope.word == "yarn":
@@ -136,8 +169,10 @@ def rotation(rope, width, x):
             """Where on the scale of dimensions one turns this often over the original context."""
             return width * math.log(rope.original / (rotations * 2 * math.pi)) / (2 * math.log(rope.theta))
 
-        low = max(math.floor(dimension(rope.beta_fast)), 0)
-        high = min(math.ceil(dimension(rope.beta_slow)), width - 1)
+        low, high = dimension(rope.beta_fast), dimension(rope.beta_slow)
+        if rope.truncate:
+            low, high = math.floor(low), math.ceil(high)
+        low, high = max(low, 0), min(high, width - 1)
         span = high - low if high != low else 0.001
         slowed = ((torch.arange(width // 2, dtype=torch.float64) - low) / span).clamp(0, 1)
         turns = turns * (1 - slowed) + turns / rope.factor * slowed
@@ -160,63 +195,84 @@ def rotate_neighbours(x, cos, sin):
     return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2)
 
 
+def turn(x, cos, sin, pairs):
+    """Rotates as many dimensions as there are angles for, from the first; the rest stays as it is."""
+    rotate = rotate_halves if pairs == "halves" else rotate_neighbours
+    width = 2 * cos.shape[-1]
+    return torch.cat([rotate(x[..., :width], cos, sin), x[..., width:]], -1)
+
+
 def split_heads(x, heads):
     """[B, T, heads * d] to [B, heads, T, d]."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def attend(q, k, v, scale):
-    """Causal attention, heads put side by side again."""
+def merge_heads(x):
+    """[B, heads, T, d] to [B, T, heads * d]."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def attend(a, q, k, v, factor, sinks):
+    """Causal attention, heads put side by side again. `sinks` [heads] are scores that hold no value, or None."""
     length = q.shape[-2]
-    scores = multiply(q, k.transpose(-1, -2)).to(q.dtype) * scale
-    ahead = torch.ones(length, length, dtype=torch.bool).triu(1)
-    weights = scores.masked_fill(ahead, -math.inf).softmax(-1)
-    return multiply(weights, v).transpose(1, 2).flatten(2)
+    scores = multiply(q, k.transpose(-1, -2)).to(q.dtype) * (a.scale * factor)
+    age = torch.arange(length)[:, None] - torch.arange(length)
+    hidden = age < 0
+    if a.window != "none":
+        hidden = hidden | (age >= a.window)
+    scores = scores.masked_fill(hidden, -math.inf)
+    if sinks is not None:
+        scores = torch.cat([scores, sinks[:, None, None].expand(*scores.shape[:-1], 1)], -1)
+    weights = scores.softmax(-1)[..., :length]
+    return merge_heads(multiply(weights, v))
 
 
 def mha(w, stem, a, x, eps):
-    def project(part):
-        y = multiply(x, w[f"{stem}.{part}_proj.weight"].T)
-        return y + w[f"{stem}.{part}_proj.bias"] if a.bias else y
+    q, k, v = (linear(w, f"{stem}.{part}_proj", x) for part in "qkv")
 
-    q, k, v = project("q"), project("k"), project("v")
-    if a.qk_norm == "full":
-        q, k = (rms_norm(y, w[f"{stem}.{part}_norm.weight"], eps) for part, y in (("q", q), ("k", k)))
+    def normed(part, y):
+        """Over each head, or over all of them side by side."""
+        weight = w[f"{stem}.{part}_norm.weight"]
+        if a.qk_norm == "head":
+            return rms_norm(y, weight, eps)
+        return split_heads(rms_norm(merge_heads(y), weight, eps), y.shape[1])
+
     q, k, v = split_heads(q, a.heads), split_heads(k, a.kv_heads), split_heads(v, a.kv_heads)
-    if a.qk_norm == "head":
-        q, k = (rms_norm(y, w[f"{stem}.{part}_norm.weight"], eps) for part, y in (("q", q), ("k", k)))
+    if a.qk_norm != "none" and a.qk_norm_at == "before":
+        q, k = normed("q", q), normed("k", k)
     cos, sin, factor = rotation(a.rope, a.head_dim, x)
-    q, k = rotate_halves(q, cos, sin), rotate_halves(k, cos, sin)
+    q, k = turn(q, cos, sin, a.pairs), turn(k, cos, sin, a.pairs)
+    if a.qk_norm != "none" and a.qk_norm_at == "after":
+        q, k = normed("q", q), normed("k", k)
     # Query head j reads key-value head j / (heads / kv_heads).
     k, v = (y.repeat_interleave(a.heads // a.kv_heads, 1) for y in (k, v))
-    return multiply(attend(q, k, v, a.head_dim**-0.5 * factor), w[f"{stem}.o_proj.weight"].T)
+    return linear(w, f"{stem}.o_proj", attend(a, q, k, v, factor, w.get(f"{stem}.sinks")))
 
 
 def mla(w, stem, a, x, eps):
     if a.q_rank == "none":
-        q = multiply(x, w[f"{stem}.q_proj.weight"].T)
+        q = linear(w, f"{stem}.q_proj", x)
     else:
-        latent = multiply(x, w[f"{stem}.q_a_proj.weight"].T)
-        q = multiply(rms_norm(latent, w[f"{stem}.q_a_layernorm.weight"], eps), w[f"{stem}.q_b_proj.weight"].T)
+        latent = linear(w, f"{stem}.q_a_proj", x)
+        q = linear(w, f"{stem}.q_b_proj", rms_norm(latent, w[f"{stem}.q_a_layernorm.weight"], a.latent_eps))
     q_still, q_turning = split_heads(q, a.heads).split([a.nope, a.rope_dim], -1)
-    latent = multiply(x, w[f"{stem}.kv_a_proj_with_mqa.weight"].T)
+    latent = linear(w, f"{stem}.kv_a_proj_with_mqa", x)
     latent, k_turning = latent.split([a.kv_rank, a.rope_dim], -1)
-    latent = rms_norm(latent, w[f"{stem}.kv_a_layernorm.weight"], eps)
-    kv = split_heads(multiply(latent, w[f"{stem}.kv_b_proj.weight"].T), a.heads)
+    latent = rms_norm(latent, w[f"{stem}.kv_a_layernorm.weight"], a.latent_eps)
+    kv = split_heads(linear(w, f"{stem}.kv_b_proj", latent), a.heads)
     k_still, v = kv.split([a.nope, a.value], -1)
     cos, sin, factor = rotation(a.rope, a.rope_dim, x)
     # One rotary key for all heads.
-    k_turning = rotate_neighbours(k_turning.unsqueeze(1), cos, sin).expand(-1, a.heads, -1, -1)
-    q = torch.cat([q_still, rotate_neighbours(q_turning, cos, sin)], -1)
+    k_turning = turn(k_turning.unsqueeze(1), cos, sin, a.pairs).expand(-1, a.heads, -1, -1)
+    q = torch.cat([q_still, turn(q_turning, cos, sin, a.pairs)], -1)
     k = torch.cat([k_still, k_turning], -1)
-    mixed = attend(q, k, v, (a.nope + a.rope_dim) ** -0.5 * factor)
-    return multiply(mixed, w[f"{stem}.o_proj.weight"].T)
+    return linear(w, f"{stem}.o_proj", attend(a, q, k, v, factor, w.get(f"{stem}.sinks")))
 
 
 def mlp(w, stem, act, x):
-    up = multiply(x, w[f"{stem}.up_proj.weight"].T)
-    inner = GATED[act](multiply(x, w[f"{stem}.gate_proj.weight"].T)) * up if act in GATED else PLAIN[act](up)
-    return multiply(inner, w[f"{stem}.down_proj.weight"].T)
+    up = linear(w, f"{stem}.up_proj", x)
+    inner = GATED[act](linear(w, f"{stem}.gate_proj", x), up) if act in GATED else PLAIN[act](up)
+    return linear(w, f"{stem}.down_proj", inner)
 
 
 class Model:
@@ -228,20 +284,30 @@ class Model:
     def forward(self, tokens):
         """Logits [B, T, V]."""
         spec, w = self.spec, self.w
-        h = w["model.embed_tokens.weight"][tokens]
+        h = w["model.embed_tokens.weight"][tokens] * spec.multiplier
         self.aux, self.margin = h.new_zeros(()), math.inf
-        for number, layer in enumerate(spec.layers):
-            stem = f"model.layers.{number}"
-            attention = mha if layer.attention.word == "mha" else mla
-            x = rms_norm(h, w[f"{stem}.input_layernorm.weight"], spec.eps)
-            h = h + attention(w, f"{stem}.self_attn", layer.attention, x, spec.eps)
+        for number in spec.order:
+            layer, stem = spec.layers[number], f"model.layers.{number}"
+            h = self.attention(stem, layer.attention, h)
             h = self.dense(stem, layer.ffn, h) if layer.ffn.word == "dense" else self.chain(stem, layer.ffn, h)
         head = w["model.embed_tokens.weight" if spec.tied else "lm_head.weight"]
-        return multiply(rms_norm(h, w["model.norm.weight"], spec.eps), head.T)
+        return multiply(rms_norm(h, w["model.norm.weight"], spec.eps), head.T) / spec.logits_scaling
+
+    def sublayer(self, h, norm, part, of):
+        """What a sublayer adds to the stream: the norm stands before it or after it."""
+        def normed(x):
+            return rms_norm(x, self.w[f"{norm}.weight"], self.spec.eps)
+
+        return h + part.multiplier * (normed(of(h)) if part.norm_at == "after" else of(normed(h)))
+
+    def attention(self, stem, a, h):
+        attention = mha if a.word == "mha" else mla
+        return self.sublayer(h, f"{stem}.input_layernorm", a,
+                             lambda x: attention(self.w, f"{stem}.self_attn", a, x, self.spec.eps))
 
     def dense(self, stem, ffn, h):
-        x = rms_norm(h, self.w[f"{stem}.post_attention_layernorm.weight"], self.spec.eps)
-        return h + mlp(self.w, f"{stem}.mlp", ffn.act, x)
+        return self.sublayer(h, f"{stem}.post_attention_layernorm", ffn,
+                             lambda x: mlp(self.w, f"{stem}.mlp", ffn.act, x))
 
     def chain(self, stem, ffn, h):
         """The chain of experts: how the stream enters, passes the iterations, and leaves."""
@@ -250,8 +316,9 @@ class Model:
         def norm(t, x):
             return rms_norm(x, self.w[names[t if len(names) > 1 else 0]], self.spec.eps)
 
-        once = ffn.norm == "once"
-        start = norm(0, h) if once else h
+        # With a norm after the experts the chain runs on the stream itself.
+        once, after = ffn.norm == "once", ffn.norm_at == "after"
+        start = norm(0, h) if once and not after else h
         state, frozen = start, None
         for t in range(ffn.iter):
             u = state if once else norm(t, state)
@@ -264,15 +331,18 @@ class Model:
                 state = start + y
             else:
                 state = y
-        if ffn.residual in ("outer", "both"):
-            return h + state
-        return h + (state - start) if ffn.residual == "delta" else state
+        if ffn.residual not in ("outer", "both", "delta"):
+            return state
+        added = state - start if ffn.residual == "delta" else state
+        return h + ffn.multiplier * (norm(0, added) if after else added)
 
     def route(self, stem, ffn, t, u):
         """The weight of every expert for every token [B, T, E], zero where it is not selected."""
         router, count = ffn.router, routers(ffn)
         own = t if count > 1 else 0
         logits = u @ self.w[per_iteration(f"{stem}.mlp.gate", "weight", count)[own]].T
+        if router.bias:
+            logits = logits + self.w[per_iteration(f"{stem}.mlp.gate", "bias", count)[own]]
         scores = logits.softmax(-1) if router.word == "softmax" else logits.sigmoid()
         ranked = scores
         if "bias" in balances(ffn):

@@ -34,22 +34,37 @@ class Spec:
     dim: int
     eps: float
     tied: bool
+    # What embeddings are multiplied with, and what logits are divided by.
+    multiplier: float
+    logits_scaling: float
     layers: list
+    # The layers in the order they run: those of a loop several times.
+    order: list
 
 
+SUBLAYER = {"bias": False, "norm_at": "before", "multiplier": 1.0}
+ATTENTION = {**SUBLAYER, "window": "none", "sinks": False, "scale": None}
 DEFAULTS = {
     "rms": {"eps": 1e-6},
-    "tokens": {"tied": False},
-    "rope": {"theta": 10000},
-    "yarn": {"theta": 10000, "beta_fast": 32, "beta_slow": 1, "mscale": 1, "mscale_all_dim": 0},
-    "mha": {"kv_heads": None, "head_dim": None, "rope": Call("rope"), "qk_norm": "none", "bias": False},
-    "mla": {"heads": 8, "kv_rank": 512, "q_rank": "none", "nope": 128, "rope_dim": 64, "value": 128, "rope": Call("rope")},
-    "dense": {"hidden": 704, "act": "swiglu"},
+    "tokens": {"tied": False, "multiplier": 1.0, "logits_scaling": 1.0},
+    "rope": {"theta": 10000, "dim": "none"},
+    "yarn": {
+        "theta": 10000, "beta_fast": 32, "beta_slow": 1, "mscale": 1, "mscale_all_dim": 0, "truncate": True, "dim": "none",
+    },
+    "mha": {
+        "kv_heads": None, "head_dim": None, "rope": Call("rope"), "qk_norm": "none", "pairs": "halves",
+        "qk_norm_at": "before", **ATTENTION,
+    },
+    "mla": {
+        "heads": 8, "kv_rank": 512, "q_rank": "none", "nope": 128, "rope_dim": 64, "value": 128, "rope": Call("rope"),
+        "latent_eps": None, "pairs": "neighbours", **ATTENTION,
+    },
+    "dense": {"hidden": 704, "act": "swiglu", **SUBLAYER},
     "coe": {
         "shared": 0, "hidden": 704, "act": "swiglu", "residual": "inner", "gate": "independent", "norm": "once",
-        "shared_at": "each", "shared_gate": "none", "router": Call("softmax"), "balance": "none",
+        "shared_at": "each", "shared_gate": "none", "router": Call("softmax"), "balance": "none", **SUBLAYER,
     },
-    "softmax": {"renorm": False, "scale": 1.0, "groups": None, "keep": None, "group_score": "max"},
+    "softmax": {"renorm": False, "scale": 1.0, "groups": None, "keep": None, "group_score": "max", "bias": False},
 }
 DEFAULTS["sigmoid"] = DEFAULTS["softmax"]
 MODEL = {"vocab": 102400, "dim": 1024, "layers": 4, "norm": Call("rms"), "embedding": Call("tokens"), "attention": Call("mla")}
@@ -142,7 +157,7 @@ def read(text):
     reader.take("model")
     name = reader.take()[1]
     reader.take("{")
-    fields, overrides = dict(MODEL), []
+    fields, overrides, loops = dict(MODEL), [], {}
     while reader.peek() != "}":
         key = reader.take()[1]
         # An index may need the number of layers, which may be said further down.
@@ -152,7 +167,11 @@ def read(text):
         indexed = reader.at > mark
         reader.take("=")
         value = fill(reader.value())
-        if indexed:
+        if key == "loop":
+            after, reader.at = reader.at, mark
+            chosen, reader.at = reader.index(0), after
+            loops[chosen.start] = (chosen.stop, value)
+        elif indexed:
             overrides.append((key, mark, value))
         else:
             fields[key] = value
@@ -163,13 +182,42 @@ def read(text):
         for layer in reader.index(len(layers)):
             setattr(layers[layer], key, value)
     for layer in layers:
-        heads_of(layer.attention, fields["dim"])
-    return Spec(name, fields["vocab"], fields["dim"], fields["norm"].eps, fields["embedding"].tied, layers)
+        complete(layer.attention, fields["dim"], fields["norm"].eps)
+        if layer.ffn.word == "coe":
+            check(layer.ffn)
+    embedding = fields["embedding"]
+    return Spec(name, fields["vocab"], fields["dim"], fields["norm"].eps, embedding.tied, embedding.multiplier,
+                embedding.logits_scaling, layers, running_order(len(layers), loops))
 
 
-def heads_of(attention, dim):
-    """The defaults of `mha` that depend on its other values."""
+def complete(attention, dim, eps):
+    """The defaults of an attention that depend on its other values, or on the model's."""
+    values = attention.values
     if attention.word == "mha":
-        values = attention.values
         values["kv_heads"] = values["kv_heads"] or values["heads"]
         values["head_dim"] = values["head_dim"] or dim // values["heads"]
+        width, every = values["head_dim"], ["q", "k", "v"]
+    else:
+        width, every = values["nope"] + values["rope_dim"], ["q_a", "kv_a", "o"]
+        values["latent_eps"] = eps if values["latent_eps"] is None else values["latent_eps"]
+    values["scale"] = width**-0.5 if values["scale"] is None else values["scale"]
+    if not isinstance(values["bias"], list):
+        values["bias"] = every if values["bias"] else []
+
+
+def check(ffn):
+    """What the language refuses, so that no golden is of it."""
+    if ffn.norm_at == "after" and not (ffn.norm == "once" and ffn.residual in ("outer", "delta")):
+        raise ValueError("norm_at=after goes with norm=once and residual=outer or delta")
+    if ffn.multiplier != 1 and ffn.residual not in ("outer", "both", "delta"):
+        raise ValueError("a multiplier goes with residual=outer, both or delta")
+
+
+def running_order(layers, loops):
+    """The layers as they run: [0, 1, 2, 1, 2] of three under `loop[1..3] = 2`."""
+    order, at = [], 0
+    while at < layers:
+        last, times = loops.get(at, (at + 1, 1))
+        order += [*range(at, last)] * times
+        at = last
+    return order
