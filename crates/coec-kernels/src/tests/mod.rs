@@ -12,6 +12,7 @@ mod linear;
 mod nan;
 mod product;
 mod recompute;
+mod rotation;
 mod rows;
 mod slow_cross_entropy;
 mod slow_experts;
