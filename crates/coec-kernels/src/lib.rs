@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `W_in[i]` stacks the gate projection on the up projection for gated
-//! activations (`act(gate) * up`), and is the up projection alone otherwise.
+//! activations, which are functions of both, and is the up projection alone otherwise.
 //!
 //! | backend | how |
 //! |---|---|

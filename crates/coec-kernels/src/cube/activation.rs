@@ -1,33 +1,75 @@
-//! Activations of a hidden unit and their slopes.
+//! Activations of a hidden unit and their derivatives.
 
 use cubecl::prelude::*;
 
 use crate::Activation;
 
-/// `act(gate) * up`; without a gate, `act(up)` of `gate`.
+/// What is activated of a gate and what goes up; without a gate, of what goes up alone, which is `gate`.
 #[cube]
 pub(crate) fn activated(gate: f32, up: f32, #[comptime] act: Activation) -> f32 {
     match act {
         Activation::Swiglu => gate * sigmoid(gate) * up,
         Activation::Geglu => gate * normal(gate) * up,
+        Activation::Clamped => opened(at_most(gate)) * (clamped(up) + 1.0f32),
         Activation::Gelu => gate * normal(gate),
         Activation::Relu2 => relu(gate) * relu(gate),
     }
 }
 
-/// The slope of what is activated alone: of `act` at `gate`.
+/// The gradients of the two from `grad`, that of what is activated. Without a gate the first is that of what
+/// goes up.
 #[cube]
-pub(crate) fn slope(gate: f32, #[comptime] act: Activation) -> f32 {
+pub(crate) fn gradients(grad: f32, gate: f32, up: f32, #[comptime] act: Activation) -> (f32, f32) {
     match act {
         Activation::Swiglu => {
             let open = sigmoid(gate);
-            open + gate * open * (1.0f32 - open)
+            let slope = open + gate * open * (1.0f32 - open);
+            (grad * up * slope, grad * (gate * open))
         }
-        Activation::Geglu | Activation::Gelu => {
-            normal(gate) + gate * 0.398_942_3f32 * f32::exp(gate * gate * -0.5f32)
+        Activation::Geglu => (grad * up * gelu_slope(gate), grad * (gate * normal(gate))),
+        Activation::Clamped => {
+            let steepness = comptime!(Activation::STEEPNESS as f32);
+            let within = at_most(gate);
+            let open = sigmoid(within * steepness);
+            let slope = open + steepness * within * open * (1.0f32 - open);
+            let gate_grad = grad * (clamped(up) + 1.0f32) * slope * slope_of_clamp(gate, within);
+            (gate_grad, grad * opened(within) * slope_of_clamp(up, clamped(up)))
         }
-        Activation::Relu2 => relu(gate) * 2.0f32,
+        Activation::Gelu => (grad * gelu_slope(gate), 0.0f32),
+        Activation::Relu2 => (grad * (relu(gate) * 2.0f32), 0.0f32),
     }
+}
+
+/// The gate of [`Activation::Clamped`], clamped before: `gate * sigmoid(1.702 gate)`.
+#[cube]
+fn opened(gate: f32) -> f32 {
+    gate * sigmoid(gate * comptime!(Activation::STEEPNESS as f32))
+}
+
+/// `x` up to the limit of [`Activation::Clamped`], and NaN for NaN.
+#[cube]
+fn at_most(x: f32) -> f32 {
+    let limit = comptime!(Activation::LIMIT as f32);
+    select(x > limit, limit, x)
+}
+
+/// `x` between the limits of [`Activation::Clamped`], and NaN for NaN.
+#[cube]
+fn clamped(x: f32) -> f32 {
+    let least = comptime!(-Activation::LIMIT as f32);
+    select(x < least, least, at_most(x))
+}
+
+/// The slope of a clamp at `x`, which it leaves or makes `within`: 0 where it makes another of it, 1 for NaN.
+#[cube]
+fn slope_of_clamp(x: f32, within: f32) -> f32 {
+    select(x < within || x > within, 0.0f32, 1.0f32)
+}
+
+/// The slope of GELU.
+#[cube]
+fn gelu_slope(x: f32) -> f32 {
+    normal(x) + x * 0.398_942_3f32 * f32::exp(x * x * -0.5f32)
 }
 
 #[cube]

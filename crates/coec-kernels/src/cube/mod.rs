@@ -19,7 +19,7 @@ mod rows;
 mod sums;
 mod tile;
 
-pub(crate) use activation::{activated, slope};
+pub(crate) use activation::{activated, gradients};
 pub(crate) use launch::{UNITS, ask_for_f32, buffer, cubes, cubes_of_units, empty, units};
 pub(crate) use numbers::{divisible, nearest_bf16};
 #[allow(unused_imports)] // generated crates, which carry this file, check no device

@@ -12,9 +12,12 @@ pub(crate) fn rotated(
     pairs: Pairs,
     inverse: bool,
 ) -> Tensor<4> {
-    let [b, t, h, width] = x.dims();
+    let ([b, t, h, width], [_, half]) = (x.dims(), cos.dims());
+    if 2 * half < width {
+        let (first, rest) = (x.clone().narrow(3, 0, 2 * half), x.narrow(3, 2 * half, width - 2 * half));
+        return Tensor::cat(vec![rotated(first, cos, sin, pairs, inverse), rest], 3);
+    }
     let sin = if inverse { -sin } else { sin };
-    let half = width / 2;
     match pairs {
         Pairs::HalfSplit => {
             let (cos, sin) = (cos.reshape([1, t, 1, half]), sin.reshape([1, t, 1, half]));

@@ -8,22 +8,25 @@ use crate::cpu::{Host, Real, by_dtype, widest};
 
 impl<B: Host> RotateKernel for B {
     fn rotated(x: FloatTensor<B>, by: Angles<B>, inverse: bool) -> FloatTensor<B> {
-        let [_, _, heads, width] = x.shape().dims();
+        let ([_, _, heads, width], [_, half]) = (x.shape().dims(), by.cos.shape().dims());
         let (cos, sin) = (B::hold(by.cos), B::hold(by.sin));
         by_dtype!("rotate", x.dtype(), T => B::in_place::<T>(x, |x| {
-            let tables = Tables { cos: B::slice(&cos), sin: B::slice(&sin), heads, width, pairs: by.pairs };
+            let (cos, sin) = (B::slice(&cos), B::slice(&sin));
+            let tables = Tables { cos, sin, heads, width, half, pairs: by.pairs };
             rotate(x, tables, inverse);
         }))
     }
 }
 
-/// cos and sin `[T, width/2]`, and how they are used.
+/// cos and sin `[T, half]`, and how they are used.
 #[derive(Clone, Copy)]
 struct Tables<'a, T> {
     cos: &'a [T],
     sin: &'a [T],
     heads: usize,
     width: usize,
+    /// Pairs that are rotated, the first of a head.
+    half: usize,
     pairs: Pairs,
 }
 
@@ -32,7 +35,10 @@ const TOKENS: usize = 64;
 
 /// Rotates every head of `x` `[B, T, H, width]`, backwards for `inverse`. In place.
 fn rotate<T: Real>(x: &mut [T], by: Tables<'_, T>, inverse: bool) {
-    let half = by.width / 2;
+    if x.is_empty() {
+        return;
+    }
+    let half = by.half;
     let (tokens, row) = (by.cos.len() / half, by.heads * by.width);
     let sign = if inverse { T::constant(-1.0) } else { T::ONE };
     x.par_chunks_mut(tokens * row).for_each(|sequence| {
@@ -49,11 +55,11 @@ fn rows<T: Real>(x: &mut [T], by: Tables<'_, T>, sign: T) {
 
 #[inline(always)]
 fn rows_inline<T: Real>(x: &mut [T], by: Tables<'_, T>, sign: T) {
-    let Tables { cos, sin, heads, width, pairs } = by;
-    let half = width / 2;
+    let Tables { cos, sin, heads, width, half, pairs } = by;
     for (row, x) in x.chunks_exact_mut(width).enumerate() {
         let angles = row / heads * half;
         let (cos, sin) = (&cos[angles..][..half], &sin[angles..][..half]);
+        let x = &mut x[..2 * half];
         match pairs {
             Pairs::HalfSplit => {
                 let (first, second) = x.split_at_mut(half);

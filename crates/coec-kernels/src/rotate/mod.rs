@@ -16,29 +16,34 @@ use burn::tensor::Tensor;
 
 use crate::{bridge::Bridge, dtypes, tape};
 
-/// Which dimensions a rotary embedding rotates together.
+/// Which dimensions a rotary embedding rotates together, of the `w` that it rotates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pairs {
-    /// `i` and `i + width/2`.
+    /// `i` and `i + w/2`.
     HalfSplit,
     /// `2i` and `2i + 1`.
     Neighbours,
 }
 
-/// Rotary embedding: each pair `(a, b)` becomes `(a cos - b sin, b cos + a sin)`.
+/// Rotary embedding: of the first `w` dimensions each pair `(a, b)` becomes `(a cos - b sin, b cos + a sin)`,
+/// and the others stay as they are.
 ///
 /// # Shapes
 ///
-/// - `x` and output: `[B, T, H, width]`, `cos` and `sin`: `[T, width/2]`, without a tape
+/// - `x` and output: `[B, T, H, width]`
+/// - `cos` and `sin`: `[T, w/2]`, `w <= width`, without a tape
 ///
 /// # Panics
 ///
 /// When the shapes do not agree, and when the element types differ or, on the CPU, are others than f32
 /// and f64. So does the backward pass.
 pub fn rotate(x: Tensor<4>, cos: Tensor<2>, sin: Tensor<2>, pairs: Pairs) -> Tensor<4> {
-    let [_, tokens, _, width] = x.dims();
-    assert!(width % 2 == 0, "a width of {width} has no pairs");
-    assert_eq!([cos.dims(), sin.dims()], [[tokens, width / 2]; 2], "cos and sin must be [T, width/2]");
+    let ([_, tokens, _, width], [_, half]) = (x.dims(), cos.dims());
+    assert_eq!([cos.dims(), sin.dims()], [[tokens, half]; 2], "cos and sin must be [T, w/2]");
+    assert!(2 * half <= width, "{half} pairs are more than a width of {width} has");
+    if half == 0 {
+        return x;
+    }
     let by = Angles { cos: cos.into_dispatch(), sin: sin.into_dispatch(), pairs };
     Tensor::from_dispatch(<Dispatch as RotateOp>::rotate(x.into_dispatch(), by))
 }
@@ -46,9 +51,9 @@ pub fn rotate(x: Tensor<4>, cos: Tensor<2>, sin: Tensor<2>, pairs: Pairs) -> Ten
 /// What rows are rotated by.
 #[derive(Debug, Clone, ExtensionType)]
 pub struct Angles<B: Backend> {
-    /// `[T, width/2]`.
+    /// `[T, w/2]`.
     pub cos: FloatTensor<B>,
-    /// `[T, width/2]`.
+    /// `[T, w/2]`.
     pub sin: FloatTensor<B>,
     /// What is rotated together.
     pub pairs: Pairs,

@@ -127,6 +127,10 @@ fn defined(case: &Product) -> [Vec<f64>; 5] {
         let h = match act {
             Activation::Swiglu => activation::silu(gate) * up,
             Activation::Geglu => activation::gelu(gate) * up,
+            Activation::Clamped => {
+                let gate = gate.clamp_max(7.0);
+                gate.clone() * activation::sigmoid(gate * 1.702) * (up.clamp(-7.0, 7.0) + 1.0)
+            }
             Activation::Gelu => activation::gelu(up),
             Activation::Relu2 => activation::relu(up).square(),
         };

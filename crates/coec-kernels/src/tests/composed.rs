@@ -35,16 +35,19 @@ fn compare<const D: usize>(
 #[test]
 fn rotation_matches_its_composition() {
     let device = Device::flex();
-    for pairs in [Pairs::HalfSplit, Pairs::Neighbours] {
-        let (angles, x) = (random([9, 3], &device), random([2, 9, 4, 6], &device));
-        let (cos, sin) = (angles.clone().cos(), angles.sin());
-        let inner = (Tensor::from_inner(cos.clone()), Tensor::from_inner(sin.clone()));
-        compare(
-            "rotate",
-            x,
-            |x| rotate(x, inner.0.clone(), inner.1.clone(), pairs),
-            |x| rotate::composed::rotated(x, inner.0.clone(), inner.1.clone(), pairs, false),
-        );
+    // All of the width, part of it, and of an odd one.
+    for (width, half) in [(6, 3), (10, 3), (7, 1)] {
+        for pairs in [Pairs::HalfSplit, Pairs::Neighbours] {
+            let (angles, x) = (random([9, half], &device), random([2, 9, 4, width], &device));
+            let (cos, sin) = (angles.clone().cos(), angles.sin());
+            let inner = (Tensor::from_inner(cos.clone()), Tensor::from_inner(sin.clone()));
+            compare(
+                "rotate",
+                x,
+                |x| rotate(x, inner.0.clone(), inner.1.clone(), pairs),
+                |x| rotate::composed::rotated(x, inner.0.clone(), inner.1.clone(), pairs, false),
+            );
+        }
     }
 }
 

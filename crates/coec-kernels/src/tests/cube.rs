@@ -241,12 +241,14 @@ fn rows() {
         });
     }
     for pairs in [Pairs::HalfSplit, Pairs::Neighbours] {
-        let angles = normal([9, 3]);
-        let (cos, sin) = (angles.clone().cos(), angles.sin());
-        compare("rotate", &[normal([2, 9, 4, 6])], |x| {
-            let device = x[0].device();
-            rotate(x[0].clone(), on(&device, &cos), on(&device, &sin), pairs)
-        });
+        for width in [6, 7, 70] {
+            let angles = normal([9, 3]);
+            let (cos, sin) = (angles.clone().cos(), angles.sin());
+            compare("rotate", &[normal([2, 9, 4, width])], |x| {
+                let device = x[0].device();
+                rotate(x[0].clone(), on(&device, &cos), on(&device, &sin), pairs)
+            });
+        }
     }
 }
 

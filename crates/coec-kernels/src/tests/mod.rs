@@ -4,6 +4,7 @@
 mod attention;
 mod bf16;
 mod blocks;
+mod clamped;
 mod composed;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod cube;
@@ -12,6 +13,7 @@ mod linear;
 mod nan;
 mod product;
 mod recompute;
+mod rotation;
 mod rows;
 mod slow_cross_entropy;
 mod slow_experts;
@@ -24,7 +26,8 @@ use crate::{Activation, Precision, experts, experts::tensors::Tensors, select_to
 /// Both precisions.
 const BOTH: [Precision; 2] = [Precision::F32, Precision::Bf16];
 
-const ACTS: [Activation; 4] = [Activation::Swiglu, Activation::Geglu, Activation::Gelu, Activation::Relu2];
+const ACTS: [Activation; 5] =
+    [Activation::Swiglu, Activation::Geglu, Activation::Clamped, Activation::Gelu, Activation::Relu2];
 
 /// The backends of the CPU, by name.
 fn devices() -> Vec<(&'static str, Device)> {
@@ -59,6 +62,12 @@ fn on<const D: usize>(device: &Device, tensor: &Tensor<D>) -> Tensor<D> {
     Tensor::from_data(tensor.to_data(), (device, tensor.dtype()))
 }
 
+/// Of the first weights: such that a good part of the hidden units is beyond the limits of an activation that
+/// has some, whatever the width.
+fn scale(act: Activation, width: usize) -> f64 {
+    if act == Activation::Clamped { 1.0 + 8.0 / (width as f64).sqrt() } else { 1.0 }
+}
+
 /// Inputs of the expert product, and the gradient of its output.
 #[derive(Clone)]
 struct Product {
@@ -77,7 +86,7 @@ impl Product {
             x: random([n, d], device, dtype),
             indices: select_top_k(random([n, e], device, dtype), k),
             gates: random([n, k], device, dtype),
-            w_in: random([e, act.inputs() * f, d], device, dtype),
+            w_in: random([e, act.inputs() * f, d], device, dtype) * scale(act, d),
             w_out: random([e, d, f], device, dtype),
             act,
         };
@@ -94,7 +103,7 @@ impl Product {
         let scores = sines(5, &Tensor::zeros([n, experts], (&x.device(), x.dtype())));
         let inputs = Tensors {
             indices: select_top_k(scores, k),
-            w_in: sines(3, &w_in),
+            w_in: sines(3, &w_in) * scale(act, x.dims()[1]),
             w_out: sines(4, &w_out),
             x,
             gates,

@@ -204,22 +204,29 @@ fn a_row_without_a_number_stays_alone_in_rms_norm() {
 fn a_rotation_keeps_nan_within_its_pair() {
     let (tokens, width) = (3, 6);
     for (setting, device, dtype) in settings() {
-        let angles = random([tokens, width / 2], &device, dtype);
-        let (cos, sin) = (angles.clone().cos(), angles.sin());
-        let x = random([1, tokens, 2, width], &device, dtype);
-        let place = 3 * width + 1; // of the second token's second head
-        for (pairs, partner) in [(Pairs::HalfSplit, place + width / 2), (Pairs::Neighbours, place - 1)] {
-            let expected = |i: usize| i == place || i == partner;
-            let spoilt = with_nan(&x, place);
-            let table = |tensor: &Tensor<2>| on(&device.clone().autodiff(), tensor);
-            let fused = |x| rotate(x, table(&cos), table(&sin), pairs);
-            let [y, _] = with_gradient(&spoilt, &x, fused);
-            assert_nan(&format!("{pairs:?}, fused, {setting}"), &y, expected);
-            let [_, back] = with_gradient(&x, &spoilt, fused);
-            assert_nan(&format!("gradient, {pairs:?}, fused, {setting}"), &back, expected);
-            for (what, inverse) in [("output", false), ("gradient", true)] {
-                let y = rotate::composed::rotated(spoilt.clone(), cos.clone(), sin.clone(), pairs, inverse);
-                assert_nan(&format!("{what}, {pairs:?}, composed, {setting}"), &values(y), expected);
+        // All of the width is rotated, or four dimensions of it.
+        for (half, place) in [(3, 1), (2, 1), (2, 5)] {
+            let angles = random([tokens, half], &device, dtype);
+            let (cos, sin) = (angles.clone().cos(), angles.sin());
+            let x = random([1, tokens, 2, width], &device, dtype);
+            let head = 3 * width; // the second token's second
+            for (pairs, partner) in [(Pairs::HalfSplit, place + half), (Pairs::Neighbours, place - 1)] {
+                // What is not rotated has no partner.
+                let partner = if place < 2 * half { partner } else { place };
+                let expected = |i: usize| i == head + place || i == head + partner;
+                let spoilt = with_nan(&x, head + place);
+                let table = |tensor: &Tensor<2>| on(&device.clone().autodiff(), tensor);
+                let fused = |x| rotate(x, table(&cos), table(&sin), pairs);
+                let what = format!("{place} of {half} {pairs:?}, {setting}");
+                let [y, _] = with_gradient(&spoilt, &x, fused);
+                assert_nan(&format!("{what}, fused"), &y, expected);
+                let [_, back] = with_gradient(&x, &spoilt, fused);
+                assert_nan(&format!("gradient, {what}, fused"), &back, expected);
+                for (way, inverse) in [("output", false), ("gradient", true)] {
+                    let (x, cos, sin) = (spoilt.clone(), cos.clone(), sin.clone());
+                    let y = rotate::composed::rotated(x, cos, sin, pairs, inverse);
+                    assert_nan(&format!("{way}, {what}, composed"), &values(y), expected);
+                }
             }
         }
     }

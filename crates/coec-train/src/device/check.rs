@@ -269,6 +269,15 @@ fn others() -> Vec<(&'static str, Box<Operation>)> {
             })),
         ),
         (
+            "a rotary embedding of part of the width",
+            Box::new(differentiated([&[2, 9, 4, 7]], |[x]| {
+                let device = x.device().inner();
+                let (cos, sin) = (numbers(1, [9, 2], &device), numbers(2, [9, 2], &device));
+                let (cos, sin) = (Tensor::from_inner(cos), Tensor::from_inner(sin));
+                coec_kernels::rotate(x.reshape([2, 9, 4, 7]), cos, sin, Pairs::Neighbours)
+            })),
+        ),
+        (
             "the softmax",
             Box::new(differentiated([&[70, 300]], |[x]| coec_kernels::softmax(x.reshape([70, 300])))),
         ),

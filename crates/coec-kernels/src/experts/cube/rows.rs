@@ -8,8 +8,8 @@ use cubecl::prelude::*;
 use crate::{
     Activation, Precision,
     cube::{
-        Route, UNITS, activated, buffer, cube_sum, cubes, cubes_of_units, divisible, empty, nearest_bf16,
-        slope, units,
+        Route, UNITS, activated, buffer, cube_sum, cubes, cubes_of_units, divisible, empty, gradients,
+        nearest_bf16, units,
     },
 };
 
@@ -170,12 +170,10 @@ fn differentiate(
         }
         h[row * width + column] = value * after;
         sum += grad * value;
-        let weighed_grad = grad * after;
+        let (first, second) = gradients(grad * after, gate, up, act);
+        derivative[line + column] = first;
         if comptime!(inputs == 2) {
-            derivative[line + column] = weighed_grad * up * slope(gate, act);
-            derivative[line + width + column] = weighed_grad * activated(gate, 1.0, act);
-        } else {
-            derivative[line + column] = weighed_grad * slope(gate, act);
+            derivative[line + width + column] = second;
         }
         column += units as usize;
     }
