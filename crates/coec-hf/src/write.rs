@@ -100,7 +100,9 @@ impl Writer {
             match act {
                 Act::Swiglu => self.set("hidden_act", "silu"),
                 Act::Geglu => self.set("hidden_act", "gelu"),
-                Act::Gelu | Act::Relu2 => self.blocked("ffn.act", act.word(), "an MLP with a gate"),
+                Act::Gelu | Act::Relu2 | Act::Clamped => {
+                    self.blocked("ffn.act", act.word(), "an MLP with a gate")
+                }
             }
         }
         if let Some(dense) = parts.dense

@@ -78,7 +78,7 @@ class CoecConfig(PreTrainedConfig):
         """Experts are spread over ranks, each whole; what has no gate has one projection less."""
         plan = {}
         for ffn in self.chains:
-            inner = "gate_up_proj" if ffn["act"] in ("swiglu", "geglu") else "up_proj"
+            inner = "gate_up_proj" if ffn["act"] in ("swiglu", "geglu", "clamped") else "up_proj"
             for tensor in (inner, "down_proj"):
                 plan[f"layers.*.mlp.experts.{tensor}"] = "grouped_gemm"
             plan["layers.*.mlp.experts"] = "ep_dispatch_experts"

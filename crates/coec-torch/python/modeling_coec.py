@@ -67,7 +67,7 @@ WORDS = {
     "qk_norm": ("none", "head", "full"),
     "pairs": ("halves", "neighbours"),
     "where something is normed": ("before", "after"),
-    "act": ("swiglu", "geglu", "gelu", "relu2"),
+    "act": ("swiglu", "geglu", "gelu", "relu2", "clamped"),
     "residual": ("inner", "outer", "both", "delta", "init", "none"),
     "gate": ("independent", "tied", "frozen"),
     "norm of a chain": ("once", "each", "tied"),
@@ -146,7 +146,18 @@ def check_chain(ffn):
 
 # The activations, and those of them that have a gate: down(act(gate x) * up x), else down(act(up x)).
 ACTS = {"swiglu": F.silu, "geglu": F.gelu, "gelu": F.gelu, "relu2": lambda x: F.relu(x).square()}
-GATED = ("swiglu", "geglu")
+GATED = ("swiglu", "geglu", "clamped")
+
+
+def clamped(gate, up):
+    """gpt-oss's SwiGLU."""
+    gate, up = gate.clamp(max=7.0), up.clamp(-7.0, 7.0)
+    return (up + 1) * gate * torch.sigmoid(gate * 1.702)
+
+
+def gated(act):
+    """What an MLP with a gate computes between its products, of gate and up."""
+    return clamped if act == "clamped" else lambda gate, up: ACTS[act](gate) * up
 
 
 def wide(x):
@@ -204,7 +215,8 @@ class CoecMLP(nn.Module):
 
     def __init__(self, dim, hidden, act):
         super().__init__()
-        self.act, self.is_gated = ACTS[act], act in GATED
+        self.is_gated = act in GATED
+        self.act = gated(act) if self.is_gated else ACTS[act]
         if self.is_gated:
             self.gate_proj = linear(dim, hidden)
         self.up_proj = linear(dim, hidden)
@@ -212,7 +224,7 @@ class CoecMLP(nn.Module):
 
     def forward(self, x):
         up = self.up_proj(x)
-        return self.down_proj(self.act(self.gate_proj(x)) * up if self.is_gated else self.act(up))
+        return self.down_proj(self.act(self.gate_proj(x), up) if self.is_gated else self.act(up))
 
 
 # ---- attention -----------------------------------------------------------------------
@@ -477,7 +489,8 @@ class ExpertsBase(nn.Module):
 
     def __init__(self, config, ffn):
         super().__init__()
-        self.num_experts, self.act_fn = ffn["experts"], ACTS[ffn["act"]]
+        self.num_experts = ffn["experts"]
+        self.act_fn = gated(ffn["act"]) if ffn["act"] in GATED else ACTS[ffn["act"]]
         self.widths = (config.hidden_size, ffn["hidden"])
         self.down_proj = nn.Parameter(torch.empty(ffn["experts"], config.hidden_size, ffn["hidden"]))
 
@@ -508,8 +521,11 @@ class CoecExperts(ExpertsBase):
         self.gate_up_proj = nn.Parameter(torch.empty(ffn["experts"], 2 * ffn["hidden"], config.hidden_size))
 
     def inner(self, x):
-        gate, up = x.chunk(2, -1)
-        return self.act_fn(gate) * up
+        return self.act_fn(*x.chunk(2, -1))
+
+    def _apply_gate(self, x):
+        """What transformers' own products of experts ask for."""
+        return self.inner(x)
 
 
 @use_experts_implementation(has_gate=False)

@@ -16,12 +16,14 @@ pub enum Act {
     Gelu,
     /// `relu(up x)^2`; no gate projection.
     Relu2,
+    /// gpt-oss's: `g sigmoid(1.702 g) (u + 1)`, with `g` the gate at most 7 and `u` what goes up within 7 of 0.
+    Clamped,
 }
 
 impl Act {
     /// Whether the MLP has a gate projection beside `up` and `down`.
     pub fn is_gated(self) -> bool {
-        matches!(self, Self::Swiglu | Self::Geglu)
+        matches!(self, Self::Swiglu | Self::Geglu | Self::Clamped)
     }
 
     /// Matrix products of width `D x F` in one MLP: 3 with a gate, 2 without.
@@ -30,4 +32,4 @@ impl Act {
     }
 }
 
-words!(Act { Swiglu => "swiglu", Geglu => "geglu", Gelu => "gelu", Relu2 => "relu2" });
+words!(Act { Swiglu => "swiglu", Geglu => "geglu", Gelu => "gelu", Relu2 => "relu2", Clamped => "clamped" });

@@ -78,5 +78,6 @@ fn kernel_act(act: Act) -> Activation {
         Act::Geglu => Activation::Geglu,
         Act::Gelu => Activation::Gelu,
         Act::Relu2 => Activation::Relu2,
+        Act::Clamped => Activation::Clamped,
     }
 }

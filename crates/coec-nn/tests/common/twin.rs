@@ -302,6 +302,14 @@ fn act(act: Act, wide: Row) -> Row {
             silu * columns(&wide, f, f)
         }
         Act::Geglu => gelu(columns(&wide, 0, f)) * columns(&wide, f, f),
+        Act::Clamped => {
+            let (gate, up) = (columns(&wide, 0, f), columns(&wide, f, f));
+            // Beyond the clamp nothing flows back.
+            let gate = gate.clone().mask_fill(gate.greater_elem(7.0), 7.0);
+            let up =
+                up.clone().mask_fill(up.clone().greater_elem(7.0), 7.0).mask_fill(up.lower_elem(-7.0), -7.0);
+            gate.clone() / ((gate * -1.702).exp() + 1.0) * (up + 1.0)
+        }
         Act::Gelu => gelu(wide),
         // Negative values become 0; NaN is not one of them.
         Act::Relu2 => wide.clone().mask_fill(wide.lower_elem(0.0), 0.0).powf_scalar(2.0),
