@@ -162,13 +162,18 @@ fn sound_attention(attention: Attention) -> Attention {
     match attention {
         Attention::Mha(b) => {
             let (heads, head_dim) = (b.kv_heads * (1 + b.heads % 3), 2 * b.head_dim);
-            Attention::Mha(Mha { heads, head_dim, rope: sound_rope(b.rope), ..b })
+            Attention::Mha(Mha { heads, head_dim, rope: sound_rope(b.rope, head_dim), ..b })
         }
-        Attention::Mla(b) => Attention::Mla(Mla { rope_dim: 2 * b.rope_dim, rope: sound_rope(b.rope), ..b }),
+        Attention::Mla(b) => {
+            let rope_dim = 2 * b.rope_dim;
+            Attention::Mla(Mla { rope_dim, rope: sound_rope(b.rope, rope_dim), ..b })
+        }
     }
 }
 
-fn sound_rope(mut rope: Rope) -> Rope {
+fn sound_rope(mut rope: Rope, head_dim: usize) -> Rope {
+    let (Rope::Rope { dim, .. } | Rope::Yarn { dim, .. }) = &mut rope;
+    *dim = dim.map(|dim| 2 * (1 + dim % (head_dim / 2)));
     match rope {
         Rope::Yarn { ref beta_fast, ref mut beta_slow, .. } => {
             *beta_slow = beta_fast / 2.0;

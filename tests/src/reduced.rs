@@ -1,6 +1,6 @@
 //! A small model of the same make: what is too large to run is held to its promises in the small.
 
-use coec_ir::{Attention, Coe, Dense, Ffn, Groups, Layer, Mha, Mla, Model, Stack};
+use coec_ir::{Attention, Coe, Dense, Ffn, Groups, Layer, Mha, Mla, Model, Rope, Stack};
 
 /// `model` with every width, count and repetition reduced, and everything that decides how it
 /// computes left as it is: words, scales, balances, ties, which blocks there are and their order.
@@ -30,7 +30,8 @@ fn layer(layer: &Layer) -> Layer {
         Attention::Mha(b) => {
             let kv_heads = b.kv_heads.min(2);
             let heads = kv_heads * (b.heads / b.kv_heads).min(2);
-            Attention::Mha(Mha { heads, kv_heads, head_dim: b.head_dim.min(8), ..b.clone() })
+            let head_dim = b.head_dim.min(8);
+            Attention::Mha(Mha { heads, kv_heads, head_dim, rope: rope(b.rope, head_dim), ..b.clone() })
         }
         Attention::Mla(b) => Attention::Mla(Mla {
             heads: b.heads.min(2),
@@ -39,6 +40,7 @@ fn layer(layer: &Layer) -> Layer {
             nope: b.nope.min(4),
             rope_dim: b.rope_dim.min(4),
             value: b.value.min(4),
+            rope: rope(b.rope, b.rope_dim.min(4)),
             ..b.clone()
         }),
     };
@@ -47,6 +49,13 @@ fn layer(layer: &Layer) -> Layer {
         Ffn::Coe(b) => Ffn::Coe(chain(b)),
     };
     Layer { attention, ffn }
+}
+
+/// The same rotation, within a smaller head.
+fn rope(mut rope: Rope, head_dim: usize) -> Rope {
+    let (Rope::Rope { dim, .. } | Rope::Yarn { dim, .. }) = &mut rope;
+    *dim = dim.map(|dim| dim.min(head_dim));
+    rope
 }
 
 fn chain(b: &Coe) -> Coe {

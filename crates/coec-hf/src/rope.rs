@@ -124,7 +124,7 @@ fn yarn(inside: &mut Reader<'_>, theta: f64, context: usize, code: Code) -> Rope
     let all_dim = inside.real_or_null("mscale_all_dim", bounds::COEFFICIENT);
     let (mscale, mscale_all_dim) = scales(inside, mscale, all_dim, code);
     let original = original.unwrap_or(context);
-    Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate }
+    Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate, dim: None }
 }
 
 /// The two scales, where the codes agree on them.
@@ -157,11 +157,21 @@ fn scales(inside: &mut Reader<'_>, mscale: Option<f64>, all_dim: Option<f64>, co
 /// Writes the rotary embedding; `path` is its field in the spec.
 pub(crate) fn write(writer: &mut Writer, rope: &Rope, code: Code) {
     match *rope {
-        Rope::Rope { theta } => {
+        Rope::Rope { theta, .. } => {
             writer.set("rope_theta", theta);
             writer.set("rope_scaling", Value::Null);
         }
-        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate } => {
+        Rope::Yarn {
+            theta,
+            factor,
+            original,
+            beta_fast,
+            beta_slow,
+            mscale,
+            mscale_all_dim,
+            truncate,
+            ..
+        } => {
             let none = (mscale, mscale_all_dim) == (1.0, 0.0);
             let sayable = match code {
                 Code::Chain => true,

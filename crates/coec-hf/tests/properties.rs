@@ -18,12 +18,19 @@ use proptest::sample::select;
 fn rope() -> impl Strategy<Value = Rope> {
     let scales = select(vec![(1.0, 0.0), (0.707, 0.707), (1.0, 1.0), (0.8, 0.5), (0.0, 1.0), (0.3, 0.0)]);
     let ramp = (1.0..64.0f64, 0.1..1.0f64, any::<bool>());
-    let yarn =
-        (2.0..1e6f64, 1.0..64.0f64, 1..10_000usize, ramp, scales).prop_map(
-            |(theta, factor, original, (beta_fast, beta_slow, truncate), (mscale, mscale_all_dim))| {
-                Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate }
-            },
-        );
+    let yarn = (2.0..1e6f64, 1.0..64.0f64, 1..10_000usize, ramp, scales).prop_map(
+        |(theta, factor, original, (beta_fast, beta_slow, truncate), (mscale, mscale_all_dim))| Rope::Yarn {
+            theta,
+            factor,
+            original,
+            beta_fast,
+            beta_slow,
+            mscale,
+            mscale_all_dim,
+            truncate,
+            dim: None,
+        },
+    );
     prop_oneof![(1.0..1e7f64).prop_map(Rope::plain), yarn]
 }
 

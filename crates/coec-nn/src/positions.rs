@@ -16,7 +16,7 @@ pub struct Positions {
     tables: Vec<(Rope, usize, Tables)>,
 }
 
-/// cos and sin, each `[T, width/2]`.
+/// cos and sin, each `[T, width/2]` of a rotated width.
 pub type Tables = (Tensor<2>, Tensor<2>);
 
 impl Positions {
@@ -25,8 +25,9 @@ impl Positions {
         Self { start, count, device: device.clone(), dtype, tables: Vec::new() }
     }
 
-    /// The rotary tables of `rope` for a rotated width.
-    pub fn tables(&mut self, rope: &Rope, width: usize) -> Tables {
+    /// The rotary tables of `rope` for heads of a width, all or the first dimensions of which turn.
+    pub fn tables(&mut self, rope: &Rope, head_dim: usize) -> Tables {
+        let width = rope.width(head_dim);
         if let Some((_, _, tables)) = self.tables.iter().find(|(r, w, _)| r == rope && *w == width) {
             return tables.clone();
         }
@@ -69,7 +70,7 @@ pub fn frequencies(rope: &Rope, width: usize) -> Vec<f64> {
     let pairs = width / 2;
     let plain = |theta: f64, i: usize| theta.powf(-2.0 * i as f64 / width as f64);
     match *rope {
-        Rope::Rope { theta } => (0..pairs).map(|i| plain(theta, i)).collect(),
+        Rope::Rope { theta, .. } => (0..pairs).map(|i| plain(theta, i)).collect(),
         Rope::Yarn { theta, factor, original, beta_fast, beta_slow, truncate, .. } => {
             // The dimension that turns `beta` times over the original positions.
             let dimension =
@@ -111,7 +112,7 @@ fn m(scale: f64, factor: f64) -> f64 {
     0.1 * scale * factor.ln() + 1.0
 }
 
-/// Rotates the pairs of the last dimension of `[B, T, H, width]`.
+/// Rotates the pairs of the last dimension of `[B, T, H, d]`, or of its first ones, as many as there are tables for.
 pub fn rotate(x: Tensor<4>, (cos, sin): Tables, pairs: Pairs) -> Tensor<4> {
     let pairs = match pairs {
         Pairs::Halves => coec_kernels::Pairs::HalfSplit,

@@ -43,8 +43,8 @@ BLOCKS = {
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "norm_at", "multiplier"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "bias", "latent_eps", "norm_at", "multiplier"),
-    "rope": ("theta",),
-    "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"),
+    "rope": ("theta", "dim"),
+    "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate", "dim"),
     "dense": ("hidden", "act", "norm_at", "multiplier"),
     "coe": (
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
@@ -235,12 +235,13 @@ def yarn_magnitude(factor, scale):
 
 
 def rotation(rope, width, positions):
-    """cos and sin [B, T, width / 2] of every pair, and the factor on the softmax scale.
+    """cos and sin [B, T, width / 2] of every pair that turns, and the factor on the softmax scale.
 
     Computed anew in each pass, in double precision: a buffer would be left empty where a model is loaded through the
     meta device.
     """
     kind, rope = one_kind(rope)
+    width = width if rope["dim"] is None else rope["dim"]
     pairs = torch.arange(width // 2, dtype=torch.float64, device=positions.device)
     turns = 1.0 / rope["theta"] ** (2 * pairs / width)
     magnitude = softmax_factor = 1.0
@@ -279,7 +280,18 @@ def rotate_neighbours(x, cos, sin):
     return torch.stack(turned(x, x[..., 0::2], x[..., 1::2], cos, sin), -1).flatten(-2)
 
 
-ROTATE = {"halves": rotate_halves, "neighbours": rotate_neighbours}
+def first_dimensions(rotate):
+    """The same of the first dimensions alone, as many as there are tables for."""
+
+    def of_part(x, cos, sin):
+        width = 2 * cos.shape[-1]
+        turned, still = x[..., :width], x[..., width:]
+        return torch.cat([rotate(turned, cos, sin), still], -1) if still.shape[-1] else rotate(x, cos, sin)
+
+    return of_part
+
+
+ROTATE = {"halves": first_dimensions(rotate_halves), "neighbours": first_dimensions(rotate_neighbours)}
 
 
 def split_heads(x, heads):

@@ -12,6 +12,8 @@ pub enum Rope {
     Rope {
         /// Base of the geometric sequence of wavelengths.
         theta: f64,
+        /// How many of a head's dimensions turn, its first ones; all, if none. They are the `d` of the frequencies.
+        dim: Option<usize>,
     },
     /// YaRN as DeepSeek-V2 defines it: frequencies blend from `1/theta^(2i/d)`
     /// to that over `factor` along a linear ramp between the dimensions that
@@ -35,13 +37,21 @@ pub enum Rope {
         mscale_all_dim: f64,
         /// Whether the ramp begins and ends at whole dimensions.
         truncate: bool,
+        /// How many of a head's dimensions turn, as above.
+        dim: Option<usize>,
     },
 }
 
 impl Rope {
     /// Frequencies `theta^(-2i/d)`.
     pub fn plain(theta: f64) -> Self {
-        Self::Rope { theta }
+        Self::Rope { theta, dim: None }
+    }
+
+    /// How many dimensions turn of a head of so many.
+    pub fn width(&self, head_dim: usize) -> usize {
+        let (Self::Rope { dim, .. } | Self::Yarn { dim, .. }) = self;
+        dim.unwrap_or(head_dim)
     }
 }
 

@@ -115,6 +115,7 @@ pub fn variants() -> Vec<(String, Model)> {
         mscale: 0.7,
         mscale_all_dim: 0.5,
         truncate: true,
+        dim: None,
     };
     add("yarn", Attention::Mha(Mha { head_dim: 8, rope: yarn, ..mha() }), plain());
     add("mla", Attention::Mla(mla()), plain());
@@ -137,13 +138,11 @@ pub fn variants() -> Vec<(String, Model)> {
 
 /// Words of attention that stand for themselves, one or two at a time.
 fn attention_words(yarn: Rope) -> Vec<(&'static str, Attention)> {
-    let untruncated = match yarn {
-        Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, .. } => {
-            let truncate = false;
-            Rope::Yarn { theta, factor, original, beta_fast, beta_slow, mscale, mscale_all_dim, truncate }
-        }
-        rope => rope,
-    };
+    let (mut untruncated, mut partial) = (yarn, yarn);
+    if let (Rope::Yarn { truncate, .. }, Rope::Yarn { dim, .. }) = (&mut untruncated, &mut partial) {
+        (*truncate, *dim) = (false, Some(6));
+    }
+    let first = |dim| Rope::Rope { theta: 100.0, dim: Some(dim) };
     let grouped = || Mha { heads: 4, head_dim: 8, ..mha() };
     let all: Vec<_> = Projection::ALL.to_vec();
     let both: Vec<_> = LatentProjection::ALL.to_vec();
@@ -174,6 +173,13 @@ fn attention_words(yarn: Rope) -> Vec<(&'static str, Attention)> {
             Attention::Mla(Mla { norm_at: NormAt::After, multiplier: 0.4, ..mla() }),
         ),
         ("yarn between dimensions", Attention::Mha(Mha { rope: untruncated, ..grouped() })),
+        ("yarn of the first dimensions", Attention::Mha(Mha { rope: partial, ..grouped() })),
+        ("rope of the first dimensions", Attention::Mha(Mha { rope: first(4), ..grouped() })),
+        (
+            "rope of the first neighbours",
+            Attention::Mha(Mha { rope: first(6), pairs: Pairs::Neighbours, ..grouped() }),
+        ),
+        ("mla with rope of the first dimensions", Attention::Mla(Mla { rope: first(2), ..mla() })),
     ]
 }
 

@@ -140,7 +140,7 @@ fn frequency(rope: &Rope, width: usize, i: usize) -> f64 {
     let d = width as f64;
     let plain = |theta: f64| 1.0 / theta.powf(2.0 * i as f64 / d);
     match *rope {
-        Rope::Rope { theta } => plain(theta),
+        Rope::Rope { theta, .. } => plain(theta),
         Rope::Yarn { theta, factor, original, beta_fast, beta_slow, truncate, .. } => {
             let turning = |beta: f64| d * (original as f64 / (beta * TAU)).ln() / (2.0 * theta.ln());
             let (mut low, mut high) = (turning(beta_fast), turning(beta_slow));
@@ -172,18 +172,20 @@ fn paired(pairs: Pairs, width: usize, i: usize) -> (usize, usize) {
 }
 
 /// Rotates the pairs that `pair(i)` names by position times frequency.
-fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize) -> (usize, usize)) -> Row {
-    let width = x.dims()[1];
+fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize, usize) -> (usize, usize)) -> Row {
+    let whole = x.dims()[1];
+    let (Rope::Rope { dim, .. } | Rope::Yarn { dim, .. }) = *rope;
+    let width = dim.unwrap_or(whole);
     let magnitude = match *rope {
         Rope::Rope { .. } => 1.0,
         Rope::Yarn { factor, mscale, mscale_all_dim, .. } => {
             (0.1 * mscale * factor.ln() + 1.0) / (0.1 * mscale_all_dim * factor.ln() + 1.0)
         }
     };
-    let mut out: Vec<Option<Row>> = vec![None; width];
+    let mut out: Vec<Option<Row>> = (0..whole).map(|i| (i >= width).then(|| columns(&x, i, 1))).collect();
     for i in 0..width / 2 {
         let (sin, cos) = (position as f64 * frequency(rope, width, i)).sin_cos();
-        let (first, second) = pair(i);
+        let (first, second) = pair(width, i);
         let (a, b) = (columns(&x, first, 1), columns(&x, second, 1));
         out[first] = Some((a.clone() * cos - b.clone() * sin) * magnitude);
         out[second] = Some((b * cos + a * sin) * magnitude);
@@ -208,7 +210,7 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
         Some(i) => y + block.biases[i].val().unsqueeze(),
         None => y,
     };
-    let pair = |i: usize| paired(*pairs, *d, i);
+    let pair = |width: usize, i: usize| paired(*pairs, width, i);
     let (mut keys, mut values) = (vec![Vec::new(); *kv_heads], vec![Vec::new(); *kv_heads]);
     let mut out = Vec::new();
     for (t, stream) in h.iter().enumerate() {
@@ -252,7 +254,7 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
 fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
     let Mla { heads, kv_rank, nope, rope_dim, value, rope, pairs, .. } = &block.config;
     let scale = softmax_factor(rope) * block.config.scale.unwrap_or(1.0 / ((nope + rope_dim) as f64).sqrt());
-    let pair = |i: usize| paired(*pairs, *rope_dim, i);
+    let pair = |width: usize, i: usize| paired(*pairs, width, i);
     let biased = |y: Row, which: LatentProjection| match block.config.biased().position(|p| p == which) {
         Some(i) => y + block.biases[i].val().unsqueeze(),
         None => y,
