@@ -27,16 +27,37 @@ impl Flops {
         Self { forward: mean(self.forward), executed: mean(self.executed) }
     }
 
-    /// Causal attention over `context` positions: scores of width `qk` and their
-    /// product with values of width `v`, widths summed over the heads.
+    /// Causal attention over `context` positions, through a `window` if there is one: scores of width `qk` and
+    /// their product with values of width `v`, widths summed over the heads.
     ///
-    /// A token sees `(T+1)/2` positions on average; the implementation multiplies those that the last query
-    /// of its block sees, see [`query_block`].
-    pub fn causal([qk, v]: [u128; 2], context: usize) -> Self {
-        let (t, block) = (context as u128, query_block(context) as u128);
-        // n blocks of r queries: r (r + 2 r + ... + n r) = T (T + r) / 2 products.
-        Self { forward: (qk + v) * t * (t + 1), executed: (qk + v) * t * (t + block) }
+    /// A token sees itself and those before it, or of these the last `window`; the implementation multiplies those
+    /// that some query of its block sees, see [`query_block`].
+    pub fn causal([qk, v]: [u128; 2], context: usize, window: Option<usize>) -> Self {
+        let of = |pairs: u128| 2 * (qk + v) * pairs;
+        Self { forward: of(pairs_seen(context, window)), executed: of(pairs_multiplied(context, window)) }
     }
+}
+
+/// Pairs of a token and one that it sees.
+fn pairs_seen(context: usize, window: Option<usize>) -> u128 {
+    // The first ones see fewer than the window: 1 + 2 + ... + N, and then N each.
+    let (t, n) = (context as u128, window.unwrap_or(context).min(context) as u128);
+    n * (n + 1) / 2 + (t - n) * n
+}
+
+/// Pairs of a token and one that its block sees.
+fn pairs_multiplied(context: usize, window: Option<usize>) -> u128 {
+    let block = query_block(context, window);
+    let of_block = |last: usize| {
+        let first = last - block;
+        (last - first.saturating_sub(window.unwrap_or(context) - 1)) as u128
+    };
+    let keys: u128 = match window {
+        // n blocks of r queries: r + 2 r + ... + n r keys.
+        None => (context as u128) * (context + block) as u128 / (2 * block as u128),
+        Some(_) => (1..=context / block).map(|number| of_block(number * block)).sum(),
+    };
+    keys * block as u128
 }
 
 /// The mean over `context` tokens: the nearest whole number.
@@ -45,11 +66,11 @@ pub(crate) fn of_a_token(sum: u128, context: usize) -> u128 {
     (sum + tokens / 2) / tokens
 }
 
-/// Queries that attention over `context` positions takes together, each multiplied with the keys that the
-/// last of them sees: the largest divisor of the context up to 64, or up to a sixteenth of a long one. All
+/// Queries that attention over `context` positions takes together, each multiplied with the keys that some of them
+/// see: the largest divisor of the context up to 64, or up to a sixteenth of a long one but no more than a window. All
 /// of them where they have none of 16 or more.
-pub fn query_block(context: usize) -> usize {
-    let most = (context / 16).max(64);
+pub fn query_block(context: usize, window: Option<usize>) -> usize {
+    let most = (context / 16).min(window.unwrap_or(context)).max(64);
     (16..=most).rev().find(|block| context.is_multiple_of(*block)).unwrap_or(context.max(1))
 }
 
@@ -57,8 +78,8 @@ pub fn query_block(context: usize) -> usize {
 pub const LOGIT_ROWS: usize = 256;
 
 /// Probabilities that attention over `context` positions makes for a token and head, rounded up.
-pub fn probabilities(context: usize) -> u128 {
-    (context as u128 + query_block(context) as u128).div_ceil(2)
+pub fn probabilities(context: usize, window: Option<usize>) -> u128 {
+    pairs_multiplied(context, window).div_ceil(context as u128)
 }
 
 impl Add for Flops {
@@ -87,14 +108,22 @@ mod tests {
 
     #[test]
     fn blocks_divide_the_context() {
-        assert_eq!([1, 17, 64, 65, 100, 128, 127, 1024].map(query_block), [1, 17, 64, 65, 50, 64, 127, 64]);
-        assert_eq!([4096, 4096 * 3, 40_960].map(query_block), [256, 768, 2560]);
-        for context in 1..2000 {
-            let (block, flops) = (query_block(context), Flops::causal([3, 5], context));
-            assert_eq!(context % block, 0);
-            let seen: usize = (0..context).map(|query| (query / block + 1) * block).sum();
-            assert_eq!(flops.executed, 2 * (3 + 5) * seen as u128);
-            assert!(flops.executed >= flops.forward);
+        let blocks = |contexts: &[usize]| contexts.iter().map(|&t| query_block(t, None)).collect::<Vec<_>>();
+        assert_eq!(blocks(&[1, 17, 64, 65, 100, 128, 127, 1024]), [1, 17, 64, 65, 50, 64, 127, 64]);
+        assert_eq!(blocks(&[4096, 4096 * 3, 40_960]), [256, 768, 2560]);
+        assert_eq!(query_block(40_960, Some(128)), 128);
+        for context in 1..600 {
+            for window in [None, Some(1), Some(2), Some(17), Some(64), Some(context), Some(context + 3)] {
+                let (block, flops) = (query_block(context, window), Flops::causal([3, 5], context, window));
+                assert_eq!(context % block, 0);
+                let reach = window.unwrap_or(context);
+                let seen: usize = (0..context).map(|query| (query + 1).min(reach)).sum();
+                assert_eq!(flops.forward, 2 * (3 + 5) * seen as u128);
+                let first = |query: usize| (query / block * block).saturating_sub(reach - 1);
+                let keys: usize = (0..context).map(|query| (query / block + 1) * block - first(query)).sum();
+                assert_eq!(flops.executed, 2 * (3 + 5) * keys as u128, "{context} {window:?}");
+                assert!(flops.executed >= flops.forward);
+            }
         }
     }
 }

@@ -43,15 +43,22 @@ impl Cache {
 }
 
 impl LayerCache {
-    /// Appends two tensors along dimension 1 and returns everything kept.
-    pub fn append(&mut self, a: Tensor<4>, b: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    /// Appends two tensors along dimension 1 and returns everything kept so far. Of that, later tokens see the
+    /// last `window` positions, if they do not see all: no more stay.
+    pub fn append(&mut self, a: Tensor<4>, b: Tensor<4>, window: Option<usize>) -> (Tensor<4>, Tensor<4>) {
         let joined = match self.entries.take() {
             None => (a, b),
             Some((before_a, before_b)) => {
                 (Tensor::cat(vec![before_a, a], 1), Tensor::cat(vec![before_b, b], 1))
             }
         };
-        self.entries = Some(joined.clone());
+        let last = |x: Tensor<4>| {
+            let positions = x.dims()[1];
+            let stay = positions.min(window.unwrap_or(positions));
+            x.narrow(1, positions - stay, stay)
+        };
+        let (a, b) = joined.clone();
+        self.entries = Some(if window.is_some() { (last(a), last(b)) } else { (a, b) });
         joined
     }
 }

@@ -14,6 +14,8 @@ pub struct Pass<'a> {
     pub(crate) precision: Precision,
     tokens: usize,
     cache: Option<&'a mut Cache>,
+    /// Of the attention that comes next in the cache.
+    slot: usize,
     aux_loss: Option<Tensor<1>>,
     loads: Vec<Load>,
     routes: Vec<Route>,
@@ -106,7 +108,7 @@ impl<'a> Pass<'a> {
     fn over(positions: Positions, tokens: usize) -> Self {
         let (loads, routes, selections) = (Vec::new(), Vec::new(), Vec::new().into_iter());
         let precision = Precision::F32;
-        Self { positions, precision, tokens, cache: None, aux_loss: None, loads, routes, selections }
+        Self { positions, precision, tokens, cache: None, slot: 0, aux_loss: None, loads, routes, selections }
     }
 
     /// A pass through a part of the model alone, over the same tokens. Its first routings have the
@@ -135,10 +137,20 @@ impl<'a> Pass<'a> {
         self.cache.is_some()
     }
 
-    /// What a layer needs of the tokens so far: `a` and `b` joined to those in the cache along dimension 1.
-    pub(crate) fn recall(&mut self, layer: usize, a: Tensor<4>, b: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    /// What the next attention needs of the tokens so far: `a` and `b` joined to those in the cache along
+    /// dimension 1, at least those within its `window`. Each attention asks once, in the order they run, and so has
+    /// its slot.
+    pub(crate) fn recall(
+        &mut self,
+        a: Tensor<4>,
+        b: Tensor<4>,
+        window: Option<usize>,
+    ) -> (Tensor<4>, Tensor<4>) {
         match &mut self.cache {
-            Some(cache) => cache.layers[layer].append(a, b),
+            Some(cache) => {
+                self.slot += 1;
+                cache.layers[self.slot - 1].append(a, b, window)
+            }
             None => (a, b),
         }
     }

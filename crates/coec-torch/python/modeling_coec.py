@@ -309,7 +309,12 @@ def eager_attention_forward(module, query, key, value, attention_mask, scaling, 
     if module.num_key_value_groups > 1:
         key, value = (x.repeat_interleave(module.num_key_value_groups, 1) for x in (key, value))
     scores = wide(query @ key.transpose(-1, -2)) * scaling
-    if attention_mask is not None:
+    if attention_mask is None:
+        queries, keys = scores.shape[-2:]
+        attention_mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
+    if attention_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attention_mask, -math.inf)
+    else:
         scores = scores + attention_mask
     weights = scores.softmax(-1).to(query.dtype)
     return (weights @ value).transpose(1, 2), weights
@@ -691,6 +696,7 @@ class CoecDecoderLayer(GradientCheckpointingLayer):
         dim, eps = config.hidden_size, config.model["norm"]["eps"]
         self.input_layernorm = CoecRMSNorm(dim, eps)
         self.self_attn = ATTENTION[attention](config, number, attention_spec)
+        self.window = attention_spec.get("window")
         norms = ffn_spec["iter"] if ffn == "coe" and ffn_spec["norm"] == "each" else 1
         self.post_attention_layernorm = per_iteration([CoecRMSNorm(dim, eps) for _ in range(norms)])
         self.mlp = FFN[ffn](config, ffn_spec)
@@ -791,6 +797,20 @@ class CoecModel(CoecPreTrainedModel):
         self.gradient_checkpointing = False
         self.post_init()
 
+    def masks(self, h, cache):
+        """What tokens see, by the windows that layers look through."""
+
+        def within(window):
+            return lambda batch, head, query, key: key > query - window
+
+        return {
+            window: create_causal_mask(
+                config=self.config, inputs_embeds=h, attention_mask=None, cache=cache,
+                and_mask_function=None if window is None else within(window),
+            )
+            for window in {layer.window for layer in self.layers}
+        }
+
     @merge_with_config_defaults
     @capture_outputs
     def forward(
@@ -812,9 +832,10 @@ class CoecModel(CoecPreTrainedModel):
         past = cache.get_seq_length() if cache is not None else 0
         positions = (torch.arange(h.shape[1], device=h.device) + past).unsqueeze(0)
         refuse_padding(attention_mask, position_ids, positions)
-        mask = create_causal_mask(config=self.config, inputs_embeds=h, attention_mask=None, cache=cache)
+        masks = self.masks(h, cache)
         aux, loads = wide(h).new_zeros(()), []
         for layer in self.layers:
+            mask = masks[layer.window]
             h, layer_aux, layer_loads = layer(h, positions, mask=mask, cache=cache, **kwargs)
             aux = aux + layer_aux
             loads.append(layer_loads)

@@ -45,7 +45,8 @@ pub fn counts(model: &Verified<Model>, cost: &Cost) -> Value {
     for (layer, count) in model.layers.counted() {
         let attention = layer.attention.sublayer();
         let mixed = attention.mixed();
-        executed += count as u128 * coec_ir::Flops::causal(mixed, setting.context).executed;
+        let causal = coec_ir::Flops::causal(mixed, setting.context, attention.window());
+        executed += count as u128 * causal.executed;
         whole += count as u128 * 2 * (mixed[0] + mixed[1]) * setting.context as u128;
     }
     // Without attention's two products a token takes as much as any other.

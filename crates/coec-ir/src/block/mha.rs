@@ -102,7 +102,7 @@ impl Sublayer for Mha {
     fn flops(&self, dim: usize, context: usize) -> Flops {
         let (d, q, kv) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128);
         let projections = 2 * d * q + 2 * 2 * d * kv + 2 * q * d;
-        Flops::exact(projections, context) + Flops::causal(self.mixed(), context)
+        Flops::exact(projections, context) + Flops::causal(self.mixed(), context, self.window())
     }
 
     fn mixed(&self) -> [u128; 2] {
@@ -111,7 +111,7 @@ impl Sublayer for Mha {
 
     /// Keys and values.
     fn cache(&self, context: usize) -> u128 {
-        2 * self.kv_dim() as u128 * context as u128
+        2 * self.kv_dim() as u128 * context.min(self.window().unwrap_or(context)) as u128
     }
 
     /// As factors the norm's output, rotated queries and keys, values and the mix; the stream, and the
@@ -120,12 +120,12 @@ impl Sublayer for Mha {
         let (d, q) = (dim as u128, self.q_dim() as u128);
         Kept {
             factors: d + 2 * q + 2 * self.kv_dim() as u128,
-            others: d + self.heads as u128 * probabilities(context),
+            others: d + self.heads as u128 * probabilities(context, self.window()),
         }
     }
 
     fn transient(&self, _: usize, context: usize) -> u128 {
-        self.heads as u128 * probabilities(context)
+        self.heads as u128 * probabilities(context, self.window())
     }
 
     fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {

@@ -102,7 +102,8 @@ impl Sublayer for Mla {
         let latent = product(dim, self.kv_rank + self.rope_dim);
         let expand = product(self.kv_rank, self.heads * (self.nope + self.value));
         let out = product(self.heads * self.value, dim);
-        Flops::exact(queries + latent + expand + out, context) + Flops::causal(self.mixed(), context)
+        Flops::exact(queries + latent + expand + out, context)
+            + Flops::causal(self.mixed(), context, self.window())
     }
 
     fn mixed(&self) -> [u128; 2] {
@@ -111,7 +112,7 @@ impl Sublayer for Mla {
 
     /// The latent and the shared rotary key.
     fn cache(&self, context: usize) -> u128 {
-        (self.kv_rank + self.rope_dim) as u128 * context as u128
+        (self.kv_rank + self.rope_dim) as u128 * context.min(self.window().unwrap_or(context)) as u128
     }
 
     /// As factors the norm's output, each latent after its norm, queries and keys as multiplied, the expanded
@@ -123,12 +124,12 @@ impl Sublayer for Mla {
         let latents = (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
         Kept {
             factors: d + latents + h * (2 * qk + nope + 2 * v),
-            others: d + latents + h * probabilities(context),
+            others: d + latents + h * probabilities(context, self.window()),
         }
     }
 
     fn transient(&self, _: usize, context: usize) -> u128 {
-        self.heads as u128 * probabilities(context)
+        self.heads as u128 * probabilities(context, self.window())
     }
 
     fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {

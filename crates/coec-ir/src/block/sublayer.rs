@@ -46,6 +46,11 @@ pub trait Sublayer {
         [0, 0]
     }
 
+    /// Of attention, how many positions a token sees at most, if not all before it.
+    fn window(&self) -> Option<usize> {
+        None
+    }
+
     /// Elements kept per token for the backward pass.
     fn kept(&self, dim: usize, context: usize) -> Kept;
 

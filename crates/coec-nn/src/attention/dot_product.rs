@@ -1,5 +1,6 @@
 //! Softmax attention, and the projections around it.
 
+use burn::module::Param as Slot;
 use burn::tensor::Tensor;
 use coec_ir::query_block;
 use coec_kernels::{Mixing, Precision, rounded, with_rounded_gradient};
@@ -22,19 +23,25 @@ pub(super) fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
     x.reshape([b, t, heads, width / heads])
 }
 
+/// How an attention mixes.
+pub(super) struct Manner<'a> {
+    /// What scores are multiplied with.
+    pub scale: f64,
+    /// How many tokens one sees at most.
+    pub window: Option<usize>,
+    /// A score of each head that joins the others, `[H]`.
+    pub sinks: Option<&'a Slot<Tensor<1>>>,
+    pub precision: Precision,
+}
+
 /// Softmax attention of the last T of S tokens over all keys each may see.
 ///
 /// # Shapes
 ///
 /// - `q`: `[B, T, H, d]`, `k`: `[B, S, G, d]`, `v`: `[B, S, G, e]`, output: `[B, T, H*e]`
-pub(super) fn attend(
-    q: Tensor<4>,
-    k: Tensor<4>,
-    v: Tensor<4>,
-    scale: f64,
-    precision: Precision,
-) -> Tensor<3> {
+pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, manner: &Manner) -> Tensor<3> {
     let ([b, t, h, _], [_, _, _, e]) = (q.dims(), v.dims());
-    let mixing = Mixing { scale, window: None, block: query_block(t), precision };
-    coec_kernels::attention(q, k, v, None, mixing).reshape([b, t, h * e])
+    let Manner { scale, window, sinks, precision } = *manner;
+    let mixing = Mixing { scale, window, block: query_block(t, window), precision };
+    coec_kernels::attention(q, k, v, sinks.map(Slot::val), mixing).reshape([b, t, h * e])
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use coec_ir::{LatentProjection, Mla, Site, Sublayer};
 use coec_kernels::Precision;
 
-use super::dot_product::{attend, product, project, split_heads};
+use super::dot_product::{Manner, attend, product, project, split_heads};
 use crate::{
     Maker, Pass, RmsNorm,
     maker::Params,
@@ -18,8 +18,6 @@ pub struct LatentAttention {
     /// What it is.
     #[module(skip)]
     pub config: Mla,
-    #[module(skip)]
-    layer: usize,
     /// In front of the sublayer.
     pub norm: RmsNorm,
     /// Query latent and its norm, `[q_rank, D]`, when there is one.
@@ -62,7 +60,6 @@ impl LatentAttention {
         let of_latent = |norm: RmsNorm| RmsNorm { eps, ..norm };
         Self {
             config: block.clone(),
-            layer: site.layer,
             norm: RmsNorm::new(make, params.next()),
             q_a_proj: block.q_rank.map(|_| make.one(params.next())),
             q_a_layernorm: block.q_rank.map(|_| of_latent(RmsNorm::new(make, params.next()))),
@@ -98,7 +95,7 @@ impl LatentAttention {
         let rotated = rotate(q.clone().narrow(3, *nope, *rope_dim), tables, *pairs);
         let q = q.narrow(3, 0, *nope); // [B, T, H, nope]
 
-        let (latent, key) = pass.recall(self.layer, latent.unsqueeze_dim::<4>(2), key); // [B, S, 1, *]
+        let (latent, key) = pass.recall(latent.unsqueeze_dim::<4>(2), key, self.config.window()); // [B, S, 1, *]
         let scale = self.config.softmax_scale() * softmax_factor(rope);
         let is_absorbed = pass.has_cache() && self.absorbs(q.dims()[1]);
         let inputs = Inputs { q, rotated, latent, key, scale, precision };
@@ -106,6 +103,10 @@ impl LatentAttention {
             if is_absorbed { self.attend_to_latents(inputs) } else { self.attend_to_heads(inputs) };
         let y = self.biased(project(attended, &self.o_proj), LatentProjection::O); // [B, T, D]
         self.norm.joined(h, y, self.config.norm_at, self.config.multiplier)
+    }
+
+    fn manner(&self, scale: f64, precision: Precision) -> Manner<'_> {
+        Manner { scale, window: self.config.window(), sinks: None, precision }
     }
 
     /// What a projection made, with its bias if it has one.
@@ -125,7 +126,7 @@ impl LatentAttention {
         let key = key.expand([b, s, *heads, *rope_dim]); // one rotary key for all heads
         let k = Tensor::cat(vec![kv.clone().narrow(3, 0, *nope), key], 3); // [B, S, H, nope + rope]
         let v = kv.narrow(3, *nope, *value); // [B, S, H, value]
-        attend(Tensor::cat(vec![q, rotated], 3), k, v, scale, precision)
+        attend(Tensor::cat(vec![q, rotated], 3), k, v, &self.manner(scale, precision))
     }
 
     /// The same for few tokens: the latents themselves are keys and values, of all heads. What would make a
@@ -145,7 +146,7 @@ impl LatentAttention {
         };
         let q = by_token(product(by_head(q), into_keys, precision)); // [B, T, H, kv_rank]
         let k = Tensor::cat(vec![latent.clone(), key], 3); // [B, S, 1, kv_rank + rope]
-        let y = attend(Tensor::cat(vec![q, rotated], 3), k, latent, scale, precision); // [B, T, H*kv_rank]
+        let y = attend(Tensor::cat(vec![q, rotated], 3), k, latent, &self.manner(scale, precision)); // [B, T, H*kv_rank]
         let y = by_head(split_heads(y, *heads));
         let y = product(y, into_values.swap_dims(1, 2), precision); // [H, B*T, value]
         by_token(y).reshape([b, t, heads * value])

@@ -4,7 +4,7 @@ use burn::module::{Module, Param as Slot};
 use burn::tensor::Tensor;
 use coec_ir::{Mha, NormAt, Projection, QkNorm, Site, Sublayer};
 
-use super::dot_product::{attend, project, split_heads};
+use super::dot_product::{Manner, attend, project, split_heads};
 use crate::{
     Maker, Pass, RmsNorm,
     maker::Params,
@@ -17,8 +17,6 @@ pub struct MultiHeadAttention {
     /// What it is.
     #[module(skip)]
     pub config: Mha,
-    #[module(skip)]
-    layer: usize,
     /// In front of the sublayer.
     pub norm: RmsNorm,
     /// `[H*d, D]`.
@@ -44,7 +42,6 @@ impl MultiHeadAttention {
         let is_normed = block.qk_norm != QkNorm::None;
         Self {
             config: block.clone(),
-            layer: site.layer,
             norm: RmsNorm::new(make, params.next()),
             q_proj: make.one(params.next()),
             k_proj: make.one(params.next()),
@@ -101,9 +98,10 @@ impl MultiHeadAttention {
             }
         };
         let v = split(v, *kv_heads); // [B, T, G, d]
-        let (k, v) = pass.recall(self.layer, k, v); // [B, S, G, d]
+        let (k, v) = pass.recall(k, v, self.config.window()); // [B, S, G, d]
         let scale = self.config.softmax_scale() * softmax_factor(rope);
-        let y = project(attend(q, k, v, scale, precision), &self.o_proj, Projection::O); // [B, T, D]
+        let manner = Manner { scale, window: self.config.window(), sinks: None, precision };
+        let y = project(attend(q, k, v, &manner), &self.o_proj, Projection::O); // [B, T, D]
         self.norm.joined(h, y, self.config.norm_at, self.config.multiplier)
     }
 }
