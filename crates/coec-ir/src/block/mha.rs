@@ -27,6 +27,8 @@ pub struct Mha {
     pub pairs: Pairs,
     /// What scores are multiplied with; `head_dim^-1/2`, if none.
     pub scale: Option<f64>,
+    /// A token sees itself and those before it, so many in all; all of them, if none.
+    pub window: Option<usize>,
     /// Whether the sublayer norms what it reads of the stream, or what it adds.
     pub norm_at: NormAt,
     /// What it adds is multiplied with this.
@@ -77,6 +79,7 @@ impl Mha {
             bias: Vec::new(),
             pairs: Pairs::Halves,
             scale: None,
+            window: None,
             norm_at: NormAt::Before,
             multiplier: 1.0,
         }
@@ -103,6 +106,10 @@ impl Sublayer for Mha {
         let (d, q, kv) = (dim as u128, self.q_dim() as u128, self.kv_dim() as u128);
         let projections = 2 * d * q + 2 * 2 * d * kv + 2 * q * d;
         Flops::exact(projections, context) + Flops::causal(self.mixed(), context, self.window())
+    }
+
+    fn window(&self) -> Option<usize> {
+        self.window
     }
 
     fn mixed(&self) -> [u128; 2] {

@@ -194,7 +194,15 @@ fn rotate(x: Row, position: usize, rope: &Rope, pair: impl Fn(usize, usize) -> (
 }
 
 /// One query against the keys and values so far.
-fn attend(q: Row, keys: &[Row], values: &[Row], scale: f64, product: Product) -> Row {
+fn attend(
+    q: Row,
+    keys: &[Row],
+    values: &[Row],
+    (scale, window): (f64, Option<usize>),
+    product: Product,
+) -> Row {
+    let unseen = keys.len().saturating_sub(window.unwrap_or(keys.len()));
+    let (keys, values) = (&keys[unseen..], &values[unseen..]);
     let q = product.factor(&q);
     let score = |k: &Row| product.result((q.clone() * product.factor(k)).sum_dim(1)) * scale;
     let weights = activation::softmax(Tensor::cat(keys.iter().map(score).collect(), 1), 1);
@@ -242,7 +250,7 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
         }
         let mixed = queries.into_iter().enumerate().map(|(j, q)| {
             let kv = j / (heads / kv_heads);
-            attend(q, &keys[kv], &values[kv], scale, product)
+            attend(q, &keys[kv], &values[kv], (scale, block.config.window), product)
         });
         let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1));
         let y = after(&block.norm, biased(y, Projection::O), block.config.norm_at);
@@ -282,7 +290,7 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
             let q = columns(&q, j * (nope + rope_dim), nope + rope_dim);
             let rotated = rotate(columns(&q, *nope, *rope_dim), t, rope, pair);
             let q = Tensor::cat(vec![columns(&q, 0, *nope), rotated], 1);
-            mixed.push(attend(q, &keys[j], &values[j], scale, product));
+            mixed.push(attend(q, &keys[j], &values[j], (scale, None), product));
         }
         let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed, 1));
         let y = after(&block.norm, biased(y, LatentProjection::O), block.config.norm_at);

@@ -3,7 +3,7 @@
 use crate::table::tabled::tabled;
 use crate::table::value::{Words, several, words};
 use crate::table::{Default, Described, Kind, Table};
-use crate::{Check, Mha, NormAt, Pairs, Projection, QkNorm, Rope, ViolationKind, bounds, counted};
+use crate::{Check, Mha, NormAt, Pairs, Projection, QkNorm, Rope, ViolationKind, bounds, counted, grouped};
 
 words!(QkNorm);
 several!(Projection: Q, K, V);
@@ -18,6 +18,7 @@ tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     bias: Kind::Words(Projection::words) => Default::Flag(false),
     pairs: Kind::Word(Pairs::words) => Default::Word("halves"),
     scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
+    window: Kind::OptionalCount(bounds::CONTEXT) => Default::Word("none"),
     norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 }
@@ -67,6 +68,7 @@ impl Described for Mha {
         if self.pairs == Pairs::Neighbours {
             details.push("neighbours rotated".into());
         }
+        details.extend(self.window.map(|window| format!("window {}", grouped(window))));
         details.extend(self.scale.map(|scale| format!("scores times {scale}")));
         if !self.bias.is_empty() {
             let of: Vec<_> = self.bias.iter().map(|projection| projection.word()).collect();
