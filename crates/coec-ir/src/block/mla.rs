@@ -28,6 +28,8 @@ pub struct Mla {
     pub pairs: Pairs,
     /// What scores are multiplied with; `(nope + rope_dim)^-1/2`, if none.
     pub scale: Option<f64>,
+    /// A token sees itself and those before it, so many in all; all of them, if none.
+    pub window: Option<usize>,
     /// Whether the sublayer norms what it reads of the stream, or what it adds.
     pub norm_at: NormAt,
     /// What it adds is multiplied with this.
@@ -73,6 +75,7 @@ impl Mla {
             rope: Rope::plain(10_000.0),
             pairs: Pairs::Neighbours,
             scale: None,
+            window: None,
             norm_at: NormAt::Before,
             multiplier: 1.0,
             bias: Vec::new(),
@@ -104,6 +107,10 @@ impl Sublayer for Mla {
         let out = product(self.heads * self.value, dim);
         Flops::exact(queries + latent + expand + out, context)
             + Flops::causal(self.mixed(), context, self.window())
+    }
+
+    fn window(&self) -> Option<usize> {
+        self.window
     }
 
     fn mixed(&self) -> [u128; 2] {

@@ -17,6 +17,7 @@ tabled! { Mla, Table::new("mla"), {
     rope: Kind::Block(Rope::TABLES) => Default::Word("rope"),
     pairs: Kind::Word(Pairs::words) => Default::Word("neighbours"),
     scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
+    window: Kind::OptionalCount(bounds::CONTEXT) => Default::Word("none"),
     norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
     bias: Kind::Words(LatentProjection::words) => Default::Flag(false),
@@ -58,6 +59,7 @@ impl Described for Mla {
         if self.pairs == Pairs::Halves {
             details.push("halves rotated".into());
         }
+        details.extend(self.window.map(|window| format!("window {}", grouped(window))));
         details.extend(self.scale.map(|scale| format!("scores times {scale}")));
         let biased: Vec<_> = self.biased().map(LatentProjection::word).collect();
         if !biased.is_empty() {
