@@ -41,7 +41,7 @@ BLOCKS = {
     "embedding": ("tied", "multiplier", "logits_scaling"),
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
-    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "window", "norm_at", "multiplier"),
+    "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "window", "sinks", "norm_at", "multiplier"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "window", "bias", "latent_eps", "norm_at", "multiplier"),
     "rope": ("theta", "dim"),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate", "dim"),
@@ -316,7 +316,11 @@ def eager_attention_forward(module, query, key, value, attention_mask, scaling, 
         scores = scores.masked_fill(~attention_mask, -math.inf)
     else:
         scores = scores + attention_mask
-    weights = scores.softmax(-1).to(query.dtype)
+    if module.sinks is not None:
+        # One score more, whose probability goes nowhere.
+        sinks = wide(module.sinks).view(1, -1, 1, 1).expand(*scores.shape[:-1], 1)
+        scores = torch.cat([scores, sinks], -1)
+    weights = scores.softmax(-1)[..., : key.shape[-2]].to(query.dtype)
     return (weights @ value).transpose(1, 2), weights
 
 
@@ -325,14 +329,17 @@ class CoecAttentionBase(nn.Module):
 
     is_causal = True
 
-    def __init__(self, config, number):
+    def __init__(self, config, number, spec):
         super().__init__()
         self.config, self.layer_idx = config, number
+        self.sinks = nn.Parameter(torch.zeros(spec["heads"])) if spec.get("sinks") else None
 
     def attend(self, q, k, v, scale, mask, cache, **kwargs):
         if cache is not None:
             k, v = cache.update(k, v, self.layer_idx)
         attention = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention_forward)
+        # Other implementations know no sinks, or each its own way of saying them.
+        attention = attention if self.sinks is None else eager_attention_forward
         mixed, weights = attention(self, q, k, v, mask, scaling=scale, dropout=0.0, **kwargs)
         return self.o_proj(mixed.flatten(2)), weights
 
@@ -341,7 +348,7 @@ class CoecAttention(CoecAttentionBase):
     """`mha`: query head j reads key-value head j / (heads / kv_heads)."""
 
     def __init__(self, config, number, spec):
-        super().__init__(config, number)
+        super().__init__(config, number, spec)
         dim, eps, width = config.hidden_size, config.model["norm"]["eps"], spec["head_dim"]
         self.spec, self.num_key_value_groups = spec, spec["heads"] // spec["kv_heads"]
         q, kv = spec["heads"] * width, spec["kv_heads"] * width
@@ -384,7 +391,7 @@ class CoecLatentAttention(CoecAttentionBase):
     num_key_value_groups = 1
 
     def __init__(self, config, number, spec):
-        super().__init__(config, number)
+        super().__init__(config, number, spec)
         dim, eps, heads = config.hidden_size, config.model["norm"]["eps"], spec["heads"]
         self.spec, q = spec, heads * (spec["nope"] + spec["rope_dim"])
         eps = eps if spec["latent_eps"] is None else spec["latent_eps"]
@@ -730,6 +737,8 @@ class CoecPreTrainedModel(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module):
         super()._init_weights(module)
+        if isinstance(module, CoecAttentionBase) and module.sinks is not None:
+            init.zeros_(module.sinks)
         if isinstance(module, CoecRouter):
             init.kaiming_uniform_(module.weight, a=math.sqrt(5))
             if module.bias is not None:

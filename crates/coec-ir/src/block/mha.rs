@@ -29,6 +29,8 @@ pub struct Mha {
     pub scale: Option<f64>,
     /// A token sees itself and those before it, so many in all; all of them, if none.
     pub window: Option<usize>,
+    /// Whether the softmax of each head has one more score, trained, whose probability goes nowhere.
+    pub sinks: bool,
     /// Whether the sublayer norms what it reads of the stream, or what it adds.
     pub norm_at: NormAt,
     /// What it adds is multiplied with this.
@@ -80,6 +82,7 @@ impl Mha {
             pairs: Pairs::Halves,
             scale: None,
             window: None,
+            sinks: false,
             norm_at: NormAt::Before,
             multiplier: 1.0,
         }
@@ -159,6 +162,9 @@ impl Sublayer for Mha {
         if let Some((q, k)) = norms {
             params.push(Param::new(format!("{prefix}.q_norm.weight"), [q], Init::Ones));
             params.push(Param::new(format!("{prefix}.k_norm.weight"), [k], Init::Ones));
+        }
+        if self.sinks {
+            params.push(Param::new(format!("{prefix}.sinks"), [self.heads], Init::Zeros));
         }
         params
     }

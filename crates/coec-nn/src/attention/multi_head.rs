@@ -29,6 +29,8 @@ pub struct MultiHeadAttention {
     pub o_proj: Slot<Tensor<2>>,
     /// Of the projections that have one, in the order of the spec: `[H*d]`, `[G*d]`, `[G*d]`, `[D]`.
     pub biases: Vec<Slot<Tensor<1>>>,
+    /// A score of each head, `[H]`, if there are sinks.
+    pub sinks: Option<Slot<Tensor<1>>>,
     /// Of queries, if they are normed.
     pub q_norm: Option<RmsNorm>,
     /// Of keys, if they are normed.
@@ -50,6 +52,7 @@ impl MultiHeadAttention {
             biases: block.bias.iter().map(|_| make.one(params.next())).collect(),
             q_norm: is_normed.then(|| RmsNorm::new(make, params.next())),
             k_norm: is_normed.then(|| RmsNorm::new(make, params.next())),
+            sinks: block.sinks.then(|| make.one(params.next())),
         }
     }
 
@@ -100,7 +103,7 @@ impl MultiHeadAttention {
         let v = split(v, *kv_heads); // [B, T, G, d]
         let (k, v) = pass.recall(k, v, self.config.window()); // [B, S, G, d]
         let scale = self.config.softmax_scale() * softmax_factor(rope);
-        let manner = Manner { scale, window: self.config.window(), sinks: None, precision };
+        let manner = Manner { scale, window: self.config.window(), sinks: self.sinks.as_ref(), precision };
         let y = project(attend(q, k, v, &manner), &self.o_proj, Projection::O); // [B, T, D]
         self.norm.joined(h, y, self.config.norm_at, self.config.multiplier)
     }

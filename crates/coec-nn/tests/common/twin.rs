@@ -11,6 +11,7 @@
 
 use std::f64::consts::TAU;
 
+use burn::module::Param as Slot;
 use burn::tensor::{Int, Tensor, activation, s};
 use coec_ir::{
     Act, Balance, ChainNorm, Coe, Gate, GroupScore, LatentProjection, Mha, Mla, NormAt, Pairs, Projection,
@@ -198,17 +199,23 @@ fn attend(
     q: Row,
     keys: &[Row],
     values: &[Row],
-    (scale, window): (f64, Option<usize>),
+    (scale, window, sink): (f64, Option<usize>, Option<Row>),
     product: Product,
 ) -> Row {
     let unseen = keys.len().saturating_sub(window.unwrap_or(keys.len()));
     let (keys, values) = (&keys[unseen..], &values[unseen..]);
     let q = product.factor(&q);
     let score = |k: &Row| product.result((q.clone() * product.factor(k)).sum_dim(1)) * scale;
-    let weights = activation::softmax(Tensor::cat(keys.iter().map(score).collect(), 1), 1);
+    let scores = keys.iter().map(score).chain(sink).collect();
+    let weights = activation::softmax(Tensor::cat(scores, 1), 1);
     let weights = product.factor(&weights);
     let mixed = values.iter().enumerate().map(|(s, v)| product.factor(v) * columns(&weights, s, 1));
     product.result(mixed.reduce(|sum, v| sum + v).expect("a token sees itself"))
+}
+
+/// The sink of a head, if there is one.
+fn sink_of(sinks: &Option<Slot<Tensor<1>>>, head: usize) -> Option<Row> {
+    sinks.as_ref().map(|sinks| sinks.val().slice(s![head..head + 1]).unsqueeze())
 }
 
 fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Row> {
@@ -250,7 +257,7 @@ fn multi_head(block: &MultiHeadAttention, h: &[Row], product: Product) -> Vec<Ro
         }
         let mixed = queries.into_iter().enumerate().map(|(j, q)| {
             let kv = j / (heads / kv_heads);
-            attend(q, &keys[kv], &values[kv], (scale, block.config.window), product)
+            attend(q, &keys[kv], &values[kv], (scale, block.config.window, sink_of(&block.sinks, j)), product)
         });
         let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed.collect(), 1));
         let y = after(&block.norm, biased(y, Projection::O), block.config.norm_at);
@@ -290,7 +297,7 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
             let q = columns(&q, j * (nope + rope_dim), nope + rope_dim);
             let rotated = rotate(columns(&q, *nope, *rope_dim), t, rope, pair);
             let q = Tensor::cat(vec![columns(&q, 0, *nope), rotated], 1);
-            mixed.push(attend(q, &keys[j], &values[j], (scale, block.config.window), product));
+            mixed.push(attend(q, &keys[j], &values[j], (scale, block.config.window, None), product));
         }
         let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed, 1));
         let y = after(&block.norm, biased(y, LatentProjection::O), block.config.norm_at);

@@ -19,6 +19,7 @@ tabled! { Mha, Table::new("mha").example("mha(heads=8)"), {
     pairs: Kind::Word(Pairs::words) => Default::Word("halves"),
     scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
     window: Kind::OptionalCount(bounds::CONTEXT) => Default::Word("none"),
+    sinks: Kind::Flag => Default::Flag(false),
     norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 }
@@ -69,6 +70,7 @@ impl Described for Mha {
             details.push("neighbours rotated".into());
         }
         details.extend(self.window.map(|window| format!("window {}", grouped(window))));
+        details.extend(self.sinks.then(|| "sinks".to_owned()));
         details.extend(self.scale.map(|scale| format!("scores times {scale}")));
         if !self.bias.is_empty() {
             let of: Vec<_> = self.bias.iter().map(|projection| projection.word()).collect();
