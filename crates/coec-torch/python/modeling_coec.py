@@ -42,7 +42,7 @@ BLOCKS = {
     "layers": ("kinds", "order"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "window", "sinks", "norm_at", "multiplier"),
-    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "window", "bias", "latent_eps", "norm_at", "multiplier"),
+    "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "window", "sinks", "bias", "latent_eps", "norm_at", "multiplier"),
     "rope": ("theta", "dim"),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate", "dim"),
     "dense": ("hidden", "act", "norm_at", "multiplier"),

@@ -30,6 +30,8 @@ pub struct Mla {
     pub scale: Option<f64>,
     /// A token sees itself and those before it, so many in all; all of them, if none.
     pub window: Option<usize>,
+    /// Whether the softmax of each head has one more score, trained, whose probability goes nowhere.
+    pub sinks: bool,
     /// Whether the sublayer norms what it reads of the stream, or what it adds.
     pub norm_at: NormAt,
     /// What it adds is multiplied with this.
@@ -76,6 +78,7 @@ impl Mla {
             pairs: Pairs::Neighbours,
             scale: None,
             window: None,
+            sinks: false,
             norm_at: NormAt::Before,
             multiplier: 1.0,
             bias: Vec::new(),
@@ -165,6 +168,9 @@ impl Sublayer for Mla {
                 LatentProjection::O => ("o_proj", dim),
             };
             params.push(Param::new(format!("{prefix}.{name}.bias"), [width], Init::Zeros));
+        }
+        if self.sinks {
+            params.push(Param::new(format!("{prefix}.sinks"), [self.heads], Init::Zeros));
         }
         params
     }

@@ -36,6 +36,8 @@ pub struct LatentAttention {
     pub o_proj: Slot<Tensor<2>>,
     /// Of the projections that have one, in the order of the spec: `[q_rank]`, `[kv_rank + rope]`, `[D]`.
     pub biases: Vec<Slot<Tensor<1>>>,
+    /// A score of each head, `[H]`, if there are sinks.
+    pub sinks: Option<Slot<Tensor<1>>>,
 }
 
 /// What is attended with, and to.
@@ -69,6 +71,7 @@ impl LatentAttention {
             kv_b_proj: make.one(params.next()),
             o_proj: make.one(params.next()),
             biases: block.biased().map(|_| make.one(params.next())).collect(),
+            sinks: block.sinks.then(|| make.one(params.next())),
         }
     }
 
@@ -106,7 +109,7 @@ impl LatentAttention {
     }
 
     fn manner(&self, scale: f64, precision: Precision) -> Manner<'_> {
-        Manner { scale, window: self.config.window(), sinks: None, precision }
+        Manner { scale, window: self.config.window(), sinks: self.sinks.as_ref(), precision }
     }
 
     /// What a projection made, with its bias if it has one.

@@ -297,7 +297,13 @@ fn latent(block: &LatentAttention, h: &[Row], product: Product) -> Vec<Row> {
             let q = columns(&q, j * (nope + rope_dim), nope + rope_dim);
             let rotated = rotate(columns(&q, *nope, *rope_dim), t, rope, pair);
             let q = Tensor::cat(vec![columns(&q, 0, *nope), rotated], 1);
-            mixed.push(attend(q, &keys[j], &values[j], (scale, block.config.window, None), product));
+            mixed.push(attend(
+                q,
+                &keys[j],
+                &values[j],
+                (scale, block.config.window, sink_of(&block.sinks, j)),
+                product,
+            ));
         }
         let y = product.apply(&block.o_proj.val(), Tensor::cat(mixed, 1));
         let y = after(&block.norm, biased(y, LatentProjection::O), block.config.norm_at);

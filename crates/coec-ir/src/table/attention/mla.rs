@@ -18,6 +18,7 @@ tabled! { Mla, Table::new("mla"), {
     pairs: Kind::Word(Pairs::words) => Default::Word("neighbours"),
     scale: Kind::Real(bounds::COEFFICIENT) => Default::Nothing,
     window: Kind::OptionalCount(bounds::CONTEXT) => Default::Word("none"),
+    sinks: Kind::Flag => Default::Flag(false),
     norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
     bias: Kind::Words(LatentProjection::words) => Default::Flag(false),
@@ -60,6 +61,7 @@ impl Described for Mla {
             details.push("halves rotated".into());
         }
         details.extend(self.window.map(|window| format!("window {}", grouped(window))));
+        details.extend(self.sinks.then(|| "sinks".to_owned()));
         details.extend(self.scale.map(|scale| format!("scores times {scale}")));
         let biased: Vec<_> = self.biased().map(LatentProjection::word).collect();
         if !biased.is_empty() {
