@@ -32,6 +32,9 @@ class Entry:
     clip: float
     # Where the search for a seed begins: the first that is fit, for it may take minutes to find.
     seed: int = 0
+    # A field of the model besides.
+    more: str = ""
+    layers: int = 2
 
     @property
     def model(self):
@@ -40,11 +43,11 @@ model {self.name} {{
     vocab     = 256
     context   = {LENGTH}
     dim       = 8
-    layers    = 2
+    layers    = {self.layers}
     attention = mha(heads=2)
     ffn       = coe(iter=2, k=2, experts=6, shared=1, hidden=6, residual=delta, gate={self.gate},
                     router=softmax(renorm=true), balance=[seq_aux(alpha=0.1), bias(rate={RATE})])
-}}
+{f"    {self.more}{chr(10)}" if self.more else ""}}}
 """
 
     @property
@@ -62,7 +65,11 @@ train {{
 
 
 def entries():
-    return [Entry("training", "independent", 1, 3.0, 336), Entry("training_in_parts", "tied", 2, 3.0, 16)]
+    return [
+        Entry("training", "independent", 1, 3.0, 336),
+        Entry("training_in_parts", "tied", 2, 3.0, 16),
+        Entry("training_looped", "independent", 2, 5.0, 6, "loop[0] = 2", 1),
+    ]
 
 
 class Counting(reference.Model):
@@ -79,7 +86,7 @@ class Counting(reference.Model):
         return super().route(stem, ffn, t, u)
 
     def balance(self, ffn, k, logits, scores, selected):
-        # A tied router is asked several times; its counts add up.
+        # A tied router, and one in a looped layer, is asked several times; its counts add up.
         self.counts[self.bias] = self.counts.get(self.bias, 0) + selected.sum((0, 1))
         super().balance(ffn, k, logits, scores, selected)
 
