@@ -122,7 +122,7 @@ fn family(name: &str, path: &str) -> Errors {
     let out = scratch.path().join("out");
     let source = Folder::open(&root().join(path)).unwrap();
     let spec = |import: &coec_hf::Import, _| coec_ir::text::model(&import.model);
-    let imported = folder::import(&source, "imported", &out, spec, &mut |_, _| ()).unwrap();
+    let imported = folder::import(&source, "imported", None, &out, spec, &mut |_, _| ()).unwrap();
 
     // The way back: the same settings, the same tensors, bit for bit.
     let back = scratch.path().join("back");

@@ -98,12 +98,6 @@ pub enum HfError {
         /// As many as there are.
         found: usize,
     },
-    /// Experts that are fused into one tensor.
-    #[error("the experts are fused into one tensor: `{name}`")]
-    Fused {
-        /// The first such tensor.
-        name: String,
-    },
     /// A model that a family cannot express.
     #[error("{family} cannot express {obstacle}")]
     Inexpressible {
@@ -200,7 +194,6 @@ impl HfError {
             Self::Inconsistent { .. } => "coec::hf::inconsistent",
             Self::Tensors { .. } => "coec::hf::tensors",
             Self::TensorCount { .. } => "coec::hf::tensor_count",
-            Self::Fused { .. } => "coec::hf::fused",
             Self::Inexpressible { .. } => "coec::hf::inexpressible",
             Self::NoFamily { .. } => "coec::hf::no_family",
         }
@@ -219,7 +212,6 @@ impl HfError {
             | Self::Missing { .. }
             | Self::Tensors { .. }
             | Self::TensorCount { .. }
-            | Self::Fused { .. }
             | Self::Inexpressible { .. }
             | Self::NoFamily { .. } => None,
         }
@@ -248,11 +240,6 @@ impl HfError {
             Self::Tensors { .. } => {
                 "names and shapes follow config.json: these are another model's weights, or parts of the \
                  folder are missing"
-                    .into()
-            }
-            Self::Fused { .. } => {
-                "load the folder with transformers and save it again: by default `save_pretrained` writes \
-                 one tensor for each expert (save_original_format=True)"
                     .into()
             }
             Self::Inexpressible { .. } => {

@@ -9,6 +9,9 @@ use crate::json::settings;
 use crate::read::Reader;
 use crate::{Family, HfError, Quantization};
 
+/// The names of the settings that say the precision of the weights.
+const PRECISION: [&str; 2] = ["torch_dtype", "dtype"];
+
 /// The `config.json` that a model was imported from: kept beside the spec, it restores what the
 /// spec does not hold, such as the ids of tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +50,7 @@ impl Kept {
             return Ok(self.text.clone());
         }
         let mut settings = export(model, self.family, dtype)?;
-        let precision = ["torch_dtype", "dtype"];
-        let kept = self.inert.iter().filter(|(key, _)| !precision.contains(&key.as_str()));
+        let kept = self.inert.iter().filter(|(key, _)| !PRECISION.contains(&key.as_str()));
         settings.extend(kept.map(|(key, value)| (key.clone(), value.clone())));
         Ok(pretty(&settings))
     }
@@ -59,6 +61,18 @@ impl Kept {
             |model: &Model| Model { name: String::new(), doc: String::new(), ..self.family.canonical(model) };
         import(&self.text, "").is_ok_and(|kept| nameless(&kept.model) == nameless(model))
     }
+}
+
+/// A `config.json` of the same model with weights that are not quantised, of a precision (`float32`, `bfloat16`, ...).
+pub fn converted(config: &str, dtype: &str) -> Result<String, HfError> {
+    let mut settings = settings(config)?;
+    settings.retain(|key, _| !Quantization::KEYS.contains(&key.as_str()));
+    for key in PRECISION {
+        if let Some(value) = settings.get_mut(key) {
+            *value = dtype.into();
+        }
+    }
+    Ok(pretty(&settings))
 }
 
 /// Settings as `save_pretrained` lays them out: sorted, indented by two, with a line break at the end.

@@ -28,9 +28,10 @@
 //!
 //! # Tensors
 //!
-//! In every family one tensor of the folder is one tensor of the model, with the same shape. Shared
-//! experts are one MLP on both sides. [`tensors()`] lists the pairs in the order of the model, and
-//! [`sort()`] holds a folder's tensors against them.
+//! A tensor of the folder is one of the model, or holds several: the experts of a layer may be one tensor, gate
+//! and up one matrix, and that as its transpose. [`Mapped`] says which numbers are whose, as data: no family has
+//! code that moves any. Shared experts are one MLP on both sides. [`tensors()`] lists the folder's tensors in the
+//! order of the model, and [`sort()`] holds those that are found against them, in either [`Layout`].
 
 mod canonical;
 mod error;
@@ -40,11 +41,13 @@ mod import;
 mod inert;
 mod json;
 mod kept;
+mod layout;
 mod model_type;
 mod name;
 mod quantization;
 mod read;
 mod rope;
+mod sort;
 mod tensors;
 mod write;
 
@@ -53,9 +56,11 @@ pub use error::{Difference, HfError, Obstacle};
 pub use export::{export, family_of};
 pub use import::{Import, Inert, import};
 pub use inert::Reason;
-pub use kept::{Kept, pretty};
+pub use kept::{Kept, converted, pretty};
+pub use layout::{Axis, Layout, View};
 pub use model_type::Family;
 pub use name::model_name;
 pub use quantization::Quantization;
 pub use read::{BALANCE, Note};
-pub use tensors::{Carried, Mapped, Sorted, Why, sort, tensors};
+pub use sort::{Carried, Sorted, Why, sort};
+pub use tensors::{Mapped, Part, tensors, tensors_as};

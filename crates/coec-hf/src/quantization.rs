@@ -18,14 +18,14 @@ pub struct Quantization {
     pub blocks: Option<[usize; 2]>,
 }
 
-/// The settings that say that weights are quantised.
-const KEYS: [&str; 3] = ["quantization_config", "quantization", "compression_config"];
-
 impl Quantization {
+    /// The settings that say that weights are quantised.
+    pub(crate) const KEYS: [&'static str; 3] = ["quantization_config", "quantization", "compression_config"];
+
     /// What a family's settings say of it.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mut found = None;
-        for key in KEYS {
+        for key in Self::KEYS {
             if let Given::Value(value) = reader.given(key)
                 && !is_off(value)
             {

@@ -2,189 +2,152 @@
 
 use std::collections::HashMap;
 
-use coec_ir::table::Described;
-use coec_ir::{Coe, Ffn, Layer, Model, Tensors, Verified};
+use coec_ir::{Ffn, Model, Param, Tensors, Verified};
 
-use crate::{Difference, Family, HfError};
+use crate::Family;
+use crate::layout::{Joined, Layout, Member, Names, View};
 
-/// A tensor in both names.
+/// A tensor of the folder, and those of the model that it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapped {
     /// Its name in the folder.
     pub hf: String,
-    /// Its name in the model.
-    pub contract: String,
-    /// Its shape, on both sides.
+    /// Its shape there.
     pub shape: Vec<usize>,
+    /// What it is in the model: one tensor, or several that lie in it. Each element is one of one part.
+    pub parts: Vec<Part>,
     /// Whether it is trained; selection biases are saved with the model, and are not.
     pub is_trained: bool,
 }
 
-/// A tensor of the folder that the model has no use for, and that a way back needs.
+/// A tensor of the model, in one of the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Carried {
-    /// Its name in the folder.
-    pub hf: String,
-    /// Why the model does without it.
-    pub why: Why,
+pub struct Part {
+    /// Its name in the model.
+    pub contract: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Where its numbers stand in the folder's tensor.
+    pub view: View,
 }
 
-/// Why a model does without a tensor of its folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// Rotary frequencies, which follow from the settings. Old folders hold them.
-    Frequencies,
-    /// A copy of the embedding, which serves as output head.
-    TiedHead,
-    /// A layer beyond the model's, which predicts further tokens.
-    FurtherPrediction,
+/// What every layer's tensors begin with, on both sides.
+pub(crate) const LAYERS: &str = "model.layers.";
+
+/// The layer that a tensor belongs to, and its name there.
+pub(crate) fn within(name: &str) -> Option<(usize, &str)> {
+    let (layer, inner) = name.strip_prefix(LAYERS)?.split_once('.')?;
+    Some((layer.parse().ok()?, inner))
 }
 
-impl Why {
-    /// The reason in words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Frequencies => "rotary frequencies, which follow from the settings",
-            Self::TiedHead => "a copy of the embedding, which serves as output head",
-            Self::FurtherPrediction => "a layer beyond the model's, which predicts further tokens",
-        }
-    }
-}
-
-/// The tensors of a folder, all accounted for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sorted {
-    /// Those of the model, in its order.
-    pub mapped: Vec<Mapped>,
-    /// Those besides.
-    pub carried: Vec<Carried>,
-}
-
-/// The tensors of `model` under the names that a folder of the family has, in the order of the model.
+/// The tensors of `model` as folders of the family [store](Layout::Stored) them, in the order of the model.
 pub fn tensors(model: &Verified<Model>, family: Family) -> Vec<Mapped> {
+    tensors_as(model, family, Layout::Stored)
+}
+
+/// The same in a layout; in [`Layout::Stored`], where the family has no other.
+pub fn tensors_as(model: &Verified<Model>, family: Family, layout: Layout) -> Vec<Mapped> {
+    let names = family.names(layout);
     let canonical = family.canonical(model);
     let ffns: Vec<&Ffn> = canonical.layers.iter().map(|layer| &layer.ffn).collect();
     let Tensors { trained, state } = Tensors::of(model);
-    let named = |is_trained: bool| {
-        let ffns = ffns.clone();
-        move |param: coec_ir::Param| Mapped {
-            hf: hf_name(&param.name, family, &ffns),
-            contract: param.name,
-            shape: param.shape,
-            is_trained,
+    let params = trained.into_iter().map(|param| (param, true));
+    let params = params.chain(state.into_iter().map(|param| (param, false)));
+    let mut listed = Listed::default();
+    for (param, is_trained) in params {
+        match joined(names, &param.name) {
+            Some((hf, rule, kind, expert)) => listed.join(hf, rule, (kind, expert), param, is_trained),
+            None => listed.push(hf_name(&param.name, names, &ffns), param, is_trained),
         }
-    };
-    trained.into_iter().map(named(true)).chain(state.into_iter().map(named(false))).collect()
+    }
+    listed.placed()
 }
 
-/// How many tensors `model` has, without making a list of them.
-fn count(model: &Model) -> u128 {
-    let layer = |layer: &Layer| {
-        let tensors = |sublayer: &dyn Described| sublayer.params(1, "", "").len() + sublayer.state("").len();
-        let attention = tensors(layer.attention.sublayer());
-        let (ffn, experts) = match &layer.ffn {
-            Ffn::Coe(coe) => {
-                let without = Coe { experts: 0, ..coe.clone() };
-                (tensors(&without), coe.experts * coe.act.projections())
+/// The folder's name of a tensor that stands alone.
+fn hf_name(contract: &str, names: &Names, ffns: &[&Ffn]) -> String {
+    let inside = within(contract).and_then(|(layer, inner)| Some((layer, inner, ffns.get(layer)?)));
+    match inside {
+        Some((layer, inner, ffn)) => format!("{LAYERS}{layer}.{}", (names.inside)(inner, ffn)),
+        None => {
+            names.outside.iter().find(|(ours, _)| *ours == contract).map_or(contract, |names| names.1).into()
+        }
+    }
+}
+
+/// What a tensor of the model is joined to: the folder's name, the rule, which of the rule's it is, its expert.
+fn joined(names: &'static Names, contract: &str) -> Option<(String, &'static Joined, usize, usize)> {
+    let (layer, inner) = within(contract)?;
+    let (pattern, expert) = pattern(inner);
+    let rules = names.joined.iter();
+    let (rule, kind) = rules.filter_map(|rule| Some((rule, rule.kind(&pattern)?))).next()?;
+    Some((format!("{LAYERS}{layer}.{}", rule.name), rule, kind, expert))
+}
+
+/// A name with a star for the number of the expert, and that number; 0 where there is none.
+fn pattern(inner: &str) -> (String, usize) {
+    const EXPERTS: &str = "mlp.experts.";
+    let split = || {
+        let (expert, rest) = inner.strip_prefix(EXPERTS)?.split_once('.')?;
+        Some((format!("{EXPERTS}*.{rest}"), expert.parse().ok()?))
+    };
+    split().unwrap_or_else(|| (inner.into(), 0))
+}
+
+/// Tensors of the folder in the making.
+#[derive(Default)]
+struct Listed {
+    tensors: Vec<Mapped>,
+    /// By the folder's name, those that several are joined to.
+    joins: HashMap<String, Join>,
+}
+
+/// A tensor of the folder whose shape follows from its parts, once all are there.
+struct Join {
+    /// Its place in the list.
+    at: usize,
+    rule: &'static Joined,
+    /// Of each part, its kind and its expert.
+    parts: Vec<(usize, usize)>,
+}
+
+impl Listed {
+    fn push(&mut self, hf: String, param: Param, is_trained: bool) {
+        let view = View::whole(param.shape.iter().product());
+        let shape = param.shape.clone();
+        let parts = vec![Part { contract: param.name, shape: param.shape, view }];
+        self.tensors.push(Mapped { hf, shape, parts, is_trained });
+    }
+
+    fn join(&mut self, hf: String, rule: &'static Joined, part: (usize, usize), param: Param, trained: bool) {
+        match self.joins.get_mut(&hf) {
+            Some(join) => {
+                join.parts.push(part);
+                let view = View::whole(0);
+                let part = Part { contract: param.name, shape: param.shape, view };
+                self.tensors[join.at].parts.push(part);
             }
-            other => (tensors(other.sublayer()), 0),
-        };
-        (attention + ffn) as u128 + experts as u128
-    };
-    let layers: u128 = model.layers.counted().map(|(kind, count)| layer(kind) * count as u128).sum();
-    let outside = if model.embedding.tied { 2 } else { 3 };
-    layers + outside
-}
-
-/// The folder's name of a tensor.
-fn hf_name(contract: &str, family: Family, ffns: &[&Ffn]) -> String {
-    let parts = contract.strip_prefix(LAYERS).and_then(|rest| rest.split_once('.'));
-    let Some((layer, inner)) = parts else { return contract.into() };
-    let Some(ffn) = layer.parse().ok().and_then(|layer: usize| ffns.get(layer)) else {
-        return contract.into();
-    };
-    format!("{LAYERS}{layer}.{}", (family.record().rename)(inner, ffn))
-}
-
-const LAYERS: &str = "model.layers.";
-
-/// Holds the tensors of a folder, by name and shape, against those of its model: every tensor has its
-/// place, or the error lists all that have none.
-pub fn sort<'a>(
-    model: &Verified<Model>,
-    family: Family,
-    found: impl IntoIterator<Item = (&'a str, &'a [usize])>,
-) -> Result<Sorted, HfError> {
-    let mut found: HashMap<&str, &[usize]> = found.into_iter().collect();
-    let fused = found.keys().filter(|name| is_fused(name)).min();
-    if let Some(name) = fused {
-        return Err(HfError::Fused { name: (*name).into() });
-    }
-    let expected = count(model);
-    // So far off, a list of names says nothing, and may not fit into memory.
-    if expected > 1000 + 2 * found.len() as u128 {
-        return Err(HfError::TensorCount { expected, found: found.len() });
-    }
-    let mut difference = Difference::default();
-    let mapped = tensors(model, family);
-    for tensor in &mapped {
-        match found.remove(tensor.hf.as_str()) {
-            None => difference.missing.push(tensor.hf.clone()),
-            Some(shape) if shape != tensor.shape => {
-                difference.misshapen.push((tensor.hf.clone(), shape.to_vec(), tensor.shape.clone()));
+            None => {
+                let at = self.tensors.len();
+                self.joins.insert(hf.clone(), Join { at, rule, parts: vec![part] });
+                self.push(hf, param, trained);
             }
-            Some(_) => {}
         }
     }
-    let mut rest: Vec<&str> = found.into_keys().collect();
-    rest.sort_unstable();
-    let mut carried = Vec::new();
-    for name in rest {
-        match carried_for(name, model, family) {
-            Some(why) => carried.push(Carried { hf: name.into(), why }),
-            None => difference.surplus.push(name.into()),
+
+    /// The list, every part at its place.
+    fn placed(self) -> Vec<Mapped> {
+        let mut tensors = self.tensors;
+        for Join { at, rule, parts } in self.joins.into_values() {
+            let tensor = &mut tensors[at];
+            let members = parts.iter().zip(&tensor.parts);
+            let members: Vec<_> =
+                members.map(|(&(kind, expert), part)| Member { kind, expert, shape: &part.shape }).collect();
+            let (shape, views) = rule.layout(&members);
+            tensor.shape = shape;
+            for (part, view) in tensor.parts.iter_mut().zip(views) {
+                part.view = view;
+            }
         }
-    }
-    if difference.is_empty() {
-        Ok(Sorted { mapped, carried })
-    } else {
-        Err(HfError::Tensors { family, difference })
-    }
-}
-
-/// Experts as one tensor, as `save_original_format=False` writes them.
-fn is_fused(name: &str) -> bool {
-    name.ends_with(".mlp.experts.gate_up_proj") || name.ends_with(".mlp.experts.down_proj")
-}
-
-/// Why the model has no use for a tensor that may nevertheless be there.
-fn carried_for(name: &str, model: &Model, family: Family) -> Option<Why> {
-    let layer = name.strip_prefix(LAYERS).and_then(|rest| rest.split_once('.'));
-    let layer = layer.and_then(|(layer, _)| layer.parse::<usize>().ok());
-    if layer.is_some_and(|layer| layer >= model.layers.len()) {
-        return family.record().predicts_further.then_some(Why::FurtherPrediction);
-    }
-    if name.ends_with(".rotary_emb.inv_freq") {
-        return Some(Why::Frequencies);
-    }
-    (name == "lm_head.weight" && model.embedding.tied).then_some(Why::TiedHead)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{count, tensors};
-
-    #[test]
-    fn the_count_is_the_lists_length() {
-        let published = [
-            include_str!("../tests/configs/mixtral_8x7b.json"),
-            include_str!("../tests/configs/qwen1_5_moe_a2_7b.json"),
-            include_str!("../tests/configs/deepseek_v3.json"),
-            include_str!("../tests/configs/coe.json"),
-        ];
-        for config in published {
-            let import = crate::import(config, "m").unwrap();
-            assert_eq!(count(&import.model), tensors(&import.model, import.family).len() as u128);
-        }
+        tensors
     }
 }

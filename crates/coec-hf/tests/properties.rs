@@ -5,7 +5,7 @@ mod common;
 #[path = "../../../tests/src/models.rs"]
 mod models;
 
-use coec_hf::{Family, Import, export, family_of, import, pretty, sort, tensors};
+use coec_hf::{Family, Import, Layout, Mapped, export, family_of, import, pretty, sort, tensors, tensors_as};
 use coec_ir::{
     Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, QkNorm, Residual, Rms, Rope,
     Score, SharedGate, Stack, Tensors, Tokens, Verified, verify,
@@ -226,6 +226,32 @@ fn fitted(layer: &Layer, family: Family) -> Layer {
     layer
 }
 
+/// Holds that a folder's tensors are the model's: each of those is a part of one, and each element of one is
+/// that of one part.
+fn whole(model: &Verified<Model>, folder: &[Mapped]) -> Result<(), TestCaseError> {
+    let Tensors { trained, state } = Tensors::of(model);
+    let ours = trained.iter().chain(&state).map(|param| (&param.name, &param.shape));
+    let parts = folder.iter().flat_map(|tensor| &tensor.parts);
+    let mut parts: Vec<_> = parts.map(|part| (&part.contract, &part.shape)).collect();
+    let mut ours: Vec<_> = ours.collect();
+    (ours.sort(), parts.sort());
+    prop_assert_eq!(ours, parts);
+    for tensor in folder {
+        let mut seen = vec![0; tensor.shape.iter().product()];
+        for part in &tensor.parts {
+            prop_assert_eq!(part.view.elements(), part.shape.iter().product::<usize>());
+            let mut places = vec![part.view.offset];
+            for axis in &part.view.axes {
+                let along = |place: usize| (0..axis.count).map(move |step| place + step * axis.stride);
+                places = places.into_iter().flat_map(along).collect();
+            }
+            places.into_iter().for_each(|place| seen[place] += 1);
+        }
+        prop_assert!(seen.iter().all(|&times| times == 1), "{}", tensor.hf);
+    }
+    Ok(())
+}
+
 #[test]
 fn each_family_reads_its_own_back() {
     for family in Family::ALL {
@@ -244,10 +270,9 @@ fn each_family_reads_its_own_back() {
             let sorted =
                 sort(&model, family, found).map_err(|error| TestCaseError::fail(error.to_string()))?;
             prop_assert_eq!(sorted.mapped.len(), names.len());
-            // The names on the model's side are the model's.
-            let Tensors { trained, state } = Tensors::of(&model);
-            let contract: Vec<_> = trained.iter().chain(&state).map(|param| &param.name).collect();
-            prop_assert_eq!(names.iter().map(|tensor| &tensor.contract).collect::<Vec<_>>(), contract);
+            for layout in [Layout::Stored, Layout::Fused] {
+                whole(&model, &tensors_as(&model, family, layout))?;
+            }
             Ok(())
         });
         result.unwrap_or_else(|error| panic!("{family}: {error}"));

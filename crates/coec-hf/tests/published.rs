@@ -76,11 +76,14 @@ fn names_are_the_folders() {
 fn names_are_one_to_one() {
     for (name, config) in PUBLISHED {
         let tensors = imported(config).tensors();
-        for side in
-            [|tensor: &coec_hf::Mapped| tensor.hf.clone(), |tensor: &coec_hf::Mapped| tensor.contract.clone()]
-        {
-            let distinct: std::collections::BTreeSet<_> = tensors.iter().map(side).collect();
-            assert_eq!(distinct.len(), tensors.len(), "{name}");
+        let parts = tensors.iter().flat_map(|tensor| &tensor.parts);
+        let sides: [Vec<&str>; 2] = [
+            tensors.iter().map(|tensor| tensor.hf.as_str()).collect(),
+            parts.map(|part| part.contract.as_str()).collect(),
+        ];
+        for side in sides {
+            let distinct: std::collections::BTreeSet<_> = side.iter().collect();
+            assert_eq!(distinct.len(), side.len(), "{name}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use coec_hf::{Family, HfError, Kept, export, family_of, import, sort};
+use coec_hf::{Family, HfError, Kept, Layout, export, family_of, import, sort};
 use coec_ir::{
     Act, Balance, ChainNorm, Ffn, Gate, GroupScore, Groups, Layer, Model, Residual, Score, SharedAt, Stack,
 };
@@ -512,8 +512,35 @@ fn tensors_that_are_not_the_models() {
     assert_eq!(error.code(), "coec::hf::tensor_count");
     assert_eq!(error.to_string(), "config.json describes 50338819 tensors, and the folder has 0");
 
-    let fused = [("model.layers.0.mlp.experts.gate_up_proj", [8, 4096, 7168].as_slice())];
-    assert_eq!(sort(&model, family, fused).unwrap_err().code(), "coec::hf::fused");
+    // Nor does a tensor that could hold so many experts, if it holds no number.
+    let name = "model.layers.0.mlp.experts.gate_up_proj";
+    for shape in [[16384, 0, 4096], [16384, 4096, 0]] {
+        let error = sort(&vast.model, vast.family, [(name, shape.as_slice())]).unwrap_err();
+        assert_eq!(error.code(), "coec::hf::tensor_count");
+    }
+}
+
+/// The experts of a layer as one tensor, as transformers 5 has them in memory.
+#[test]
+fn fused_experts_are_read() {
+    let model = verified(small("mixtral_8x7b", |coe| (coe.experts, coe.hidden) = (4, 6)));
+    let fused = coec_hf::tensors_as(&model, Family::Mixtral, Layout::Fused);
+    let found = |name: &str| fused.iter().find(|tensor| tensor.hf == name).map(|tensor| &tensor.shape);
+    assert_eq!(found("model.layers.0.mlp.experts.gate_up_proj"), Some(&vec![4, 12, 4096]));
+    assert_eq!(found("model.layers.0.mlp.experts.down_proj"), Some(&vec![4, 4096, 6]));
+    assert_eq!(found("model.layers.0.mlp.gate.weight"), Some(&vec![4, 4096]));
+    let shapes = fused.iter().map(|tensor| (tensor.hf.as_str(), tensor.shape.as_slice()));
+    let sorted = sort(&model, Family::Mixtral, shapes.clone()).unwrap();
+    assert_eq!((sorted.layout, sorted.mapped), (Layout::Fused, fused.clone()));
+    // With one expert missing, the whole tensor has another shape.
+    let fewer = shapes.map(|(name, shape)| match shape {
+        [4, rest @ ..] => (name, [&[3], rest].concat()),
+        _ => (name, shape.to_vec()),
+    });
+    let fewer: Vec<_> = fewer.collect();
+    let fewer = fewer.iter().map(|(name, shape)| (*name, shape.as_slice()));
+    let error = sort(&model, Family::Mixtral, fewer).unwrap_err();
+    assert!(error.to_string().contains("misshapen: `model.layers.0.mlp.gate.weight`"), "{error}");
 }
 
 /// A tied head may be stored twice; elsewhere a second head is surplus.

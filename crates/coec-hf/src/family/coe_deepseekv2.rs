@@ -20,6 +20,7 @@ use super::plain::{self, Defaults};
 use super::{Record, deepseek};
 use crate::Reason;
 use crate::inert::LATENT;
+use crate::layout::Names;
 use crate::read::{Given, Reader};
 use crate::rope::Code;
 use crate::write::{Parts, Writer};
@@ -29,7 +30,8 @@ pub(super) const RECORD: Record = Record {
     inert: &[LATENT, &INERT],
     read,
     write,
-    rename,
+    stored: Names { inside: renamed, ..Names::SAME },
+    fused: None,
     predicts_further: false,
     is_chain: true,
 };
@@ -196,7 +198,7 @@ fn auto_map() -> Value {
 }
 
 /// With `use_igate` the routers are a list, even of one.
-fn rename(name: &str, ffn: &Ffn) -> String {
+fn renamed(name: &str, ffn: &Ffn) -> String {
     match ffn {
         Ffn::Coe(coe) if coe.iter == 1 && coe.gate == Gate::Independent => {
             name.replace("mlp.gate.weight", "mlp.gate.0.weight")

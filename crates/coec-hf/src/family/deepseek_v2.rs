@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::plain::{self, Defaults};
 use super::{Record, deepseek};
 use crate::inert::LATENT;
+use crate::layout::Names;
 use crate::read::Reader;
 use crate::rope::Code;
 use crate::write::{Parts, Writer};
@@ -15,7 +16,8 @@ pub(super) const RECORD: Record = Record {
     inert: &[LATENT],
     read,
     write,
-    rename: plain::same_name,
+    stored: Names::SAME,
+    fused: Some(Names::FUSED),
     predicts_further: false,
     is_chain: false,
 };

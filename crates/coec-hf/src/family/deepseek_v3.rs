@@ -7,6 +7,7 @@ use super::plain::{self, Defaults};
 use super::{Record, deepseek};
 use crate::Reason;
 use crate::inert::LATENT;
+use crate::layout::Names;
 use crate::read::Reader;
 use crate::rope::Code;
 use crate::write::{Parts, Writer};
@@ -16,7 +17,8 @@ pub(super) const RECORD: Record = Record {
     inert: &[LATENT, &INERT],
     read,
     write,
-    rename: plain::same_name,
+    stored: Names::SAME,
+    fused: Some(Names::FUSED),
     predicts_further: true,
     is_chain: false,
 };

@@ -6,6 +6,7 @@ use super::Record;
 use super::plain::{self, Defaults, HeadDim};
 use crate::Reason;
 use crate::inert::ROUTER_LOSS;
+use crate::layout::Names;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
@@ -14,7 +15,9 @@ pub(super) const RECORD: Record = Record {
     inert: &[&INERT],
     read,
     write,
-    rename,
+    stored: Names { inside: renamed, ..Names::SAME },
+    // In memory nothing has the published names.
+    fused: Some(Names::FUSED),
     predicts_further: false,
     is_chain: false,
 };
@@ -67,7 +70,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.balance(coe, &[], false);
 }
 
-fn rename(name: &str, _: &Ffn) -> String {
+fn renamed(name: &str, _: &Ffn) -> String {
     let Some(inner) = name.strip_prefix("mlp.") else { return name.into() };
     let inner =
         inner.replace(".gate_proj.", ".w1.").replace(".down_proj.", ".w2.").replace(".up_proj.", ".w3.");

@@ -11,9 +11,10 @@ mod qwen;
 mod qwen2_moe;
 mod qwen3_moe;
 
-use coec_ir::{Ffn, Model};
+use coec_ir::Model;
 
 use crate::inert::COMMON;
+use crate::layout::{Layout, Names};
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 use crate::{Family, Reason, canonical, canonical::canonical_chain};
@@ -28,9 +29,10 @@ pub(crate) struct Record {
     pub read: fn(&mut Reader<'_>) -> Model,
     /// The settings that describe a model in canonical form.
     pub write: fn(&Parts<'_>, &mut Writer),
-    /// The folder's name of a tensor of a feed-forward sublayer, both without
-    /// `model.layers.N.`.
-    pub rename: fn(&str, &Ffn) -> String,
+    /// The tensors of a folder as it is published.
+    pub stored: Names,
+    /// The same as transformers 5 holds them in memory, if it has the class.
+    pub fused: Option<Names>,
     /// Whether folders may hold layers beyond the model's, which predict further tokens.
     pub predicts_further: bool,
     /// Whether `gate` of a single iteration is said.
@@ -57,6 +59,15 @@ impl Family {
             Self::DeepseekV2 => &deepseek_v2::RECORD,
             Self::DeepseekV3 => &deepseek_v3::RECORD,
             Self::CoeDeepseekV2 => &coe_deepseekv2::RECORD,
+        }
+    }
+
+    /// The names of its folders' tensors in a layout; as they are stored, if it has no other.
+    pub(crate) fn names(self, layout: Layout) -> &'static Names {
+        let Record { stored, fused, .. } = self.record();
+        match layout {
+            Layout::Stored => stored,
+            Layout::Fused => fused.as_ref().unwrap_or(stored),
         }
     }
 

@@ -6,6 +6,7 @@ use super::Record;
 use super::plain::{self, Defaults, HeadDim};
 use crate::Reason;
 use crate::inert::ROUTER_LOSS;
+use crate::layout::Names;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
@@ -14,7 +15,8 @@ pub(super) const RECORD: Record = Record {
     inert: &[&INERT],
     read,
     write,
-    rename: plain::same_name,
+    stored: Names::SAME,
+    fused: Some(Names::FUSED),
     predicts_further: false,
     is_chain: false,
 };

@@ -219,8 +219,3 @@ pub(super) fn no_bias(writer: &mut Writer, parts: &Parts<'_>) {
         writer.blocked("attention.bias", words(&mha.bias), "projections without biases");
     }
 }
-
-/// The name that a tensor has on both sides.
-pub(super) fn same_name(name: &str, _: &Ffn) -> String {
-    name.into()
-}

@@ -5,6 +5,7 @@ use coec_ir::{Attention, Ffn, Model, QkNorm, SharedGate, bounds};
 use super::Record;
 use super::plain::{self, Defaults, HeadDim};
 use super::qwen;
+use crate::layout::Names;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
@@ -13,7 +14,8 @@ pub(super) const RECORD: Record = Record {
     inert: &[&qwen::INERT],
     read,
     write,
-    rename,
+    stored: Names { inside: renamed, ..Names::SAME },
+    fused: Some(Names { inside: renamed, ..Names::FUSED }),
     predicts_further: false,
     is_chain: false,
 };
@@ -87,6 +89,6 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.balance(coe, &[], false);
 }
 
-fn rename(name: &str, _: &Ffn) -> String {
+fn renamed(name: &str, _: &Ffn) -> String {
     name.replace("mlp.shared_experts.", "mlp.shared_expert.")
 }

@@ -5,6 +5,7 @@ use coec_ir::{Attention, Model, QkNorm, bounds};
 use super::Record;
 use super::plain::{self, Defaults, HeadDim};
 use super::qwen;
+use crate::layout::Names;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
@@ -13,7 +14,8 @@ pub(super) const RECORD: Record = Record {
     inert: &[&qwen::INERT],
     read,
     write,
-    rename: plain::same_name,
+    stored: Names::SAME,
+    fused: Some(Names::FUSED),
     predicts_further: false,
     is_chain: false,
 };

@@ -80,6 +80,14 @@ pub enum FolderError {
         /// What it holds.
         dtype: Dtype,
     },
+    /// Weights of FP8 without the factors that say what they are.
+    #[error("`{name}` is FP8, and {reason}")]
+    Factors {
+        /// The tensor.
+        name: String,
+        /// What is wrong with its factors.
+        reason: String,
+    },
     /// A weights file.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -114,6 +122,7 @@ impl FolderError {
             Self::Index { .. } => "coec::folder::index",
             Self::NotJson { .. } => "coec::folder::not_json",
             Self::Dtype { .. } => "coec::folder::dtype",
+            Self::Factors { .. } => "coec::folder::factors",
             Self::Weights(error) => error.code(),
         }
     }
@@ -134,7 +143,16 @@ impl FolderError {
             Self::NotJson { .. } => {
                 "copy or download it again, or remove it: what it says is then not used".into()
             }
-            Self::Dtype { .. } => "convert the weights; quantised ones cannot be read".into(),
+            Self::Dtype { .. } => {
+                "convert the weights; of quantised ones only FP8 of the kind E4M3 is read, where config.json says \
+                 that it has a factor for each block"
+                    .into()
+            }
+            Self::Factors { .. } => {
+                "weights and their factors belong together, and the size of a block is in config.json: parts of the \
+                 folder may be missing"
+                    .into()
+            }
             Self::Weights(error) => error.help(),
         }
     }

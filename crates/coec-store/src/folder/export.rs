@@ -1,17 +1,19 @@
 //! From a run, or an import, to a folder.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use coec_hf::{Family, Kept};
+use coec_hf::{Family, Kept, Layout};
 use coec_ir::{Model, Verified};
+use serde::Deserialize;
 
 use super::files::{begin, commit, copy_if_there, write};
+use super::precision::precision;
 use super::settings::end_ids;
 use super::shards::{Tensor, write_shards};
-use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT, TokenizerFiles};
-use crate::weights::{Dtype, Weights};
+use super::source::text_if_there;
+use super::{BESIDES, CARRIED, CONFIG, FolderError, KEPT, LAYOUT, TokenizerFiles};
+use crate::weights::Weights;
 
 /// What an export made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +47,12 @@ pub fn export(
         (None, Some(kept)) => kept.family(),
         (None, None) => coec_hf::family_of(model)?,
     };
-    let mapped = coec_hf::tensors(model, family);
-    let expected: Vec<_> = mapped.iter().map(|tensor| (&tensor.contract, &tensor.shape)).collect();
-    weights.check(&expected)?;
-    let precision =
-        precision(weights, mapped.iter().filter(|tensor| tensor.is_trained).map(|t| &t.contract))?;
+    let layout = if kept.is_some() { layout(run)? } else { Layout::Stored };
+    let mapped = coec_hf::tensors_as(model, family, layout);
+    let parts = mapped.iter().flat_map(|tensor| &tensor.parts);
+    weights.check(&parts.map(|part| (&part.contract, &part.shape)).collect::<Vec<_>>())?;
+    let trained = mapped.iter().filter(|tensor| tensor.is_trained).flat_map(|tensor| &tensor.parts);
+    let precision = precision(weights, trained.map(|part| &part.contract))?;
     let tokenizer = TokenizerFiles::of(run)?;
     let config = match &kept {
         Some(kept) => kept.restored(model, precision)?,
@@ -64,11 +67,11 @@ pub fn export(
 
     let mut tensors = Vec::new();
     for tensor in mapped {
-        tensors.push(Tensor::kept(tensor.hf, weights, tensor.contract)?);
+        tensors.push(Tensor::mapped(tensor, weights)?);
     }
     for (carried, name) in carried.iter().flat_map(|carried| carried.names().map(move |name| (carried, name)))
     {
-        tensors.push(Tensor::kept(name.into(), carried, name.into())?);
+        tensors.push(Tensor::kept(name.into(), carried, name)?);
     }
     let scratch = begin(out)?;
     let (bytes, shards) = write_shards(&tensors, shard, &scratch, tell)?;
@@ -96,19 +99,16 @@ fn kept(run: &Path, family: Option<Family>) -> Result<Option<Kept>, FolderError>
     Ok(Some(kept).filter(|kept| family.is_none_or(|wanted| wanted == kept.family())))
 }
 
-/// The one precision of the trained tensors as the settings name it; the widest, if they differ.
-pub fn precision<'a>(
-    weights: &Weights,
-    names: impl Iterator<Item = &'a String>,
-) -> Result<&'static str, FolderError> {
-    let mut found = BTreeSet::new();
-    for name in names {
-        found.insert(match weights.dtype(name)? {
-            Dtype::F16 => "float16",
-            Dtype::BF16 => "bfloat16",
-            _ => "float32",
-        });
+/// How the folder held its tensors that the model was imported from.
+fn layout(run: &Path) -> Result<Layout, FolderError> {
+    #[derive(Deserialize)]
+    struct Layouts {
+        layout: Layout,
     }
-    // `float32` also for a mixture: both halves fit into it.
-    Ok(if found.len() == 1 { found.into_iter().next().unwrap_or("float32") } else { "float32" })
+    let path = run.join(KEPT).join(LAYOUT);
+    let Some(text) = text_if_there(&path)? else { return Ok(Layout::Stored) };
+    match serde_json::from_str(&text) {
+        Ok(Layouts { layout }) => Ok(layout),
+        Err(error) => Err(FolderError::NotJson { path, reason: error.to_string() }),
+    }
 }

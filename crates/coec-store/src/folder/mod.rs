@@ -5,11 +5,13 @@
 //! fit into memory.
 
 mod companions;
+mod conversion;
 mod ends;
 mod error;
 mod export;
 mod files;
 mod import;
+mod precision;
 mod settings;
 mod shards;
 mod source;
@@ -21,9 +23,10 @@ mod tokenizer_json;
 pub use companions::{COMPANIONS, Companions};
 pub use ends::end_tokens;
 pub use error::FolderError;
-pub use export::{Exported, export, precision};
+pub use export::{Exported, export};
 pub use files::{begin, commit, write};
 pub use import::{Imported, import};
+pub use precision::precision;
 pub use shards::{Tensor, write_shards};
 pub use source::Folder;
 pub use tokenizer_files::TokenizerFiles;
@@ -39,6 +42,9 @@ const TOKENIZER: &str = "tokenizer.json";
 
 /// Tensors the model has no use for, in [`KEPT`].
 const CARRIED: &str = "carried.safetensors";
+
+/// How the folder held its tensors, where that is not as it is published, in [`KEPT`].
+const LAYOUT: &str = "layout.json";
 
 /// Small files that an import keeps as they are, for the way back.
 const BESIDES: &[&str] = &[

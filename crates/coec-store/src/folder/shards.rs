@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use coec_hf::{Mapped, Part, View};
 use serde_json::json;
 
 use super::FolderError;
 use super::files::write;
 use crate::atomic::AtomicFolder;
-use crate::weights::{Announced, Dtype, Values, Weights, Writer};
+use crate::weights::{Announced, Dtype, Placed, Reading, Values, Weights, Writer};
 
 /// A tensor on its way to a folder.
 pub struct Tensor<'a> {
@@ -17,17 +18,37 @@ pub struct Tensor<'a> {
 
 /// Where its numbers are.
 enum Source<'a> {
-    /// In a file, under a name.
-    Kept(&'a Weights, String),
+    /// In a file, under one name or several.
+    Kept(Vec<Placed<'a>>),
     /// Nowhere yet.
     Made(Box<dyn Fn() -> Vec<f32> + 'a>),
 }
 
 impl<'a> Tensor<'a> {
     /// `name` there, and `from` in a file.
-    pub fn kept(name: String, weights: &'a Weights, from: String) -> Result<Self, FolderError> {
-        let (dtype, shape) = (weights.dtype(&from)?, weights.shape(&from)?.to_vec());
-        Ok(Self { announced: Announced { name, dtype, shape }, source: Source::Kept(weights, from) })
+    pub fn kept(name: String, weights: &'a Weights, from: &str) -> Result<Self, FolderError> {
+        let reading = Reading::plain(weights, from)?;
+        let (dtype, shape) = (reading.dtype(), weights.shape(from)?.to_vec());
+        let view = View::whole(reading.elements()?);
+        let source = Source::Kept(vec![Placed { reading, view }]);
+        Ok(Self { announced: Announced { name, dtype, shape }, source })
+    }
+
+    /// A tensor of a folder, whose parts are in a file. If they are of several kinds, it is of f32.
+    pub fn mapped(tensor: Mapped, weights: &'a Weights) -> Result<Self, FolderError> {
+        let Mapped { hf: name, shape, parts, .. } = tensor;
+        let mut placed = Vec::with_capacity(parts.len());
+        for Part { contract, view, .. } in parts {
+            placed.push(Placed { reading: Reading::plain(weights, &contract)?, view });
+        }
+        let mut dtype = placed.first().map_or(Dtype::F32, |part| part.reading.dtype());
+        if placed.iter().any(|part| part.reading.dtype() != dtype) {
+            dtype = Dtype::F32;
+            for part in &mut placed {
+                part.reading = part.reading.clone().converted(dtype, None)?;
+            }
+        }
+        Ok(Self { announced: Announced { name, dtype, shape }, source: Source::Kept(placed) })
     }
 
     /// One of f32 that is made when it is written.
@@ -36,13 +57,6 @@ impl<'a> Tensor<'a> {
             announced: Announced { name, dtype: Dtype::F32, shape },
             source: Source::Made(Box::new(values)),
         }
-    }
-
-    fn bytes(&self) -> Result<u64, FolderError> {
-        Ok(match &self.source {
-            Source::Kept(weights, from) => weights.len(from)? as u64,
-            Source::Made(_) => 4 * self.announced.shape.iter().map(|&side| side as u64).product::<u64>(),
-        })
     }
 }
 
@@ -55,7 +69,7 @@ pub fn write_shards(
 ) -> Result<(u64, usize), FolderError> {
     let mut shards: Vec<(u64, Vec<&Tensor<'_>>)> = Vec::new();
     for tensor in tensors {
-        let bytes = tensor.bytes()?;
+        let bytes = tensor.announced.bytes();
         match shards.last_mut() {
             Some((size, shard)) if *size + bytes <= most => {
                 *size += bytes;
@@ -78,7 +92,7 @@ pub fn write_shards(
         for Tensor { announced: Announced { name, .. }, source } in shard.iter().copied() {
             tell(map.len(), tensors.len());
             match source {
-                Source::Kept(weights, from) => writer.copy(name, weights, from)?,
+                Source::Kept(parts) => writer.join(name, parts)?,
                 Source::Made(values) => writer.write(name, Values::F32(&values()))?,
             }
             map.insert(name, file.clone());

@@ -34,7 +34,7 @@ fn write(path: &Path, tensors: &[(String, Vec<usize>)]) {
 
 fn take(at: &Path, out: &Path) -> Result<Imported, FolderError> {
     let spec = |import: &coec_hf::Import, _| coec_ir::text::model(&import.model);
-    import(&Folder::open(at)?, "a", out, spec, &mut |_, _| ())
+    import(&Folder::open(at)?, "a", None, out, spec, &mut |_, _| ())
 }
 
 fn scratch() -> (tempfile::TempDir, PathBuf, PathBuf) {

@@ -65,6 +65,16 @@ pub enum WeightsError {
         /// What is read.
         expected: &'static str,
     },
+    /// A number that another kind cannot hold.
+    #[error("`{name}` in {} has a number that {dtype} cannot hold", path.display())]
+    Overflow {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What it was to become.
+        dtype: Dtype,
+    },
     /// Tensors that are not the model's.
     #[error("{} does not fit the model: {difference}", path.display())]
     Mismatch {
@@ -154,6 +164,7 @@ impl WeightsError {
             Self::Length { .. } => "coec::weights::length",
             Self::NoTensor { .. } => "coec::weights::no_tensor",
             Self::WrongDtype { .. } => "coec::weights::wrong_dtype",
+            Self::Overflow { .. } => "coec::weights::overflow",
             Self::Mismatch { .. } => "coec::weights::mismatch",
             Self::Announced { .. } => "coec::weights::announced",
         }
@@ -168,6 +179,7 @@ impl WeightsError {
             Self::Length { .. } => "the file may be truncated: copy or download it again".into(),
             Self::NoTensor { .. } => "the file holds other tensors".into(),
             Self::WrongDtype { expected, .. } => format!("store it as {expected}"),
+            Self::Overflow { .. } => "import it with `--dtype f32`, which holds every such number".into(),
             Self::Mismatch { .. } => {
                 "names and shapes follow the spec: these are another model's weights".into()
             }

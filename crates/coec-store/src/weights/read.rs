@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,7 +22,7 @@ use super::error::{Difference, Misshapen};
 const LARGEST_HEADER: u64 = 100_000_000;
 
 /// Bytes read at once: whole numbers of every kind.
-const PIECE: usize = 1 << 22;
+pub(super) const PIECE: usize = 1 << 22;
 
 /// An open safetensors file.
 #[derive(Debug)]
@@ -119,25 +120,31 @@ impl Weights {
     /// A tensor as it stands in the file, little endian.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, WeightsError> {
         let mut bytes = Vec::with_capacity(self.len(name)?);
-        self.read(name, &mut |piece| {
+        self.read(name, 0..self.len(name)?, &mut |piece| {
             bytes.extend_from_slice(piece);
             Ok(())
         })?;
         Ok(bytes)
     }
 
-    /// Hands over a tensor as it stands in the file, a piece at a time.
+    /// Hands over some bytes of a tensor as they stand in the file, a piece at a time.
     pub(super) fn read(
         &self,
         name: &str,
+        bytes: Range<usize>,
         take: &mut dyn FnMut(&[u8]) -> Result<(), WeightsError>,
     ) -> Result<(), WeightsError> {
-        let (start, end) = self.info(name)?.data_offsets;
+        if bytes.end > self.len(name)? {
+            let reason = format!("`{name}` has no byte {}", bytes.end);
+            return Err(WeightsError::Invalid { path: self.path.clone(), reason });
+        }
+        let before = self.info(name)?.data_offsets.0;
+        let (start, end) = (before + bytes.start, before + bytes.end);
         let unreadable = |source| WeightsError::Unreadable { path: self.path.clone(), source };
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.data + start as u64)).map_err(unreadable)?;
-        let mut piece = vec![0; PIECE.min(end - start)];
-        let mut left = end - start;
+        let mut left = end.saturating_sub(start);
+        let mut piece = vec![0; PIECE.min(left)];
         while left > 0 {
             let piece = &mut piece[..PIECE.min(left)];
             file.read_exact(piece).map_err(unreadable)?;
@@ -168,7 +175,7 @@ impl Weights {
         let wrong = || self.wrong_dtype(name, dtype, expected);
         convert(dtype, &[]).ok_or_else(wrong)?;
         let mut numbers = Vec::with_capacity(self.shape(name)?.iter().product());
-        self.read(name, &mut |piece| {
+        self.read(name, 0..self.len(name)?, &mut |piece| {
             numbers.extend(convert(dtype, piece).ok_or_else(wrong)?);
             Ok(())
         })?;
@@ -204,7 +211,7 @@ impl Weights {
             .ok_or_else(|| WeightsError::NoTensor { path: self.path.clone(), name: name.to_owned() })
     }
 
-    fn wrong_dtype(&self, name: &str, found: Dtype, expected: &'static str) -> WeightsError {
+    pub(super) fn wrong_dtype(&self, name: &str, found: Dtype, expected: &'static str) -> WeightsError {
         WeightsError::WrongDtype { path: self.path.clone(), name: name.to_owned(), found, expected }
     }
 }

@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use coec_hf::View;
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Weights, WeightsError};
+use super::joined::join;
+use super::reading::Take;
+use super::{Placed, Reading, WeightsError};
 use crate::output::Output;
 
 /// A tensor to come: name, kind of numbers, shape.
@@ -22,6 +25,14 @@ pub struct Announced {
     pub dtype: Dtype,
     /// Its shape.
     pub shape: Vec<usize>,
+}
+
+impl Announced {
+    /// The bytes it takes.
+    pub fn bytes(&self) -> u64 {
+        let elements = self.shape.iter().map(|&side| side as u64).product::<u64>();
+        elements * self.dtype.bitsize() as u64 / 8
+    }
 }
 
 /// The numbers of a tensor.
@@ -146,13 +157,54 @@ impl<F: Write + Seek> Writer<F> {
         values.write_to(&mut self.file).map_err(|source| self.unwritable(source))
     }
 
-    /// Writes an announced tensor as it stands in another file under the name `from`, a piece at a
-    /// time: the tensor need not fit into memory.
-    pub fn copy(&mut self, name: &str, source: &Weights, from: &str) -> Result<(), WeightsError> {
-        self.go_to(name, source.dtype(from)?, source.len(from)?)?;
+    /// Writes an announced tensor that is read, or a part of one, a piece at a time: it need not fit into memory.
+    pub fn copy(&mut self, name: &str, source: &Reading<'_>, view: &View) -> Result<(), WeightsError> {
+        self.pieces(name, source.dtype(), view.elements(), &mut |take| source.view(view, take))
+    }
+
+    /// Writes an announced tensor of its parts. They have one kind of numbers, and each element is one's.
+    pub fn join(&mut self, name: &str, parts: &[Placed<'_>]) -> Result<(), WeightsError> {
+        let announced =
+            |reason| WeightsError::Announced { path: self.path.clone(), name: name.to_owned(), reason };
+        let Some(dtype) = parts.first().map(|part| part.reading.dtype()) else {
+            return Err(announced("it has no parts"));
+        };
+        let mut elements = 0;
+        for part in parts {
+            if part.reading.dtype() != dtype {
+                return Err(announced("its parts are of several kinds"));
+            }
+            if part.reading.elements()? != part.view.elements() {
+                return Err(announced("a part has another size than its place"));
+            }
+            elements += part.view.elements();
+        }
+        self.pieces(name, dtype, elements, &mut |take| join(parts, take))
+    }
+
+    /// Writes an announced tensor of so many elements, which `give` gives.
+    fn pieces(
+        &mut self,
+        name: &str,
+        dtype: Dtype,
+        elements: usize,
+        give: &mut dyn FnMut(&mut Take<'_>) -> Result<(), WeightsError>,
+    ) -> Result<(), WeightsError> {
+        let bytes = elements * dtype.bitsize() / 8;
+        self.go_to(name, dtype, bytes)?;
         let Self { path, file, .. } = self;
-        let unwritable = |source| WeightsError::Unwritable { path: path.clone(), source };
-        source.read(from, &mut |piece| file.write_all(piece).map_err(unwritable))
+        let mut left = Some(bytes);
+        give(&mut |piece| {
+            left = left.and_then(|left| left.checked_sub(piece.len()));
+            file.write_all(piece).map_err(|source| WeightsError::Unwritable { path: path.clone(), source })
+        })?;
+        match left {
+            Some(0) => Ok(()),
+            _ => {
+                let reason = "it has another size";
+                Err(WeightsError::Announced { path: path.clone(), name: name.to_owned(), reason })
+            }
+        }
     }
 
     /// Goes to where a tensor stands, which is to be written with these bytes.

@@ -17,7 +17,7 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
     let name = name.unwrap_or_else(|| "model".into());
     let mut progress = Progress::new(args.json.json, "tensor");
     let imported =
-        folder::import(&folder, &name, &args.out, spec, &mut |done, all| progress.show(done, all))?;
+        folder::import(&folder, &name, None, &args.out, spec, &mut |done, all| progress.show(done, all))?;
     progress.finish();
     let Import { family, model, notes, inert, .. } = &imported.import;
     if args.json.json {

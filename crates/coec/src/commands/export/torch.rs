@@ -137,7 +137,7 @@ fn tensors<'a>(
             let expected: Vec<_> = all.iter().map(|param| (&param.name, &param.shape)).collect();
             weights.check(&expected)?;
             let dtype = folder::precision(weights, all.iter().map(|param| &param.name))?;
-            let kept = all.iter().map(|param| Tensor::kept(param.name.clone(), weights, param.name.clone()));
+            let kept = all.iter().map(|param| Tensor::kept(param.name.clone(), weights, &param.name));
             Ok((kept.collect::<Result<_, _>>()?, dtype))
         }
         Origin::Spec => Ok((training::initial(spec, all)?, "float32")),
