@@ -10,6 +10,8 @@ mod ends;
 mod error;
 mod export;
 mod files;
+#[cfg(test)]
+mod fp8;
 mod import;
 mod precision;
 mod settings;

@@ -347,7 +347,7 @@ pub struct FitArgs {
 #[command(after_help = "\
 Families: mixtral, olmoe, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, coe_deepseekv2. A
 setting of config.json is honoured, or known to change nothing, or refused by name. Shards are
-streamed.
+streamed. FP8 with a factor for each block becomes f32, or what --dtype says.
 
 Examples:
   coec import models/OLMoE-1B-7B-0924 --out olmoe
@@ -359,8 +359,19 @@ pub struct ImportArgs {
     /// Where to write spec.coe, model.safetensors and, where there is one, tokenizer.json
     #[arg(short, long, value_name = "OUT")]
     pub out: PathBuf,
+    /// What the weights become: each is rounded once. Left out, they stay as they are, and FP8 becomes f32
+    #[arg(long, value_enum)]
+    pub dtype: Option<Stored>,
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+/// What kind of numbers weights are stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stored {
+    F32,
+    Bf16,
+    F16,
 }
 
 /// How `coec export` writes.

@@ -1,11 +1,14 @@
 //! `coec import`: a Hugging Face folder becomes a spec and weights.
 
 use coec_hf::Import;
-use coec_store::folder::{self, Folder};
+use coec_store::{
+    folder::{self, Folder},
+    weights::Dtype,
+};
 use serde_json::json;
 
 use crate::{
-    cli::ImportArgs,
+    cli::{ImportArgs, Stored},
     failure::{Done, Failure},
     render::{self, json::print_json, number, progress::Progress},
 };
@@ -16,8 +19,13 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
     let name = named.file_name().map(|name| coec_hf::model_name(&name.to_string_lossy()));
     let name = name.unwrap_or_else(|| "model".into());
     let mut progress = Progress::new(args.json.json, "tensor");
+    let dtype = args.dtype.map(|dtype| match dtype {
+        Stored::F32 => Dtype::F32,
+        Stored::Bf16 => Dtype::BF16,
+        Stored::F16 => Dtype::F16,
+    });
     let imported =
-        folder::import(&folder, &name, None, &args.out, spec, &mut |done, all| progress.show(done, all))?;
+        folder::import(&folder, &name, dtype, &args.out, spec, &mut |done, all| progress.show(done, all))?;
     progress.finish();
     let Import { family, model, notes, inert, .. } = &imported.import;
     if args.json.json {
@@ -27,6 +35,7 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
             "family": family,
             "tensors": imported.tensors,
             "bytes": imported.bytes,
+            "converted": imported.is_converted,
             "notes": notes.iter().map(|n| json!({ "key": n.key, "text": n.text })).collect::<Vec<_>>(),
             "inert": inert.iter().map(|i| json!({ "key": i.key, "value": i.value, "why": i.why })).collect::<Vec<_>>(),
             "carried": imported.carried.iter().map(|c| json!({ "tensor": c.hf, "why": c.why.words() })).collect::<Vec<_>>(),
@@ -42,6 +51,9 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
     ));
     for note in notes {
         render::line(&format!("{}: {}", note.key, note.text));
+    }
+    if imported.is_converted {
+        render::line("weights became another kind of numbers: an export of them is not the folder they are from");
     }
     if !imported.carried.is_empty() {
         let why: std::collections::BTreeSet<_> = imported.carried.iter().map(|c| c.why.words()).collect();
