@@ -207,7 +207,7 @@ pub fn cross_entropy(logits: Logits, targets: Tensor<2, Int>) -> Tensor<1> {
 
 /// The sum of each token's cross-entropy in nats times its weight: `targets` and `weights` `[B, T]`, `[1]`.
 pub fn weighted_cross_entropy(logits: Logits, targets: Tensor<2, Int>, weights: Tensor<2>) -> Tensor<1> {
-    let Logits { x, weight, shape: [b, t], precision } = logits;
+    let Logits { x, weight, shape: [b, t], precision, scale } = logits;
     coec_kernels::head_cross_entropy(
         x,
         weight,
@@ -215,11 +215,13 @@ pub fn weighted_cross_entropy(logits: Logits, targets: Tensor<2, Int>, weights: 
         weights.reshape([b * t]),
         LOGIT_ROWS,
         precision,
+        scale,
     )
 }
 
 /// Cross-entropy in nats of each token against `targets` `[B, T]`, `[B, T]`. Without a tape.
 pub fn token_losses(logits: Logits, targets: Tensor<2, Int>) -> Tensor<2> {
-    let Logits { x, weight, shape: [b, t], precision } = logits;
-    coec_kernels::head_losses(x, weight, targets.reshape([b * t]), LOGIT_ROWS, precision).reshape([b, t])
+    let Logits { x, weight, shape: [b, t], precision, scale } = logits;
+    coec_kernels::head_losses(x, weight, targets.reshape([b * t]), LOGIT_ROWS, precision, scale)
+        .reshape([b, t])
 }

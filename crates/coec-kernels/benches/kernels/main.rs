@@ -112,7 +112,7 @@ fn head(criterion: &mut Criterion) {
                 (x, weight, targets, make.constant([tokens]))
             },
             |(x, weight, targets, weights)| {
-                head_cross_entropy(x, weight, targets, weights, 256, Precision::F32)
+                head_cross_entropy(x, weight, targets, weights, 256, Precision::F32, 1.0)
             },
         );
     }

@@ -97,11 +97,11 @@ fn the_cross_entropy_is_that_of_rounded_factors() {
             let expected =
                 head.outcome(2.0, |x, weight, targets, weights| (losses(x, weight, targets) * weights).sum());
             let found = head.outcome(2.0, |x, weight, targets, weights| {
-                head_cross_entropy(x, weight, targets, weights, block, BF16)
+                head_cross_entropy(x, weight, targets, weights, block, BF16, 1.0)
             });
             assert_close(&what, &found, &expected);
             let (x, weight, targets) = (head.x.clone(), head.weight.clone(), head.targets(&device));
-            let found = values(head_losses(x.clone(), weight.clone(), targets.clone(), block, BF16));
+            let found = values(head_losses(x.clone(), weight.clone(), targets.clone(), block, BF16, 1.0));
             assert_close(&what, &[found], &[values(losses(x.clone(), weight.clone(), targets.clone()))]);
             let composed = super::slow_cross_entropy::forward;
             let (loss, dx, dw) = composed(x, weight, targets, head.weights.clone(), block, BF16);

@@ -262,11 +262,26 @@ fn the_loss_of_a_head() {
         compare("cross_entropy", &[normal([n, d]), normal([v, d])], |x| {
             let device = x[0].device();
             let weights = Tensor::from_data(TensorData::new(weights.clone(), [n]), &device);
-            head_cross_entropy(x[0].clone(), x[1].clone(), targets(&device), weights, block, Precision::F32)
+            head_cross_entropy(
+                x[0].clone(),
+                x[1].clone(),
+                targets(&device),
+                weights,
+                block,
+                Precision::F32,
+                1.5,
+            )
         });
         let (x, weight) = (normal([n, d]), normal([v, d]));
         let losses = |device: &Device| {
-            values(head_losses(on(device, &x), on(device, &weight), targets(device), block, Precision::F32))
+            values(head_losses(
+                on(device, &x),
+                on(device, &weight),
+                targets(device),
+                block,
+                Precision::F32,
+                1.5,
+            ))
         };
         assert_close("losses", &losses(&gpu()), &losses(&Device::flex()));
     }

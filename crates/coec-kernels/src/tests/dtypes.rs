@@ -93,7 +93,9 @@ fn operations_refuse_mixed_types() {
             assert_refuses("linear", odd, || linear(x.clone(), weight.clone(), F32));
             let targets = Tensor::<1, Int>::zeros([5], &device);
             let weights = Tensor::<1>::ones([5], of("weights"));
-            assert_refuses("cross_entropy", odd, || head_cross_entropy(x, weight, targets, weights, 2, F32));
+            assert_refuses("cross_entropy", odd, || {
+                head_cross_entropy(x, weight, targets, weights, 2, F32, 1.0)
+            });
         }
         for odd in ["q", "k", "v", "sinks"] {
             let of = |name: &str| Tensor::<4>::ones([1, 3, 1, 4], (&device, dtype(name, odd)));
@@ -215,7 +217,7 @@ fn halves_are_refused_by_name() {
                 "cross_entropy",
                 refusal("cross_entropy", || {
                     let targets = Tensor::<1, Int>::zeros([4], &device);
-                    head_cross_entropy(ones([4, 4]), ones([3, 4]), targets, row(), 2, F32)
+                    head_cross_entropy(ones([4, 4]), ones([3, 4]), targets, row(), 2, F32, 1.0)
                 }),
             ),
             (

@@ -179,6 +179,11 @@ fn attention_words(yarn: Rope) -> Vec<(&'static str, Attention)> {
             "rope of the first neighbours",
             Attention::Mha(Mha { rope: first(6), pairs: Pairs::Neighbours, ..grouped() }),
         ),
+        ("window", Attention::Mha(Mha { window: Some(3), ..grouped() })),
+        ("window of one", Attention::Mha(Mha { window: Some(1), ..mha() })),
+        ("sinks", Attention::Mha(Mha { sinks: true, ..grouped() })),
+        ("window and sinks", Attention::Mha(Mha { window: Some(4), sinks: true, ..grouped() })),
+        ("mla with window and sinks", Attention::Mla(Mla { window: Some(3), sinks: true, ..mla() })),
         ("mla with rope of the first dimensions", Attention::Mla(Mla { rope: first(2), ..mla() })),
     ]
 }
