@@ -15,7 +15,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from transformers import initialization as init
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import Concatenate, MergeModulelist, WeightConverter
 from transformers.generation import GenerationMixin
@@ -39,7 +39,8 @@ BLOCKS = {
     "model": ("name", "doc", "vocab", "context", "dim", "norm", "embedding", "layers"),
     "norm": ("eps",),
     "embedding": ("tied", "multiplier", "logits_scaling"),
-    "layers": ("kinds", "order"),
+    "layers": ("kinds", "order", "loops"),
+    "loop": ("start", "end", "times"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "window", "sinks", "norm_at", "multiplier"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "window", "sinks", "bias", "latent_eps", "norm_at", "multiplier"),
@@ -77,7 +78,7 @@ WORDS = {
     "score of groups": ("max", "top2"),
 }
 # Written only where there is something to say.
-OPTIONAL = {"doc"}
+OPTIONAL = {"doc", "loops"}
 
 
 def unknown(what):
@@ -113,6 +114,8 @@ def check_model(model):
     check_block("model", model)
     for name in ("norm", "embedding", "layers"):
         check_block(name, model[name])
+    for one in model["layers"].get("loops", ()):
+        check_block("loop", one)
     for layer in model["layers"]["kinds"]:
         check_block("layer", layer)
         kind, attention = check_kind("attention", layer["attention"])
@@ -334,9 +337,9 @@ class CoecAttentionBase(nn.Module):
         self.config, self.layer_idx = config, number
         self.sinks = nn.Parameter(torch.zeros(spec["heads"])) if spec.get("sinks") else None
 
-    def attend(self, q, k, v, scale, mask, cache, **kwargs):
+    def attend(self, q, k, v, scale, mask, cache, slot=None, **kwargs):
         if cache is not None:
-            k, v = cache.update(k, v, self.layer_idx)
+            k, v = cache.update(k, v, self.layer_idx if slot is None else slot)
         attention = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention_forward)
         # Other implementations know no sinks, or each its own way of saying them.
         attention = attention if self.sinks is None else eager_attention_forward
@@ -671,8 +674,8 @@ class CoecChain(nn.Module):
         rate, gates = rate_of_bias(self.ffn), as_list(self.gate)
         if rate is None:
             return
-        # The counts of a router that is asked several times add up.
-        loads = loads if len(gates) > 1 else loads.sum(0, keepdim=True)
+        # The counts of a router that is asked several times, in iterations or in passes of a loop, add up.
+        loads = loads.view(-1, len(gates), loads.shape[-1]).sum(0)
         for gate, load in zip(gates, loads.long()):
             step = (load.sum() - load.numel() * load).sign()
             gate.e_score_correction_bias += rate * step.to(gate.e_score_correction_bias)
@@ -786,7 +789,7 @@ def refuse_padding(attention_mask, position_ids, positions):
 @dataclass
 class CoecModelOutput(MoeModelOutputWithPast):
     """`aux_loss` is the sum of the weighted balance losses; `expert_loads` has of each layer with experts how often
-    each was selected [routings, E], and None of the others."""
+    each was selected [passes * routings, E], and None of the others."""
 
     aux_loss: torch.Tensor | None = None
     expert_loads: tuple | None = None
@@ -795,6 +798,12 @@ class CoecModelOutput(MoeModelOutputWithPast):
 @dataclass
 class CoecCausalLMOutput(MoeCausalLMOutputWithPast):
     expert_loads: tuple | None = None
+
+
+def grow(cache, slots):
+    """Gives a cache a slot for each pass of a layer: libraries make one for each layer."""
+    while cache is not None and len(getattr(cache, "layers", ())) < slots:
+        cache.layers.append(DynamicLayer())
 
 
 class CoecModel(CoecPreTrainedModel):
@@ -842,12 +851,17 @@ class CoecModel(CoecPreTrainedModel):
         positions = (torch.arange(h.shape[1], device=h.device) + past).unsqueeze(0)
         refuse_padding(attention_mask, position_ids, positions)
         masks = self.masks(h, cache)
-        aux, loads = wide(h).new_zeros(()), []
-        for layer in self.layers:
+        aux = wide(h).new_zeros(())
+        passes = self.config.passes
+        grow(cache, len(passes))
+        loads = [[] for _ in self.layers]
+        for slot, number in enumerate(passes):
+            layer = self.layers[number]
             mask = masks[layer.window]
-            h, layer_aux, layer_loads = layer(h, positions, mask=mask, cache=cache, **kwargs)
+            h, layer_aux, layer_loads = layer(h, positions, mask=mask, cache=cache, slot=slot, **kwargs)
             aux = aux + layer_aux
-            loads.append(layer_loads)
+            loads[number].append(layer_loads)
+        loads = [None if None in passed else torch.cat(passed) for passed in loads]
         return CoecModelOutput(
             last_hidden_state=self.norm(h), cache=cache, aux_loss=aux, expert_loads=tuple(loads)
         )

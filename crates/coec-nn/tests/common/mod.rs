@@ -130,6 +130,13 @@ pub fn variants() -> Vec<(String, Model)> {
     let mut tied = model(head(), plain());
     tied.embedding.tied = true;
     all.push(("tied".into(), tied));
+    let chain =
+        || ffn(Coe { balance: vec![Balance::SeqAux { alpha: 0.1 }, Balance::Bias { rate: 0.01 }], ..coe() });
+    for (name, start, end, times) in [("a loop of one layer", 1, 2, 3), ("a loop of both layers", 0, 2, 2)] {
+        let mut looped = model(Attention::Mha(Mha { window: Some(3), ..mha() }), chain());
+        looped.layers = looped.layers.with_loops([Loop { start, end, times }]);
+        all.push((name.into(), looped));
+    }
     let mut weighed = model(head(), plain());
     weighed.embedding = Tokens { multiplier: 1.7, logits_scaling: 3.0, ..Tokens::plain(false) };
     all.push(("embeddings multiplied, logits divided".into(), weighed));

@@ -49,7 +49,8 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>, precision: coec_ir
 
     let product = Product(factors(precision));
     let mut aux_loss: Option<Tensor<1>> = None;
-    for layer in &model.layers {
+    for &layer in model.passes() {
+        let layer = &model.layers[layer];
         for sequence in &mut h {
             *sequence = match &layer.attention {
                 Attention::MultiHead(block) => multi_head(block, sequence, product),
