@@ -106,8 +106,8 @@ fn blocks_of_another_kind_are_written_out_and_words_of_equal_blocks_are_not() {
     assert_eq!(changes(&of("router=softmax"), &of("router=sigmoid")), ["ffn.router: softmax -> sigmoid"]);
     assert_eq!(
         changes(&of("router=softmax"), &of("router=sigmoid(renorm=true, groups=4, keep=2)")),
-        ["ffn.router: softmax(renorm=false, scale=1.0) -> \
-             sigmoid(renorm=true, scale=1.0, groups=4, keep=2, group_score=max)"]
+        ["ffn.router: softmax(renorm=false, scale=1.0, bias=false) -> \
+             sigmoid(renorm=true, scale=1.0, groups=4, keep=2, group_score=max, bias=false)"]
     );
     assert_eq!(
         changes(&of("router=softmax"), &of("router=softmax(groups=4, keep=2)")),
