@@ -30,7 +30,7 @@ impl Mlp {
 
     /// `[N, D]` to `[N, D]`.
     pub fn forward(&self, x: Tensor<2>, precision: Precision) -> Tensor<2> {
-        coec_kernels::mlp(x, self.w_in.val(), self.w_out.val(), kernel_act(self.act), precision)
+        coec_kernels::mlp(x, self.w_in.val(), self.w_out.val(), None, kernel_act(self.act), precision)
     }
 }
 
@@ -67,7 +67,7 @@ impl Experts {
         precision: Precision,
     ) -> Tensor<2> {
         let (w_in, w_out) = (self.w_in.val(), self.w_out.val());
-        coec_kernels::experts(x, indices, gates, w_in, w_out, kernel_act(self.act), precision)
+        coec_kernels::experts(x, indices, gates, w_in, w_out, None, kernel_act(self.act), precision)
     }
 }
 
