@@ -310,15 +310,11 @@ impl Sublayer for Coe {
             }
         }
         for e in 0..self.experts {
-            params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act.is_gated(), dim, self.hidden));
+            params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act, [dim, self.hidden], false));
         }
         if self.shared > 0 {
-            params.extend(mlp(
-                &format!("{prefix}.shared_experts"),
-                self.act.is_gated(),
-                dim,
-                self.shared * self.hidden,
-            ));
+            let width = self.shared * self.hidden;
+            params.extend(mlp(&format!("{prefix}.shared_experts"), self.act, [dim, width], false));
         }
         if self.gates_shared() {
             params.push(linear(format!("{prefix}.shared_expert_gate.weight"), 1, dim));

@@ -32,7 +32,7 @@ impl Dense {
 impl Sublayer for Dense {
     fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
         let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
-        params.extend(mlp(prefix, self.act.is_gated(), dim, self.hidden));
+        params.extend(mlp(prefix, self.act, [dim, self.hidden], false));
         params
     }
 
