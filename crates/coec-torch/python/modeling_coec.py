@@ -49,7 +49,7 @@ BLOCKS = {
     "dense": ("hidden", "act", "norm_at", "multiplier"),
     "coe": (
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
-        "router", "balance", "norm_at", "multiplier",
+        "router", "balance", "bias", "norm_at", "multiplier",
     ),
     "router": ("score", "renorm", "scale", "groups", "bias"),
     "groups": ("groups", "keep", "score"),
@@ -216,14 +216,14 @@ def linear(inputs, outputs, bias=False):
 class CoecMLP(nn.Module):
     """A dense sublayer, or the shared experts of a chain, which side by side are one MLP."""
 
-    def __init__(self, dim, hidden, act):
+    def __init__(self, dim, hidden, act, bias):
         super().__init__()
         self.is_gated = act in GATED
         self.act = gated(act) if self.is_gated else ACTS[act]
         if self.is_gated:
-            self.gate_proj = linear(dim, hidden)
-        self.up_proj = linear(dim, hidden)
-        self.down_proj = linear(hidden, dim)
+            self.gate_proj = linear(dim, hidden, bias)
+        self.up_proj = linear(dim, hidden, bias)
+        self.down_proj = linear(hidden, dim, bias)
 
     def forward(self, x):
         up = self.up_proj(x)
@@ -520,18 +520,29 @@ class ExpertsBase(nn.Module):
         self.act_fn = gated(ffn["act"]) if ffn["act"] in GATED else ACTS[ffn["act"]]
         self.widths = (config.hidden_size, ffn["hidden"])
         self.down_proj = nn.Parameter(torch.empty(ffn["experts"], config.hidden_size, ffn["hidden"]))
+        self.has_biases = ffn["bias"]
+        if self.has_biases:
+            wide_rows = ffn["hidden"] * (2 if ffn["act"] in GATED else 1)
+            setattr(self, f"{self.first}_bias", nn.Parameter(torch.zeros(ffn["experts"], wide_rows)))
+            self.down_proj_bias = nn.Parameter(torch.zeros(ffn["experts"], config.hidden_size))
+
+    def bias_of(self, name):
+        """Of each expert, or None for each."""
+        return getattr(self, f"{name}_bias").unbind() if self.has_biases else [None] * self.num_experts
 
     def forward(self, hidden_states, top_k_index, top_k_weights):
         result = torch.zeros_like(hidden_states)
         # Taken apart once: the gradient of each index would be a tensor of the whole pool.
         first, second = getattr(self, self.first).unbind(), self.down_proj.unbind()
+        first_bias, second_bias = self.bias_of(self.first), self.bias_of("down_proj")
         # One more than there are: where experts are spread over ranks it stands for those of other ranks.
         chosen = F.one_hot(top_k_index, self.num_experts + 1).permute(2, 1, 0)
         for expert in chosen.sum((-1, -2)).nonzero().flatten().tolist():
             if expert == self.num_experts:
                 continue
             place, token = torch.where(chosen[expert])
-            y = F.linear(self.inner(F.linear(hidden_states[token], first[expert])), second[expert])
+            hidden = self.inner(F.linear(hidden_states[token], first[expert], first_bias[expert]))
+            y = F.linear(hidden, second[expert], second_bias[expert])
             y = y * top_k_weights[token, place, None]
             result.index_add_(0, token, y.to(result.dtype))
         return result
@@ -574,6 +585,8 @@ def groups_where_it_can(experts_class):
     dispatched, plain = experts_class.forward, ExpertsBase.forward
 
     def forward(self, hidden_states, top_k_index, top_k_weights):
+        if self.has_biases:
+            return plain(self, hidden_states, top_k_index, top_k_weights)
         if self.config._experts_implementation != "grouped_mm":
             return dispatched(self, hidden_states, top_k_index, top_k_weights)
         dtype = self.down_proj.dtype
@@ -632,7 +645,7 @@ class CoecChain(nn.Module):
         self.gate = per_iteration([CoecRouter(dim, ffn) for _ in range(routers)])
         self.experts = (CoecExperts if ffn["act"] in GATED else CoecPlainExperts)(config, ffn)
         if ffn["shared"]:
-            self.shared_experts = CoecMLP(dim, ffn["shared"] * ffn["hidden"], ffn["act"])
+            self.shared_experts = CoecMLP(dim, ffn["shared"] * ffn["hidden"], ffn["act"], ffn["bias"])
             if ffn["shared_gate"] == "sigmoid":
                 self.shared_expert_gate = linear(dim, 1)
 
@@ -685,7 +698,7 @@ class CoecDense(CoecMLP):
     """A dense sublayer, called as a chain is."""
 
     def __init__(self, config, ffn):
-        super().__init__(config.hidden_size, ffn["hidden"], ffn["act"])
+        super().__init__(config.hidden_size, ffn["hidden"], ffn["act"], ffn.get("bias", False))
         self.spec = ffn
 
     def forward(self, h, norm):
@@ -749,8 +762,8 @@ class CoecPreTrainedModel(PreTrainedModel):
             if module.e_score_correction_bias is not None:
                 init.zeros_(module.e_score_correction_bias)
         elif isinstance(module, ExpertsBase):
-            for weight in module.parameters(recurse=False):
-                init.normal_(weight, mean=0.0, std=0.02)
+            for name, weight in module.named_parameters(recurse=False):
+                init.zeros_(weight) if name.endswith("_bias") else init.normal_(weight, mean=0.0, std=0.02)
 
     def save_pretrained(self, *args, **kwargs):
         # Another model may have been made in the meantime: the names are those of the last.
@@ -773,7 +786,20 @@ def convert_names(config):
         else:
             converters.append(WeightConverter(up, f"{stem}.up_proj", operations=[MergeModulelist(dim=0)]))
         converters.append(WeightConverter(down, f"{stem}.down_proj", operations=[MergeModulelist(dim=0)]))
+        if ffn["bias"]:
+            converters += biases(stem, ffn["act"] in GATED)
     register_checkpoint_conversion_mapping("coec", converters, overwrite=True)
+
+
+def biases(stem, is_gated):
+    """The same for the biases of experts."""
+    gate, up, down = (f"{stem}.*.{part}_proj.bias" for part in ("gate", "up", "down"))
+    merged = [MergeModulelist(dim=0)]
+    first = (
+        WeightConverter([gate, up], f"{stem}.gate_up_proj_bias", operations=[*merged, Concatenate(dim=1)])
+        if is_gated else WeightConverter(up, f"{stem}.up_proj_bias", operations=merged)
+    )
+    return [first, WeightConverter(down, f"{stem}.down_proj_bias", operations=[MergeModulelist(dim=0)])]
 
 
 def refuse_padding(attention_mask, position_ids, positions):
