@@ -46,7 +46,7 @@ BLOCKS = {
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "window", "sinks", "bias", "latent_eps", "norm_at", "multiplier"),
     "rope": ("theta", "dim"),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate", "dim"),
-    "dense": ("hidden", "act", "norm_at", "multiplier"),
+    "dense": ("hidden", "act", "bias", "norm_at", "multiplier"),
     "coe": (
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
         "router", "balance", "bias", "norm_at", "multiplier",
@@ -698,7 +698,7 @@ class CoecDense(CoecMLP):
     """A dense sublayer, called as a chain is."""
 
     def __init__(self, config, ffn):
-        super().__init__(config.hidden_size, ffn["hidden"], ffn["act"], ffn.get("bias", False))
+        super().__init__(config.hidden_size, ffn["hidden"], ffn["act"], ffn["bias"])
         self.spec = ffn
 
     def forward(self, h, norm):
