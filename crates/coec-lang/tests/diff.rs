@@ -79,7 +79,7 @@ fn layers_are_named_as_a_spec_overrides_them() {
     assert_eq!(
         changes(base, &with("ffn[0]=dense(hidden=16)")),
         [format!(
-            "ffn[0]: {} -> dense(hidden=16, act=swiglu, norm_at=before, multiplier=1.0)",
+            "ffn[0]: {} -> dense(hidden=16, act=swiglu, bias=false, norm_at=before, multiplier=1.0)",
             coec_ir::text::ffn(&spec(base).model.layers.kinds()[0].ffn)
         )]
     );
@@ -96,7 +96,10 @@ fn more_of_the_same_is_one_difference() {
     let b = a.replace("layers=4", "layers=6 ffn[5]=dense(32)");
     assert_eq!(
         changes(a, &b),
-        ["layers: 4 -> 6", "ffn[5]: - -> dense(hidden=32, act=swiglu, norm_at=before, multiplier=1.0)"]
+        [
+            "layers: 4 -> 6",
+            "ffn[5]: - -> dense(hidden=32, act=swiglu, bias=false, norm_at=before, multiplier=1.0)"
+        ]
     );
 }
 

@@ -204,6 +204,10 @@ fn ffn_words() -> Vec<(&'static str, Ffn)> {
     let added =
         |residual, norm_at, multiplier| ffn(Coe { residual, norm_at, multiplier, shared: 1, ..coe() });
     vec![
+        ("experts with biases", ffn(Coe { bias: true, shared: 2, ..coe() })),
+        ("experts without a gate, with biases", ffn(Coe { bias: true, act: Act::Relu2, shared: 1, ..coe() })),
+        ("clamped experts with biases", ffn(Coe { bias: true, act: Act::Clamped, ..coe() })),
+        ("dense with biases", Ffn::Dense(Dense { bias: true, ..Dense::plain(7, Act::Geglu) })),
         ("router biases, independent", biased(Gate::Independent)),
         ("router bias, tied", biased(Gate::Tied)),
         ("router bias, frozen", biased(Gate::Frozen)),
