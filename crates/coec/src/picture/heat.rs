@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn loads(rows: usize, counts: &[u64]) -> Loads {
-        (0..rows).map(|row| ((row / 2, row % 2), counts.to_vec())).collect()
+        (0..rows).map(|row| ((row / 2, 0, row % 2), counts.to_vec())).collect()
     }
 
     fn text(loads: &Loads, width: usize, rows: usize) -> Vec<String> {
