@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_last_step_is_that_of_all_routings() {
-        let load = |step, layer| Load { step, layer, iteration: 0, counts: vec![1] };
+        let load = |step, layer| Load { step, layer, pass: 0, iteration: 0, counts: vec![1] };
         let loads = [load(10, 0), load(10, 1), load(20, 0), load(20, 1)];
         assert_eq!(last(&loads, |load| load.step).len(), 2);
     }
