@@ -92,5 +92,7 @@ class CoecConfig(PreTrainedConfig):
             inner = "gate_up_proj" if ffn["act"] in ("swiglu", "geglu", "clamped") else "up_proj"
             for tensor in (inner, "down_proj"):
                 plan[f"layers.*.mlp.experts.{tensor}"] = "grouped_gemm"
+                if ffn["bias"]:
+                    plan[f"layers.*.mlp.experts.{tensor}_bias"] = "grouped_gemm"
             plan["layers.*.mlp.experts"] = "ep_dispatch_experts"
         return plan
