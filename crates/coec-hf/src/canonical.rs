@@ -28,7 +28,8 @@ fn with(model: &Model, form: impl Fn(&Coe) -> Coe) -> Model {
             Ffn::Dense(_) => layer.clone(),
         })
         .collect();
-    Model { layers: Stack::from_layers(&layers), ..model.clone() }
+    let loops = model.layers.loops().iter().copied();
+    Model { layers: Stack::from_layers(&layers).with_loops(loops), ..model.clone() }
 }
 
 fn ordinary(coe: &Coe) -> Coe {
