@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A family of Hugging Face models, by its `model_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,6 +53,14 @@ impl Family {
             Self::DeepseekV2 => "deepseek_v2",
             Self::DeepseekV3 => "deepseek_v3",
             Self::CoeDeepseekV2 => "coe_deepseekv2",
+        }
+    }
+
+    /// The family of settings that have its `model_type`: both of Ling's have the first's.
+    pub(crate) fn of_settings(self, _: &Map<String, Value>) -> Self {
+        match self {
+            // None yet.
+            other => other,
         }
     }
 }

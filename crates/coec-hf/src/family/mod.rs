@@ -1,5 +1,6 @@
 //! The families: one file for each, which says how its settings are read and written.
 
+mod biased;
 mod coe_deepseekv2;
 mod deepseek;
 mod deepseek_v2;
@@ -16,7 +17,7 @@ use coec_ir::{Ffn, Model};
 use crate::inert::COMMON;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
-use crate::{Family, Reason, canonical, canonical::canonical_chain};
+use crate::{Family, HfError, Reason, canonical, canonical::canonical_chain};
 
 /// What a family is made of.
 pub(crate) struct Record {
@@ -35,6 +36,10 @@ pub(crate) struct Record {
     pub predicts_further: bool,
     /// Whether `gate` of a single iteration is said.
     pub is_chain: bool,
+    /// Whether `transformers` has a class for it, or code is published that it loads.
+    pub has_class: bool,
+    /// What keeps the family's tensors from being read and written one for one, if anything does.
+    pub fused: Option<&'static str>,
 }
 
 impl Family {
@@ -46,6 +51,20 @@ impl Family {
     /// The settings that change no output of a model of this family, each with the reason.
     pub fn inert(self) -> impl Iterator<Item = &'static Reason> {
         COMMON.iter().chain(self.record().inert.iter().copied().flatten())
+    }
+
+    /// Whether `transformers` has a class for it, or code is published that it loads: what is exported can be
+    /// used.
+    pub fn has_class(self) -> bool {
+        self.record().has_class
+    }
+
+    /// Fails for a family whose settings are read, and whose tensors are not.
+    pub fn check_tensors(self) -> Result<(), HfError> {
+        let Some(why) = self.record().fused else { return Ok(()) };
+        let (key, value) = ("model_type".into(), format!("\"{self}\""));
+        let accepted = "its settings alone, as a spec: `coec cost DIR/config.json`".into();
+        Err(HfError::Refused { key, value, why: why.into(), accepted })
     }
 
     pub(crate) fn record(self) -> &'static Record {
