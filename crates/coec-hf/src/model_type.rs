@@ -24,11 +24,15 @@ pub enum Family {
     /// The published Chain-of-Experts on DeepSeek-V2's blocks.
     #[serde(rename = "coe_deepseekv2")]
     CoeDeepseekV2,
+    /// Kimi-K2, DeepSeek-V3 by another name.
+    KimiK2,
+    /// JoyAI-LLM-Flash, DeepSeek-V3 by another name.
+    JoyaiLlmFlash,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -36,6 +40,8 @@ impl Family {
         Self::DeepseekV3,
         Self::DeepseekV2,
         Self::CoeDeepseekV2,
+        Self::KimiK2,
+        Self::JoyaiLlmFlash,
     ];
 
     /// The family of a `model_type`.
@@ -53,6 +59,8 @@ impl Family {
             Self::DeepseekV2 => "deepseek_v2",
             Self::DeepseekV3 => "deepseek_v3",
             Self::CoeDeepseekV2 => "coe_deepseekv2",
+            Self::KimiK2 => "kimi_k2",
+            Self::JoyaiLlmFlash => "joyai_llm_flash",
         }
     }
 

@@ -1,4 +1,8 @@
-//! DeepSeek-V3: sigmoid scores with a selection bias, groups scored by their two best.
+//! DeepSeek-V3, and those that have its blocks under a `model_type` of their own: Kimi-K2 and
+//! JoyAI-LLM-Flash.
+//!
+//! transformers does not know their names, and loads their folders as `deepseek_v3`. What is left out has the
+//! defaults of that class, in their folders too.
 
 use coec_ir::{Attention, Model, bounds};
 
@@ -20,6 +24,9 @@ pub(super) const RECORD: Record = Record {
     has_class: true,
     fused: None,
 };
+
+/// Of the families that have another `model_type`.
+pub(super) const BY_ANOTHER_NAME: Record = Record { has_class: false, ..RECORD };
 
 const DEFAULTS: Defaults = Defaults {
     vocab: 129_280,

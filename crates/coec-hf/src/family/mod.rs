@@ -76,6 +76,7 @@ impl Family {
             Self::DeepseekV2 => &deepseek_v2::RECORD,
             Self::DeepseekV3 => &deepseek_v3::RECORD,
             Self::CoeDeepseekV2 => &coe_deepseekv2::RECORD,
+            Self::KimiK2 | Self::JoyaiLlmFlash => &deepseek_v3::BY_ANOTHER_NAME,
         }
     }
 
