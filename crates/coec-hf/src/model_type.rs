@@ -28,11 +28,13 @@ pub enum Family {
     KimiK2,
     /// JoyAI-LLM-Flash, DeepSeek-V3 by another name.
     JoyaiLlmFlash,
+    /// dots.llm1: a norm over each head; DeepSeek-V3's experts.
+    Dots1,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -42,6 +44,7 @@ impl Family {
         Self::CoeDeepseekV2,
         Self::KimiK2,
         Self::JoyaiLlmFlash,
+        Self::Dots1,
     ];
 
     /// The family of a `model_type`.
@@ -61,6 +64,7 @@ impl Family {
             Self::CoeDeepseekV2 => "coe_deepseekv2",
             Self::KimiK2 => "kimi_k2",
             Self::JoyaiLlmFlash => "joyai_llm_flash",
+            Self::Dots1 => "dots1",
         }
     }
 

@@ -5,6 +5,7 @@ mod coe_deepseekv2;
 mod deepseek;
 mod deepseek_v2;
 mod deepseek_v3;
+mod dots1;
 mod mixtral;
 mod olmoe;
 mod plain;
@@ -77,6 +78,7 @@ impl Family {
             Self::DeepseekV3 => &deepseek_v3::RECORD,
             Self::CoeDeepseekV2 => &coe_deepseekv2::RECORD,
             Self::KimiK2 | Self::JoyaiLlmFlash => &deepseek_v3::BY_ANOTHER_NAME,
+            Self::Dots1 => &dots1::RECORD,
         }
     }
 
