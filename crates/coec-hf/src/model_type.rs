@@ -28,13 +28,15 @@ pub enum Family {
     KimiK2,
     /// JoyAI-LLM-Flash, DeepSeek-V3 by another name.
     JoyaiLlmFlash,
+    /// GLM-4.5: half of each head turns; DeepSeek-V3's experts.
+    Glm4Moe,
     /// dots.llm1: a norm over each head; DeepSeek-V3's experts.
     Dots1,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -45,6 +47,7 @@ impl Family {
         Self::KimiK2,
         Self::JoyaiLlmFlash,
         Self::Dots1,
+        Self::Glm4Moe,
     ];
 
     /// The family of a `model_type`.
@@ -64,6 +67,7 @@ impl Family {
             Self::CoeDeepseekV2 => "coe_deepseekv2",
             Self::KimiK2 => "kimi_k2",
             Self::JoyaiLlmFlash => "joyai_llm_flash",
+            Self::Glm4Moe => "glm4_moe",
             Self::Dots1 => "dots1",
         }
     }

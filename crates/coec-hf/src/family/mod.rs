@@ -6,6 +6,7 @@ mod deepseek;
 mod deepseek_v2;
 mod deepseek_v3;
 mod dots1;
+mod glm4_moe;
 mod mixtral;
 mod olmoe;
 mod plain;
@@ -78,6 +79,7 @@ impl Family {
             Self::DeepseekV3 => &deepseek_v3::RECORD,
             Self::CoeDeepseekV2 => &coe_deepseekv2::RECORD,
             Self::KimiK2 | Self::JoyaiLlmFlash => &deepseek_v3::BY_ANOTHER_NAME,
+            Self::Glm4Moe => &glm4_moe::RECORD,
             Self::Dots1 => &dots1::RECORD,
         }
     }
