@@ -30,13 +30,15 @@ pub enum Family {
     JoyaiLlmFlash,
     /// GLM-4.5: half of each head turns; DeepSeek-V3's experts.
     Glm4Moe,
+    /// GLM-4.7-Flash: latent attention; DeepSeek-V3's experts.
+    Glm4MoeLite,
     /// dots.llm1: a norm over each head; DeepSeek-V3's experts.
     Dots1,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -48,6 +50,7 @@ impl Family {
         Self::JoyaiLlmFlash,
         Self::Dots1,
         Self::Glm4Moe,
+        Self::Glm4MoeLite,
     ];
 
     /// The family of a `model_type`.
@@ -68,6 +71,7 @@ impl Family {
             Self::KimiK2 => "kimi_k2",
             Self::JoyaiLlmFlash => "joyai_llm_flash",
             Self::Glm4Moe => "glm4_moe",
+            Self::Glm4MoeLite => "glm4_moe_lite",
             Self::Dots1 => "dots1",
         }
     }

@@ -7,6 +7,7 @@ mod deepseek_v2;
 mod deepseek_v3;
 mod dots1;
 mod glm4_moe;
+mod glm4_moe_lite;
 mod mixtral;
 mod olmoe;
 mod plain;
@@ -80,6 +81,7 @@ impl Family {
             Self::CoeDeepseekV2 => &coe_deepseekv2::RECORD,
             Self::KimiK2 | Self::JoyaiLlmFlash => &deepseek_v3::BY_ANOTHER_NAME,
             Self::Glm4Moe => &glm4_moe::RECORD,
+            Self::Glm4MoeLite => &glm4_moe_lite::RECORD,
             Self::Dots1 => &dots1::RECORD,
         }
     }
