@@ -34,11 +34,13 @@ pub enum Family {
     Glm4MoeLite,
     /// dots.llm1: a norm over each head; DeepSeek-V3's experts.
     Dots1,
+    /// MiniMax-M2: half of each head turns; sigmoid scores with a selection bias.
+    MinimaxM2,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -51,6 +53,7 @@ impl Family {
         Self::Dots1,
         Self::Glm4Moe,
         Self::Glm4MoeLite,
+        Self::MinimaxM2,
     ];
 
     /// The family of a `model_type`.
@@ -73,6 +76,7 @@ impl Family {
             Self::Glm4Moe => "glm4_moe",
             Self::Glm4MoeLite => "glm4_moe_lite",
             Self::Dots1 => "dots1",
+            Self::MinimaxM2 => "minimax_m2",
         }
     }
 

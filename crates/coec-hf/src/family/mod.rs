@@ -8,6 +8,7 @@ mod deepseek_v3;
 mod dots1;
 mod glm4_moe;
 mod glm4_moe_lite;
+mod minimax_m2;
 mod mixtral;
 mod olmoe;
 mod plain;
@@ -83,6 +84,7 @@ impl Family {
             Self::Glm4Moe => &glm4_moe::RECORD,
             Self::Glm4MoeLite => &glm4_moe_lite::RECORD,
             Self::Dots1 => &dots1::RECORD,
+            Self::MinimaxM2 => &minimax_m2::RECORD,
         }
     }
 
