@@ -36,11 +36,13 @@ pub enum Family {
     Dots1,
     /// MiniMax-M2: half of each head turns; sigmoid scores with a selection bias.
     MinimaxM2,
+    /// The first DeepSeekMoE: ordinary attention, shared experts.
+    Deepseek,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -54,6 +56,7 @@ impl Family {
         Self::Glm4Moe,
         Self::Glm4MoeLite,
         Self::MinimaxM2,
+        Self::Deepseek,
     ];
 
     /// The family of a `model_type`.
@@ -77,6 +80,7 @@ impl Family {
             Self::Glm4MoeLite => "glm4_moe_lite",
             Self::Dots1 => "dots1",
             Self::MinimaxM2 => "minimax_m2",
+            Self::Deepseek => "deepseek",
         }
     }
 

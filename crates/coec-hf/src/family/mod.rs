@@ -3,6 +3,7 @@
 mod biased;
 mod coe_deepseekv2;
 mod deepseek;
+mod deepseek_v1;
 mod deepseek_v2;
 mod deepseek_v3;
 mod dots1;
@@ -85,6 +86,7 @@ impl Family {
             Self::Glm4MoeLite => &glm4_moe_lite::RECORD,
             Self::Dots1 => &dots1::RECORD,
             Self::MinimaxM2 => &minimax_m2::RECORD,
+            Self::Deepseek => &deepseek_v1::RECORD,
         }
     }
 
