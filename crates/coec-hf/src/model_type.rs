@@ -38,11 +38,15 @@ pub enum Family {
     MinimaxM2,
     /// The first DeepSeekMoE: ordinary attention, shared experts.
     Deepseek,
+    /// Ling, the first: shared experts behind a renormalised softmax.
+    BailingMoe,
+    /// Ling 2.0: half of each head turns; DeepSeek-V3's experts.
+    BailingMoeV2,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -57,6 +61,8 @@ impl Family {
         Self::Glm4MoeLite,
         Self::MinimaxM2,
         Self::Deepseek,
+        Self::BailingMoe,
+        Self::BailingMoeV2,
     ];
 
     /// The family of a `model_type`.
@@ -81,13 +87,15 @@ impl Family {
             Self::Dots1 => "dots1",
             Self::MinimaxM2 => "minimax_m2",
             Self::Deepseek => "deepseek",
+            Self::BailingMoe => "bailing_moe",
+            Self::BailingMoeV2 => "bailing_moe_v2",
         }
     }
 
     /// The family of settings that have its `model_type`: both of Ling's have the first's.
-    pub(crate) fn of_settings(self, _: &Map<String, Value>) -> Self {
+    pub(crate) fn of_settings(self, settings: &Map<String, Value>) -> Self {
         match self {
-            // None yet.
+            Self::BailingMoe if is_second_ling(settings) => Self::BailingMoeV2,
             other => other,
         }
     }
@@ -96,5 +104,18 @@ impl Family {
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.model_type())
+    }
+}
+
+/// Whether settings of Ling are of its second version: by their class, or else by a setting that only that
+/// has.
+fn is_second_ling(settings: &Map<String, Value>) -> bool {
+    const OF_THE_SECOND: [&str; 5] =
+        ["score_function", "n_group", "topk_group", "moe_router_enable_expert_bias", "routed_scaling_factor"];
+    match settings.get("architectures").and_then(Value::as_array) {
+        Some(classes) if !classes.is_empty() => {
+            classes.iter().any(|class| class == "BailingMoeV2ForCausalLM")
+        }
+        _ => OF_THE_SECOND.iter().any(|key| settings.get(*key).is_some_and(|value| !value.is_null())),
     }
 }

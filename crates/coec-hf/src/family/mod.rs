@@ -1,5 +1,8 @@
 //! The families: one file for each, which says how its settings are read and written.
 
+mod bailing;
+mod bailing_moe;
+mod bailing_moe_v2;
 mod biased;
 mod coe_deepseekv2;
 mod deepseek;
@@ -87,6 +90,8 @@ impl Family {
             Self::Dots1 => &dots1::RECORD,
             Self::MinimaxM2 => &minimax_m2::RECORD,
             Self::Deepseek => &deepseek_v1::RECORD,
+            Self::BailingMoe => &bailing_moe::RECORD,
+            Self::BailingMoeV2 => &bailing_moe_v2::RECORD,
         }
     }
 
