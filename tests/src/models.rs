@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use coec_ir::table::{Block, Default, Field, Kind, Table, Tabled, Value};
 use coec_ir::{
-    Attention, Bounds, ChainNorm, Coe, Ffn, Gate, Groups, Layer, Mha, Mla, Model, NormAt, Residual, Rms,
-    Rope, SharedGate, Stack, Tokens, bounds,
+    Attention, Bounds, ChainNorm, Coe, Ffn, Gate, Groups, Layer, Loop, Mha, Mla, Model, NormAt, Residual,
+    Rms, Rope, SharedGate, Stack, Tokens, bounds,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -51,8 +51,9 @@ pub fn model(sizes: &Sizes) -> impl Strategy<Value = Model> + use<> {
     let shape = (sizes.vocab.clone(), sizes.context.clone(), sizes.dim.clone());
     let doc = "([ -~é]{0,12}\n){0,3}[ -~]{1,12}";
     let tokens = block(Tokens::TABLES, sizes);
-    (kinds, order, shape, 1e-12..1e-3f64, tokens, doc).prop_map(
-        |(kinds, order, (vocab, context, dim), eps, tokens, doc)| Model {
+    let loops = option::weighted(0.3, (0usize..4, 0usize..3, 2usize..4));
+    (kinds, (order, loops), shape, 1e-12..1e-3f64, tokens, doc).prop_map(
+        |(kinds, (order, loops), (vocab, context, dim), eps, tokens, doc)| Model {
             name: "a".into(),
             doc: doc.trim_matches('\n').into(),
             vocab,
@@ -60,9 +61,18 @@ pub fn model(sizes: &Sizes) -> impl Strategy<Value = Model> + use<> {
             dim,
             norm: Rms { eps },
             embedding: Tokens::read(&tokens).expect("the table's own values"),
-            layers: Stack::from_layers(order.iter().map(|&i| &kinds[i % kinds.len()])),
+            layers: looped(Stack::from_layers(order.iter().map(|&i| &kinds[i % kinds.len()])), loops),
         },
     )
+}
+
+/// The same with a loop of some of its layers: the first, how many more, and how often they run.
+fn looped(layers: Stack, given: Option<(usize, usize, usize)>) -> Stack {
+    let one = given.map(|(start, more, times)| {
+        let start = start % layers.len();
+        Loop { start, end: (start + 1 + more).min(layers.len()), times }
+    });
+    layers.with_loops(one)
 }
 
 /// A block of one of the words, the values of its fields as their tables allow them. What fields

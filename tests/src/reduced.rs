@@ -1,12 +1,12 @@
 //! A small model of the same make: what is too large to run is held to its promises in the small.
 
-use coec_ir::{Attention, Coe, Dense, Ffn, Groups, Layer, Mha, Mla, Model, Rope, Stack};
+use coec_ir::{Attention, Coe, Dense, Ffn, Groups, Layer, Loop, Mha, Mla, Model, Rope, Stack};
 
 /// `model` with every width, count and repetition reduced, and everything that decides how it
 /// computes left as it is: words, scales, balances, ties, which blocks there are and their order.
 ///
 /// - `dim` becomes 16, `vocab` at most 256, `context` at most 16;
-/// - of each run of equal layers the first two stay;
+/// - of each run of equal layers the first two stay; what ran in a loop runs at most three times;
 /// - heads become at most two for each key-value head, of which there are at most two; head widths
 ///   at most 8, latents at most 8;
 /// - at most 3 experts are selected, of at most 8, in at most 4 groups; at most two are shared;
@@ -16,11 +16,16 @@ pub fn reduced(model: &Model) -> Model {
     let order = model.layers.order();
     let stays = |&l: &usize| l < 2 || order[l] != order[l - 1] || order[l] != order[l - 2];
     let kept = (0..order.len()).filter(stays).map(|l| &layers[order[l]]);
+    let before = |layer: usize| (0..layer).filter(stays).count();
+    let loops = model.layers.loops().iter().map(|one| {
+        let (start, end) = (before(one.start), before(one.end));
+        Loop { start, end, times: if start < end { one.times.min(3) } else { 1 } }
+    });
     Model {
         vocab: model.vocab.min(256),
         context: model.context.min(16),
         dim: model.dim.min(16),
-        layers: Stack::from_layers(kept),
+        layers: Stack::from_layers(kept).with_loops(loops),
         ..model.clone()
     }
 }

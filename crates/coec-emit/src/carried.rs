@@ -143,7 +143,7 @@ pub(crate) const CARRIED: &[Carried] = carried! {
     Kernels "coec-kernels" {
         "": "activation.rs", "add/cpu.rs", "add/mod.rs", "attention/blocks.rs", "attention/composed.rs",
             "attention/cpu/backward.rs", "attention/cpu/forward.rs", "attention/cpu/mod.rs",
-            "attention/cube.rs", "attention/mod.rs", "attention/sinks.rs", "bridge.rs",
+            "attention/cube.rs", "attention/mod.rs", "attention/sinks.rs", "biases.rs", "bridge.rs",
             "cpu/bf16.rs", "cpu/flex.rs", "cpu/host.rs", "cpu/mod.rs", "cpu/ndarray.rs", "cpu/product/kernel.rs", "cpu/product/mod.rs",
             "cpu/product/neon.rs", "cpu/product/portable.rs", "cpu/product/scratch.rs",
             "cpu/product/shared.rs", "cpu/product/strips.rs", "cpu/product/tests.rs", "cpu/product/transpose.rs", "cpu/product/vector.rs",
@@ -152,8 +152,8 @@ pub(crate) const CARRIED: &[Carried] = carried! {
             "cube/activation.rs", "cube/launch.rs", "cube/mod.rs", "cube/numbers.rs", "cube/product/form.rs", "cube/product/kernel.rs",
             "cube/product/lines.rs", "cube/product/matrix_units.rs", "cube/product/mod.rs", "cube/route.rs", "cube/sums.rs", "cube/tile.rs",
             "cube/rows.rs", "dtypes.rs", "embed/cube.rs", "embed/mod.rs", "experts/capture.rs",
-            "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/forward.rs",
-            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/cube/mod.rs", "experts/cube/rows.rs", "experts/mod.rs", "experts/pieces.rs",
+            "experts/cpu/activation.rs", "experts/cpu/backward.rs", "experts/cpu/biases.rs", "experts/cpu/forward.rs",
+            "experts/cpu/mod.rs", "experts/cpu/routing.rs", "experts/cpu/weighing.rs", "experts/cube/biases.rs", "experts/cube/mod.rs", "experts/cube/rows.rs", "experts/mod.rs", "experts/pieces.rs",
             "experts/tensors.rs", "flops.rs", "linear/composed.rs", "linear/cpu.rs", "linear/cube.rs", "linear/mod.rs", "mlp/cube.rs", "mlp/mod.rs", "precision.rs", "recompute.rs", "rms_norm/composed.rs", "rms_norm/cpu.rs", "rms_norm/cube.rs", "rms_norm/mod.rs",
             "rotate/composed.rs", "rotate/cpu.rs", "rotate/cube.rs", "rotate/mod.rs", "rounding/cpu.rs", "rounding/cube.rs", "rounding/mod.rs", "select_top_k/composed.rs",
             "select_top_k/cpu.rs", "select_top_k/cube.rs", "select_top_k/mod.rs", "softmax/composed.rs", "softmax/cpu.rs", "softmax/cube.rs", "softmax/mod.rs", "tape.rs";
@@ -261,6 +261,7 @@ pub(crate) fn kernels() -> String {
      mod activation;\n\
      mod add;\n\
      mod attention;\n\
+     pub(crate) mod biases;\n\
      pub(crate) mod bridge;\n\
      pub(crate) mod cpu;\n\
      mod cross_entropy;\n\
@@ -284,6 +285,7 @@ pub(crate) fn kernels() -> String {
      pub use activation::Activation;\n\
      pub use add::add;\n\
      pub use attention::{Mixing, attention};\n\
+     pub use biases::Biases;\n\
      pub use cross_entropy::{head_cross_entropy, head_losses};\n\
      pub use embed::embed;\n\
      pub use experts::experts;\n\

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ops::AddAssign;
 
 use coec_ir::table::Described;
-use coec_ir::{Attention, Ffn, Model, Sink, Site, Verified, walk};
+use coec_ir::{Attention, Ffn, Loop, Model, Sink, Site, Verified, walk};
 
 /// Everything there is to draw.
 #[derive(Debug)]
@@ -22,11 +22,13 @@ pub(crate) struct Plan {
     pub total: Share,
 }
 
-/// Equal layers.
+/// Equal layers, of one loop or of none.
 #[derive(Debug)]
 pub(crate) struct Kind {
     /// Which they are.
     pub layers: Vec<usize>,
+    /// The loop they run in, if they do.
+    pub looped: Option<Loop>,
     /// The attention of each.
     pub attention: Attention,
     /// What the attention of all of them takes.
@@ -59,8 +61,10 @@ impl Share {
         Self { params: sublayer.param_count(model.dim), flops }
     }
 
-    fn times(self, n: usize) -> Self {
-        Self { params: self.params * n as u128, flops: self.flops * n as u128 }
+    /// Of `n` such blocks that run so many times each.
+    fn times(self, n: usize, passes: usize) -> Self {
+        let n = n as u128;
+        Self { params: self.params * n, flops: self.flops * n * passes as u128 }
     }
 }
 
@@ -82,6 +86,16 @@ impl Plan {
     }
 }
 
+/// The loop that a layer runs in.
+fn loop_of(model: &Model, layer: usize) -> Option<Loop> {
+    model.layers.loops().iter().copied().find(|one| (one.start..one.end).contains(&layer))
+}
+
+/// What layers that are drawn once have in common.
+fn key(model: &Model, layer: usize) -> (usize, Option<usize>) {
+    (model.layers.order()[layer], loop_of(model, layer).map(|one| one.start))
+}
+
 /// The blocks as the walk hands them out.
 #[derive(Default)]
 struct Collected {
@@ -89,8 +103,8 @@ struct Collected {
     /// The attention of the layer whose other half comes next.
     attention: Option<(Attention, Share)>,
     kinds: Vec<Kind>,
-    /// The place in `kinds` of each of the model's kinds.
-    places: HashMap<usize, usize>,
+    /// The place in `kinds` of each of the model's kinds, within each loop and outside.
+    places: HashMap<(usize, Option<usize>), usize>,
     head: Share,
     tied: bool,
 }
@@ -98,19 +112,19 @@ struct Collected {
 impl Collected {
     /// Whether a layer is the first of its kind, of which alone anything is counted.
     fn is_first(&self, model: &Model, site: &Site) -> bool {
-        !self.places.contains_key(&model.layers.order()[site.layer])
+        !self.places.contains_key(&key(model, site.layer))
     }
 
     /// Completes a layer.
     fn layer(&mut self, model: &Model, site: &Site, ffn: impl FnOnce() -> (Ffn, Share)) {
-        let kind = model.layers.order()[site.layer];
+        let kind = key(model, site.layer);
         if let Some(&place) = self.places.get(&kind) {
             self.kinds[place].layers.push(site.layer);
         } else if let Some((attention, attention_share)) = self.attention.take() {
             let (ffn, ffn_share) = ffn();
-            let layers = vec![site.layer];
+            let (layers, looped) = (vec![site.layer], loop_of(model, site.layer));
             self.places.insert(kind, self.kinds.len());
-            self.kinds.push(Kind { layers, attention, attention_share, ffn, ffn_share });
+            self.kinds.push(Kind { layers, looped, attention, attention_share, ffn, ffn_share });
         }
     }
 
@@ -118,8 +132,9 @@ impl Collected {
         let Self { embedding, mut kinds, head, tied, .. } = self;
         let mut total = embedding;
         for kind in &mut kinds {
-            kind.attention_share = kind.attention_share.times(kind.layers.len());
-            kind.ffn_share = kind.ffn_share.times(kind.layers.len());
+            let passes = kind.looped.map_or(1, |looped| looped.times);
+            kind.attention_share = kind.attention_share.times(kind.layers.len(), passes);
+            kind.ffn_share = kind.ffn_share.times(kind.layers.len(), passes);
             total += kind.attention_share;
             total += kind.ffn_share;
         }
@@ -169,6 +184,7 @@ mod tests {
     fn blocks_add_up_to_the_model() {
         for text in [
             "model a { layers=5 ffn=coe(iter=2, k=2, experts=8, shared=1) ffn[every 2]=dense(64) }",
+            "model a { layers=5 loop[1..4]=3 ffn=coe(iter=2, k=2, experts=8, shared=1) ffn[2]=dense(64) }",
             "model a { embedding=tokens(tied=true) attention=mha(heads=4, bias=true) ffn=moe(k=2, experts=8) }",
         ] {
             let spec = load_one("a.coe", &[], &MapLoader::new().with("a.coe", text)).unwrap();
@@ -181,7 +197,7 @@ mod tests {
             assert_eq!(plan.total, total, "{text}");
             let layers: usize = plan.kinds.iter().map(|kind| kind.layers.len()).sum();
             assert_eq!(layers, spec.model.layers.len());
-            assert_eq!(plan.is_mixed(), text.contains("every"));
+            assert_eq!(plan.is_mixed(), text.contains("every") || text.contains("ffn[2]"));
         }
     }
 }

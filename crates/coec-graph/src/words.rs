@@ -1,7 +1,9 @@
 //! Blocks in words: what both pictures say of them.
 
 use coec_ir::table::Described;
-use coec_ir::{Balance, ChainNorm, Coe, Dense, Gate, Groups, Model, SharedAt, SharedGate, counted, grouped};
+use coec_ir::{
+    Balance, ChainNorm, Coe, Dense, Gate, Groups, Loop, Model, SharedAt, SharedGate, counted, grouped,
+};
 
 use crate::plan::{Kind, Share};
 
@@ -112,7 +114,12 @@ pub(crate) fn layers(kind: &Kind) -> String {
     if runs.len() > MOST {
         parts.push("…".into());
     }
-    format!("{} {}", if kind.layers.len() == 1 { "Layer" } else { "Layers" }, parts.join(", "))
+    let which = if kind.layers.len() == 1 { "Layer" } else { "Layers" };
+    let looped = kind.looped.map_or_else(String::new, |Loop { start, end, times }| match end - start {
+        1 => format!(", run {times} times"),
+        _ => format!(", in a loop of layers {start} to {}, run {times} times", end - 1),
+    });
+    format!("{which} {}{looped}", parts.join(", "))
 }
 
 /// A sublayer in words.

@@ -33,7 +33,8 @@ fn with(model: &Model, form: impl Fn(&Coe) -> Coe) -> Model {
         },
     };
     let layers: Vec<Layer> = model.layers.iter().map(layer).collect();
-    Model { layers: Stack::from_layers(&layers), ..model.clone() }
+    let loops = model.layers.loops().iter().copied();
+    Model { layers: Stack::from_layers(&layers).with_loops(loops), ..model.clone() }
 }
 
 fn attention(attention: &Attention, model: &Model) -> Attention {

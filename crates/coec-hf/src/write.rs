@@ -74,6 +74,10 @@ impl Writer {
                 self.blocked("ffn", text::ffn(&layer.ffn), why);
             }
         }
+        for one in model.layers.loops() {
+            let (field, why) = (format!("loop[{}..{}]", one.start, one.end), "layers that run once");
+            self.blocked(&field, one.times, why);
+        }
         if coe.is_none() {
             self.blocked("ffn", "dense", "layers with experts");
         }

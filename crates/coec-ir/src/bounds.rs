@@ -34,6 +34,8 @@ pub const WIDTH: Bounds = b(1.0, 1_048_576.0);
 pub const OPTIONAL_WIDTH: Bounds = b(0.0, 1_048_576.0);
 /// `iter`.
 pub const ITER: Bounds = b(1.0, 64.0);
+/// Passes of a loop, and iterations of all of them together.
+pub const LOOP: Bounds = b(1.0, 64.0);
 /// `experts`, `groups`, `keep` and `k`.
 pub const EXPERTS: Bounds = b(1.0, 16_384.0);
 /// `shared`.

@@ -6,6 +6,7 @@
 //! average), `executed` what the implementation performs (the blocks of scores
 //! that the diagonal runs through, whole); memory is bytes. k, M, G, T are decimal; Ki, Mi, Gi binary.
 
+use std::collections::HashMap;
 use std::ops::AddAssign;
 
 use num_bigint::BigUint;
@@ -126,9 +127,9 @@ pub struct Cost {
     pub embedding: u128,
     /// The parts outside the layers: embedding, final norm, head.
     pub outside: Part,
-    /// One part per kind of layer.
+    /// One part per kind of layer, of those that run equally often.
     pub kinds: Vec<Part>,
-    /// The kind of each layer.
+    /// The part of each layer.
     pub order: Vec<usize>,
     /// The whole model.
     pub total: Part,
@@ -149,13 +150,11 @@ impl Cost {
             flops: Flops::exact(2 * d * v, setting.context),
             ..Part::default()
         };
-        let kinds: Vec<Part> =
-            model.layers.kinds().iter().map(|layer| layer_part(model, layer, setting)).collect();
+        let (kinds, order) = parts(model, setting);
         let mut total = outside.clone();
-        for (part, (_, count)) in kinds.iter().zip(model.layers.counted()) {
-            total += &part.times(count);
+        for (kind, part) in kinds.iter().enumerate() {
+            total += &part.times(order.iter().filter(|&&other| other == kind).count());
         }
-        let order = model.layers.order().to_vec();
         let Setting { context, batch, recompute, precision, ranks, shard } = setting;
         let tokens = batch as u128 * context as u128;
         let peak = Peak { model, context, tokens, recompute, precision }.bytes();
@@ -242,23 +241,40 @@ impl Cost {
 /// Bytes of AdamW's two f32 moments per parameter.
 const OPTIMIZER_BYTES: u128 = 8;
 
-fn layer_part(model: &Model, layer: &Layer, setting: Setting) -> Part {
+/// Of layers of one kind that run equally often, one part; and the part of each layer.
+fn parts(model: &Model, setting: Setting) -> (Vec<Part>, Vec<usize>) {
+    let (mut parts, mut order) = (Vec::new(), Vec::with_capacity(model.layers.len()));
+    let mut known: HashMap<(usize, usize), usize> = HashMap::new();
+    for (layer, &kind) in model.layers.order().iter().enumerate() {
+        let times = model.layers.times(layer);
+        let part = *known.entry((kind, times)).or_insert_with(|| {
+            parts.push(layer_part(model, &model.layers.kinds()[kind], setting, times));
+            parts.len() - 1
+        });
+        order.push(part);
+    }
+    (parts, order)
+}
+
+/// A layer that runs so many times: its weights are there once, and what it computes and keeps is each pass's.
+fn layer_part(model: &Model, layer: &Layer, setting: Setting, times: usize) -> Part {
+    let passes = times as u128;
     let part = |sublayer: &dyn Described| {
         let params = sublayer.param_count(model.dim);
         Part {
             params,
-            active: params - sublayer.idle_params(model.dim, 1),
-            flops: sublayer.flops(model.dim, setting.context),
-            cache: sublayer.cache(setting.context),
+            active: params - sublayer.idle_params(model.dim, times),
+            flops: sublayer.flops(model.dim, setting.context) * passes,
+            cache: sublayer.cache(setting.context) * passes,
             ..Part::default()
         }
     };
     let mut whole = part(layer.attention.sublayer());
     whole += &part(layer.ffn.sublayer());
-    whole.again = setting.recompute.flops(layer, model.dim, setting.context);
+    whole.again = setting.recompute.flops(layer, model.dim, setting.context) * passes;
     if let Some(coe) = layer.ffn.as_coe() {
-        whole.calls = coe.calls();
-        whole.paths = Some(coe.paths());
+        whole.calls = coe.calls() * passes;
+        whole.paths = Some(coe.paths().pow(times as u32));
     }
     whole
 }

@@ -47,17 +47,12 @@ fn pairs_seen(context: usize, window: Option<usize>) -> u128 {
 
 /// Pairs of a token and one that its block sees.
 fn pairs_multiplied(context: usize, window: Option<usize>) -> u128 {
-    let block = query_block(context, window);
-    let of_block = |last: usize| {
-        let first = last - block;
-        (last - first.saturating_sub(window.unwrap_or(context) - 1)) as u128
-    };
-    let keys: u128 = match window {
-        // n blocks of r queries: r + 2 r + ... + n r keys.
-        None => (context as u128) * (context + block) as u128 / (2 * block as u128),
-        Some(_) => (1..=context / block).map(|number| of_block(number * block)).sum(),
-    };
-    keys * block as u128
+    let block = query_block(context, window) as u128;
+    // Beside its own r keys a block sees those before it, or of these the last N - 1: 0, r, 2 r, ... up to there.
+    let (blocks, most) = (context as u128 / block, window.unwrap_or(context).saturating_sub(1) as u128);
+    let all_before = (most / block + 1).min(blocks);
+    let before = block * all_before * (all_before - 1) / 2 + (blocks - all_before) * most;
+    (context as u128 + before) * block
 }
 
 /// The mean over `context` tokens: the nearest whole number.

@@ -98,7 +98,7 @@ pub use check::Check;
 pub use figure::{Figure, Unit};
 pub use flops::*;
 pub use kept::Kept;
-pub use model::{Layer, Model, Rms, Stack, Tokens};
+pub use model::{Layer, Loop, Model, Rms, Stack, Tokens};
 pub use params::{Init, Param};
 pub use quantity::{ParseQuantityError, Quantity, counted, grouped};
 pub use ranks::{EXCHANGED, Shard};
@@ -106,7 +106,7 @@ pub use recompute::Recompute;
 pub use site::Site;
 pub use tensors::Tensors;
 pub use train::*;
-pub use verify::{Verified, verify, verify_attention, verify_ffn, verify_head, verify_train};
+pub use verify::{Verified, verify, verify_attention, verify_ffn, verify_head, verify_loops, verify_train};
 pub use violation::{Place, Violation, ViolationKind};
 pub use walk::{Sink, walk};
 

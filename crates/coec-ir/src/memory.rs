@@ -25,7 +25,7 @@ impl Peak<'_> {
         let layers = &self.model.layers;
         let kinds: Vec<_> =
             layers.kinds().iter().map(|layer| (self.kept(layer), self.backward(layer))).collect();
-        let of_layers = layers.order().iter().map(|&kind| kinds[kind]);
+        let of_layers = layers.passes().into_iter().map(|layer| kinds[layers.order()[layer]]);
         let (kept, peak) = of_layers.fold((0, 0), |(sum, peak): (u128, u128), (kept, backward)| {
             (sum + kept, peak.max(sum + kept + backward))
         });

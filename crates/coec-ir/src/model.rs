@@ -68,17 +68,31 @@ pub struct Layer {
 pub struct Stack {
     kinds: Vec<Layer>,
     order: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    loops: Vec<Loop>,
+}
+
+/// Layers that run in order, and then again, with the same weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loop {
+    /// The first layer.
+    pub start: usize,
+    /// The layer behind the last.
+    pub end: usize,
+    /// How often they run in all.
+    pub times: usize,
 }
 
 impl Stack {
     /// A stack of `count` equal layers.
     pub fn repeat(layer: Layer, count: usize) -> Self {
-        Self { kinds: if count == 0 { vec![] } else { vec![layer] }, order: vec![0; count] }
+        let kinds = if count == 0 { vec![] } else { vec![layer] };
+        Self { kinds, order: vec![0; count], loops: Vec::new() }
     }
 
     /// A stack from its layers in order, equal layers merged into one kind.
     pub fn from_layers<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Self {
-        let mut stack = Self { kinds: Vec::new(), order: Vec::new() };
+        let mut stack = Self { kinds: Vec::new(), order: Vec::new(), loops: Vec::new() };
         for layer in layers {
             let kind = stack.kinds.iter().position(|k| k == layer).unwrap_or_else(|| {
                 stack.kinds.push(layer.clone());
@@ -93,6 +107,44 @@ impl Stack {
     pub fn from_runs(runs: impl IntoIterator<Item = (Layer, usize)>) -> Self {
         let runs: Vec<_> = runs.into_iter().collect();
         Self::from_layers(runs.iter().flat_map(|(layer, count)| std::iter::repeat_n(layer, *count)))
+    }
+
+    /// The same with some of its layers run again, by their order. A loop of one pass is none.
+    pub fn with_loops(mut self, loops: impl IntoIterator<Item = Loop>) -> Self {
+        self.loops = loops.into_iter().filter(|one| one.times != 1).collect();
+        self.loops.sort_by_key(|one| one.start);
+        self
+    }
+
+    /// The layers that run more than once, in order.
+    pub fn loops(&self) -> &[Loop] {
+        &self.loops
+    }
+
+    /// How often a layer runs.
+    pub fn times(&self, layer: usize) -> usize {
+        let holds = |one: &&Loop| (one.start..one.end).contains(&layer);
+        self.loops.iter().find(holds).map_or(1, |one| one.times)
+    }
+
+    /// The layers in the order they run: one of a loop as often as it runs.
+    pub fn passes(&self) -> Vec<usize> {
+        let mut passes = Vec::with_capacity(self.len());
+        let mut layer = 0;
+        while layer < self.len() {
+            match self.loops.iter().find(|one| one.start == layer && one.end > layer) {
+                Some(one) => {
+                    let layers = layer..one.end.min(self.len());
+                    (0..one.times).for_each(|_| passes.extend(layers.clone()));
+                    layer = layers.end;
+                }
+                None => {
+                    passes.push(layer);
+                    layer += 1;
+                }
+            }
+        }
+        passes
     }
 
     /// How many layers there are.
@@ -129,8 +181,15 @@ impl Stack {
         self.kinds.iter().zip(counts)
     }
 
-    /// Whether every index of the order names a kind, as a deserialized stack might not.
+    /// Whether every index of the order names a kind, and loops hold layers, none of them two, as of a deserialized
+    /// stack might not be.
     pub fn is_consistent(&self) -> bool {
-        self.order.iter().all(|&kind| kind < self.kinds.len())
+        let mut behind = 0;
+        let is_loop = |one: &Loop| {
+            let follows = behind <= one.start && one.start < one.end && one.end <= self.len();
+            behind = one.end;
+            follows
+        };
+        self.order.iter().all(|&kind| kind < self.kinds.len()) && self.loops.iter().all(is_loop)
     }
 }

@@ -1,5 +1,7 @@
 //! Named tensors: their shapes and initial values.
 
+use crate::Act;
+
 /// A named tensor of a model, laid out as PyTorch stores it: a linear map is `[out, in]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {
@@ -62,10 +64,13 @@ pub(crate) fn router(name: String, experts: usize, dim: usize) -> Param {
     Param::new(name, [experts, dim], Init::router(dim))
 }
 
-/// The projections of an MLP, gated or plain.
-pub(crate) fn mlp(prefix: &str, gated: bool, dim: usize, hidden: usize) -> impl Iterator<Item = Param> {
-    let gate = gated.then(|| linear(format!("{prefix}.gate_proj.weight"), hidden, dim));
-    let up = linear(format!("{prefix}.up_proj.weight"), hidden, dim);
-    let down = linear(format!("{prefix}.down_proj.weight"), dim, hidden);
-    gate.into_iter().chain([up, down])
+/// The projections of an MLP, gated or plain, and behind them their biases.
+pub(crate) fn mlp(prefix: &str, act: Act, [dim, hidden]: [usize; 2], bias: bool) -> Vec<Param> {
+    let gate = act.is_gated().then_some(("gate_proj", [hidden, dim]));
+    let all = || gate.into_iter().chain([("up_proj", [hidden, dim]), ("down_proj", [dim, hidden])]);
+    let weights = all().map(|(name, [out, input])| linear(format!("{prefix}.{name}.weight"), out, input));
+    let biases = all()
+        .filter(|_| bias)
+        .map(|(name, [out, _])| Param::new(format!("{prefix}.{name}.bias"), [out], Init::Zeros));
+    weights.chain(biases).collect()
 }

@@ -7,7 +7,9 @@ use std::ops::Deref;
 
 use crate::check::Check;
 use crate::table::{self, Block, Kind, Tabled, Value};
-use crate::{Attention, Bounds, Ffn, Model, Place, Tokenizer, Train, Violation, ViolationKind, bounds};
+use crate::{
+    Attention, Bounds, Ffn, Model, Place, Stack, Tokenizer, Train, Violation, ViolationKind, bounds,
+};
 
 /// A value that [`verify`] accepted. Nothing else makes one.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +37,7 @@ pub fn verify(model: Model) -> Result<Verified<Model>, Vec<Violation>> {
         found.push(Violation { place: Place::Model, path: "layers".into(), kind });
         return Err(found);
     }
+    found.extend(verify_loops(&model.layers));
     for (kind, layer) in model.layers.kinds().iter().enumerate() {
         found.extend(verify_attention(&layer.attention, Place::Attention(kind)));
         found.extend(verify_ffn(&layer.ffn, Place::Ffn(kind)));
@@ -46,6 +49,22 @@ pub fn verify(model: Model) -> Result<Verified<Model>, Vec<Violation>> {
 pub fn verify_head(head: &Block) -> Vec<Violation> {
     let mut check = Check::at(Place::Model);
     bounded(&mut check, "", head);
+    check.found()
+}
+
+/// Everything wrong with the passes of the layers that run again: with what iterations these have, they are to be no
+/// more than a chain may have.
+pub fn verify_loops(layers: &Stack) -> Vec<Violation> {
+    let mut check = Check::at(Place::Model);
+    for one in layers.loops() {
+        let of_layer =
+            |layer: usize| layers.kinds()[layers.order()[layer]].ffn.as_coe().map_or(1, |coe| coe.iter);
+        let iterations = (one.start..one.end).map(of_layer).max().unwrap_or(1);
+        let max = (bounds::LOOP.max / iterations as f64).floor().max(1.0);
+        if check.holds(&[table::LOOP]) {
+            check.real(table::LOOP, one.times as f64, Bounds { max, ..bounds::LOOP });
+        }
+    }
     check.found()
 }
 

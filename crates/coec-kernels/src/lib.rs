@@ -6,11 +6,12 @@
 //!
 //! ```text
 //! y[n] = sum_k gates[n,k] * E_i(x[n]),  i = indices[n,k]
-//! E_i(x) = W_out[i] act(W_in[i] x)
+//! E_i(x) = W_out[i] act(W_in[i] x + b_in[i]) + b_out[i]
 //! ```
 //!
 //! `W_in[i]` stacks the gate projection on the up projection for gated
 //! activations, which are functions of both, and is the up projection alone otherwise.
+//! Experts without biases are those that most models have: nothing is added, and nothing takes its time.
 //!
 //! | backend | how |
 //! |---|---|
@@ -59,6 +60,7 @@ mod activation;
 mod adamw;
 mod add;
 mod attention;
+mod biases;
 mod bridge;
 mod cpu;
 mod cross_entropy;
@@ -86,6 +88,7 @@ pub use activation::Activation;
 pub use adamw::{AdamWStep, adamw};
 pub use add::add;
 pub use attention::{Mixing, attention};
+pub use biases::Biases;
 pub use cross_entropy::{head_cross_entropy, head_losses};
 #[cfg(feature = "cube")]
 pub use cube::without_matrix_units;

@@ -79,7 +79,7 @@ fn layers_are_named_as_a_spec_overrides_them() {
     assert_eq!(
         changes(base, &with("ffn[0]=dense(hidden=16)")),
         [format!(
-            "ffn[0]: {} -> dense(hidden=16, act=swiglu)",
+            "ffn[0]: {} -> dense(hidden=16, act=swiglu, bias=false, norm_at=before, multiplier=1.0)",
             coec_ir::text::ffn(&spec(base).model.layers.kinds()[0].ffn)
         )]
     );
@@ -94,7 +94,13 @@ fn more_of_the_same_is_one_difference() {
     let a = "model a { layers=4 ffn=dense(64) attention=mha(heads=4) }";
     assert_eq!(changes(a, &a.replace("layers=4", "layers=9")), ["layers: 4 -> 9"]);
     let b = a.replace("layers=4", "layers=6 ffn[5]=dense(32)");
-    assert_eq!(changes(a, &b), ["layers: 4 -> 6", "ffn[5]: - -> dense(hidden=32, act=swiglu)"]);
+    assert_eq!(
+        changes(a, &b),
+        [
+            "layers: 4 -> 6",
+            "ffn[5]: - -> dense(hidden=32, act=swiglu, bias=false, norm_at=before, multiplier=1.0)"
+        ]
+    );
 }
 
 #[test]
@@ -103,8 +109,8 @@ fn blocks_of_another_kind_are_written_out_and_words_of_equal_blocks_are_not() {
     assert_eq!(changes(&of("router=softmax"), &of("router=sigmoid")), ["ffn.router: softmax -> sigmoid"]);
     assert_eq!(
         changes(&of("router=softmax"), &of("router=sigmoid(renorm=true, groups=4, keep=2)")),
-        ["ffn.router: softmax(renorm=false, scale=1.0) -> \
-             sigmoid(renorm=true, scale=1.0, groups=4, keep=2, group_score=max)"]
+        ["ffn.router: softmax(renorm=false, scale=1.0, bias=false) -> \
+             sigmoid(renorm=true, scale=1.0, groups=4, keep=2, group_score=max, bias=false)"]
     );
     assert_eq!(
         changes(&of("router=softmax"), &of("router=softmax(groups=4, keep=2)")),

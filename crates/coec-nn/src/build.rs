@@ -50,7 +50,7 @@ impl LanguageModel {
         walk(model, &mut build)?;
         let embedding = build.embedding.ok_or(BuildError::Incomplete("embedding"))?;
         let head = build.head.ok_or(BuildError::Incomplete("output head"))?;
-        Ok(Self::from_parts(embedding, build.layers, head, build.make.bindings()))
+        Ok(Self::from_parts(embedding, build.layers, head, model.layers.passes(), build.make.bindings()))
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// An empty cache for a model of so many layers, of passes in f32.
+    /// An empty cache for a model whose layers run so many times in all, of passes in f32.
     pub fn new(layers: usize) -> Self {
         Self { layers: vec![LayerCache::default(); layers], seen: 0, precision: Precision::F32 }
     }

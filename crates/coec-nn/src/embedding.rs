@@ -55,10 +55,8 @@ impl Head {
         let [b, t, d] = h.dims();
         let weight = self.weight.as_ref().unwrap_or(&embedding.weight).val(); // [V, D]
         let x = self.norm.forward(h).reshape([b * t, d]);
-        // Dividing what is multiplied divides the products, and holds for a loss that never sees all of them.
-        let divisor = embedding.config.logits_scaling;
-        let x = if divisor == 1.0 { x } else { x / divisor };
-        Logits { x, weight, shape: [b, t], precision: Precision::F32 }
+        let scale = 1.0 / embedding.config.logits_scaling;
+        Logits { x, weight, shape: [b, t], precision: Precision::F32, scale }
     }
 }
 
@@ -73,12 +71,15 @@ pub struct Logits {
     pub(crate) shape: [usize; 2],
     /// Of the product's factors.
     pub(crate) precision: Precision,
+    /// What the product is multiplied with.
+    pub(crate) scale: f64,
 }
 
 impl Logits {
     /// All of them, `[B, T, V]`.
     pub fn tensor(self) -> Tensor<3> {
         let ([b, t], [v, _]) = (self.shape, self.weight.dims());
-        coec_kernels::linear(self.x, self.weight, self.precision).reshape([b, t, v])
+        let logits = coec_kernels::linear(self.x, self.weight, self.precision).reshape([b, t, v]);
+        if self.scale == 1.0 { logits } else { logits * self.scale }
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::module::{Param as Slot, ParamId};
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use coec_ir::{Param, Rms};
+use coec_ir::{Act, Param, Rms};
 
 use crate::{Binding, Bindings, init};
 
@@ -93,13 +93,31 @@ impl Params {
         self.0.next().expect("the IR lists every parameter of a block")
     }
 
-    /// The projections of `count` MLPs: those of `W_in`, and those of `W_out`, MLP by MLP.
-    pub fn mlps(&mut self, count: usize, gated: bool) -> (Vec<Param>, Vec<Param>) {
-        let (mut w_in, mut w_out) = (Vec::new(), Vec::new());
+    /// The projections of `count` MLPs, and their biases if they have some.
+    pub fn mlps(&mut self, count: usize, act: Act, bias: bool) -> Mlps {
+        let mut mlps = Mlps::default();
+        let first = if act.is_gated() { 2 } else { 1 };
         for _ in 0..count {
-            w_in.extend((0..if gated { 2 } else { 1 }).map(|_| self.next()));
-            w_out.push(self.next());
+            mlps.w_in.extend((0..first).map(|_| self.next()));
+            mlps.w_out.push(self.next());
+            if bias {
+                mlps.b_in.extend((0..first).map(|_| self.next()));
+                mlps.b_out.push(self.next());
+            }
         }
-        (w_in, w_out)
+        mlps
     }
+}
+
+/// The named tensors of MLPs, MLP by MLP.
+#[derive(Default)]
+pub(crate) struct Mlps {
+    /// Of the first product: gate, if there is one, and up.
+    pub w_in: Vec<Param>,
+    /// Of the second.
+    pub w_out: Vec<Param>,
+    /// Added to the first; none without biases.
+    pub b_in: Vec<Param>,
+    /// Added to the second.
+    pub b_out: Vec<Param>,
 }

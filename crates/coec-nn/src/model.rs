@@ -22,6 +22,9 @@ pub struct LanguageModel {
     pub layers: Vec<Layer>,
     /// From the residual stream to logits.
     pub head: Head,
+    /// The layers in the order they run, one of a loop as often as it runs.
+    #[module(skip)]
+    passes: Vec<usize>,
     #[module(skip)]
     bindings: Bindings,
 }
@@ -64,9 +67,10 @@ impl LanguageModel {
         embedding: Embedding,
         layers: Vec<Layer>,
         head: Head,
+        passes: Vec<usize>,
         bindings: Bindings,
     ) -> Self {
-        Self { embedding, layers, head, bindings }
+        Self { embedding, layers, head, passes, bindings }
     }
 
     /// How the module's parameters are named when saved, in walk order.
@@ -77,7 +81,13 @@ impl LanguageModel {
     /// The same model with its first `count` layers only.
     pub(crate) fn with_layers(mut self, count: usize) -> Self {
         self.layers.truncate(count);
+        self.passes.retain(|&layer| layer < count);
         self
+    }
+
+    /// The layers in the order they run, one of a loop as often as it runs.
+    pub fn passes(&self) -> &[usize] {
+        &self.passes
     }
 
     /// The device the model is on.
@@ -98,7 +108,7 @@ impl LanguageModel {
 
     /// An empty generation cache, of passes in f32.
     pub fn cache(&self) -> Cache {
-        Cache::new(self.layers.len())
+        Cache::new(self.passes.len())
     }
 
     /// An empty generation cache of passes in `precision`.
@@ -114,8 +124,8 @@ impl LanguageModel {
 
     fn run(&self, tokens: Tensor<2, Int>, mut pass: Pass<'_>, recompute: Recompute) -> Forward {
         let mut h = self.embedding.forward(tokens); // [B, T, D]
-        for layer in &self.layers {
-            h = layer.forward_recomputing(h, &mut pass, recompute);
+        for &layer in &self.passes {
+            h = self.layers[layer].forward_recomputing(h, &mut pass, recompute);
         }
         pass.finish(self.head.forward(h, &self.embedding))
     }

@@ -28,6 +28,8 @@ pub struct Pass<'a> {
 pub struct Load {
     /// Layer, from 0.
     pub layer: usize,
+    /// How often it had run before: 0 but for one in a loop.
+    pub pass: usize,
     /// Iteration, from 0.
     pub iteration: usize,
     /// Selections per expert over the batch, `[E]`.
@@ -39,6 +41,8 @@ pub struct Load {
 pub struct Selections {
     /// Layer, from 0.
     pub layer: usize,
+    /// How often it had run before: 0 but for one in a loop.
+    pub pass: usize,
     /// Iteration, from 0.
     pub iteration: usize,
     /// Selections per expert, `[E]`.
@@ -49,7 +53,7 @@ impl Load {
     /// The counts, read from the device. Who reads many numbers reads them together.
     pub fn selections(&self) -> Selections {
         let counts = self.counts.to_data().iter::<f64>().map(|count| count as u64).collect();
-        Selections { layer: self.layer, iteration: self.iteration, counts }
+        Selections { layer: self.layer, pass: self.pass, iteration: self.iteration, counts }
     }
 }
 
@@ -58,6 +62,8 @@ impl Load {
 pub struct Route {
     /// Layer, from 0.
     pub layer: usize,
+    /// How often it had run before: 0 but for one in a loop.
+    pub pass: usize,
     /// Iteration, from 0.
     pub iteration: usize,
     /// What each expert scored, `[N, E]`.
@@ -123,8 +129,10 @@ impl<'a> Pass<'a> {
     pub(crate) fn join(&mut self, apart: Pass<'_>) -> (Option<Tensor<1>>, Vec<Tensor<2, Int>>) {
         let selections = apart.routes.iter().map(|route| route.indices.clone()).collect();
         self.positions = apart.positions;
-        self.loads.extend(apart.loads);
-        self.routes.extend(apart.routes);
+        // It ran one layer, and did not know of what was before.
+        let pass = apart.loads.first().map_or(0, |load| self.passes_of(load.layer));
+        self.loads.extend(apart.loads.into_iter().map(|load| Load { pass, ..load }));
+        self.routes.extend(apart.routes.into_iter().map(|route| Route { pass, ..route }));
         (apart.aux_loss, selections)
     }
 
@@ -158,10 +166,17 @@ impl<'a> Pass<'a> {
     /// Notes the balance losses of a layer, and of each routing its selections.
     pub(crate) fn observe(&mut self, layer: usize, aux_loss: Option<Tensor<1>>, observed: Vec<Observed>) {
         self.add_aux_loss(aux_loss);
+        let pass = self.passes_of(layer);
         for (iteration, Observed { counts, scores, indices }) in observed.into_iter().enumerate() {
-            self.loads.push(Load { layer, iteration, counts });
-            self.routes.push(Route { layer, iteration, scores, indices });
+            self.loads.push(Load { layer, pass, iteration, counts });
+            self.routes.push(Route { layer, pass, iteration, scores, indices });
         }
+    }
+
+    /// How often a layer with experts has run.
+    fn passes_of(&self, layer: usize) -> usize {
+        let seen = |load: &&Load| load.layer == layer && load.iteration == 0;
+        self.loads.iter().filter(seen).count()
     }
 
     pub(crate) fn add_aux_loss(&mut self, aux_loss: Option<Tensor<1>>) {
@@ -207,7 +222,7 @@ pub fn cross_entropy(logits: Logits, targets: Tensor<2, Int>) -> Tensor<1> {
 
 /// The sum of each token's cross-entropy in nats times its weight: `targets` and `weights` `[B, T]`, `[1]`.
 pub fn weighted_cross_entropy(logits: Logits, targets: Tensor<2, Int>, weights: Tensor<2>) -> Tensor<1> {
-    let Logits { x, weight, shape: [b, t], precision } = logits;
+    let Logits { x, weight, shape: [b, t], precision, scale } = logits;
     coec_kernels::head_cross_entropy(
         x,
         weight,
@@ -215,11 +230,13 @@ pub fn weighted_cross_entropy(logits: Logits, targets: Tensor<2, Int>, weights: 
         weights.reshape([b * t]),
         LOGIT_ROWS,
         precision,
+        scale,
     )
 }
 
 /// Cross-entropy in nats of each token against `targets` `[B, T]`, `[B, T]`. Without a tape.
 pub fn token_losses(logits: Logits, targets: Tensor<2, Int>) -> Tensor<2> {
-    let Logits { x, weight, shape: [b, t], precision } = logits;
-    coec_kernels::head_losses(x, weight, targets.reshape([b * t]), LOGIT_ROWS, precision).reshape([b, t])
+    let Logits { x, weight, shape: [b, t], precision, scale } = logits;
+    coec_kernels::head_losses(x, weight, targets.reshape([b * t]), LOGIT_ROWS, precision, scale)
+        .reshape([b, t])
 }

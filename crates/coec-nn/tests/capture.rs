@@ -2,10 +2,13 @@
 
 mod common;
 
+use burn::tensor::{Int, Tensor};
 use coec_ir::{Coe, Model, Precision, Recompute, Tensors, Verified, cost::Setting};
+use coec_kernels::{Activation, Biases, experts, mlp};
 use coec_nn::{
     LanguageModel, Source,
     capture::{self, CaptureError},
+    counting::{CountError, count},
 };
 use common::*;
 
@@ -67,4 +70,36 @@ fn one_iteration_more_is_found() {
     assert_eq!((what, place.as_str()), ("forward FLOPs", "layer 0"));
     // One iteration: the router, 2 * 8 * 4, and two experts of 2 * 3 * 8 * 5, for 3 * 16 tokens.
     assert_eq!(captured - closed, 48 * (64 + 480));
+}
+
+/// By hand, of experts and of an MLP: biases are added, which is no product.
+#[test]
+fn biases_multiply_nothing() {
+    const PRECISION: coec_kernels::Precision = coec_kernels::Precision::F32;
+    let [n, d, e, k, f] = [7, 8, 4, 2, 5];
+    for (act, products) in [(Activation::Swiglu, 3), (Activation::Clamped, 3), (Activation::Relu2, 2)] {
+        let wide = act.inputs() * f;
+        let counted = |is_biased: bool| {
+            let counts = count::<CountError>(|device| {
+                let float = |shape: [usize; 2]| Tensor::<2>::zeros(shape, device).require_grad();
+                let stack = |shape: [usize; 3]| Tensor::<3>::zeros(shape, device).require_grad();
+                let (x, gates, indices) =
+                    (float([n, d]), float([n, k]), Tensor::<2, Int>::zeros([n, k], device));
+                let biases = is_biased.then(|| Biases { b_in: float([e, wide]), b_out: float([e, d]) });
+                let (w_in, w_out) = (stack([e, wide, d]), stack([e, d, f]));
+                let routed = experts(x.clone(), indices, gates, w_in, w_out, biases, act, PRECISION);
+                let vector = |width: usize| Tensor::<1>::zeros([width], device).require_grad();
+                let biases = is_biased.then(|| Biases { b_in: vector(wide), b_out: vector(d) });
+                let dense = mlp(x, float([wide, d]), float([d, f]), biases, act, PRECISION);
+                Ok((0, (routed + dense).sum()))
+            });
+            counts.unwrap()
+        };
+        let (biased, plain) = (counted(true), counted(false));
+        let forward = (2 * n * (k + 1) * products * d * f) as u128;
+        for counts in [biased, plain] {
+            assert_eq!((counts.forward, counts.backward), (forward, 2 * forward), "{act:?}");
+        }
+        assert!(biased.operations > plain.operations, "biases are recorded");
+    }
 }

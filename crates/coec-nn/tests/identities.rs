@@ -62,6 +62,66 @@ fn delta_with_one_iteration_is_the_ordinary_block() {
     assert_eq!(logits(&of(Residual::Delta)), logits(&of(Residual::Outer)));
 }
 
+/// A model whose attention adds nothing.
+fn without_attention(ffn: Ffn) -> Model {
+    model(Attention::Mha(Mha { multiplier: 0.0, ..mha() }), ffn)
+}
+
+#[test]
+fn a_looped_mixture_is_a_chain_with_one_gate_and_one_norm() {
+    let device = Device::flex().autodiff();
+    let router = Router { renorm: true, ..Router::plain(Score::Sigmoid) };
+    let balance = vec![Balance::SeqAux { alpha: 0.1 }, Balance::ZLoss { alpha: 0.02 }];
+    let moe = Coe { shared: 1, router, balance, residual: Residual::Outer, ..one_iteration(coe()) };
+    let mut looped = without_attention(ffn(moe.clone()));
+    looped.layers =
+        looped.layers.with_loops([Loop { start: 0, end: 1, times: 3 }, Loop { start: 1, end: 2, times: 3 }]);
+    let chain = Coe {
+        iter: 3,
+        k: vec![moe.k[0]; 3],
+        gate: Gate::Tied,
+        norm: ChainNorm::Tied,
+        residual: Residual::Inner,
+        ..moe
+    };
+    let (looped, chain) = (verified(looped), verified(without_attention(ffn(chain))));
+    let built = build(&looped, &device, DType::F32);
+    let other = rename(&built, &chain, &device, str::to_owned);
+    let (tokens, targets) = tokens(2, 7, looped.vocab, &device);
+    let a = results(&built, built.forward(tokens.clone()), targets.clone());
+    let b = results(&other, other.forward(tokens), targets);
+    assert_eq!(a.logits, b.logits);
+    assert_agree("looped and chained", &a, &b, 1e-5);
+}
+
+#[test]
+fn a_loop_is_its_layers_written_out() {
+    let device = Device::flex();
+    let small = model(Attention::Mha(mha()), ffn(Coe { shared: 1, ..coe() }));
+    let layer = small.layers.kinds()[0].clone();
+    let looped = Model {
+        layers: Stack::repeat(layer.clone(), 3).with_loops([Loop { start: 1, end: 3, times: 2 }]),
+        ..small.clone()
+    };
+    let (looped, unrolled) = (verified(looped), verified(Model { layers: Stack::repeat(layer, 5), ..small }));
+    let built = build(&looped, &device, DType::F32);
+    // Layers 3 and 4 are 1 and 2 again.
+    let again = |name: &str| name.replace("layers.3.", "layers.1.").replace("layers.4.", "layers.2.");
+    let other = rename(&built, &unrolled, &device, again);
+    let (tokens, _) = tokens(2, 7, looped.vocab, &device);
+    let logits = |model: &LanguageModel| model.forward(tokens.clone()).logits.tensor().into_data();
+    assert_eq!(logits(&built), logits(&other));
+    let cost = |model| cost::Cost::of(model, cost::Setting::of(model, &Conditions::default()));
+    let (looped, unrolled) = (cost(&looped), cost(&unrolled));
+    for figure in Figure::ALL.into_iter().filter(|figure| !figure.is_measured()) {
+        let is_of_weights = figure.name().starts_with("params") || figure.name().starts_with("memory");
+        let is_of_passes = matches!(figure, Figure::MemoryActivations | Figure::MemoryKvCache);
+        if is_of_passes || !is_of_weights && figure != Figure::ExpertsPaths {
+            assert_eq!(looped.figure(figure), unrolled.figure(figure), "{}", figure.name());
+        }
+    }
+}
+
 #[test]
 fn a_later_token_changes_no_earlier_logit() {
     let device = Device::flex();

@@ -145,6 +145,8 @@ pub struct Load {
     pub step: u64,
     /// Layer, from 0.
     pub layer: usize,
+    /// How often it had run before: 0 but for one in a loop.
+    pub pass: usize,
     /// Iteration, from 0.
     pub iteration: usize,
     /// Selections per expert.
@@ -158,6 +160,8 @@ pub struct Routing {
     pub step: u64,
     /// Layer, from 0.
     pub layer: usize,
+    /// How often it had run before: 0 but for one in a loop.
+    pub pass: usize,
     /// Iteration, from 0.
     pub iteration: usize,
     /// Tokens that were routed.

@@ -301,8 +301,13 @@ fn records_of_any_size_fit() {
     let mut report = common::compared(false);
     for run in report.arms.iter_mut().flat_map(|arm| &mut arm.runs) {
         let counts = vec![7; 16_384];
-        let at =
-            |layer: usize, iteration: usize| Load { step: 200, layer, iteration, counts: counts.clone() };
+        let at = |layer: usize, iteration: usize| Load {
+            step: 200,
+            layer,
+            pass: 0,
+            iteration,
+            counts: counts.clone(),
+        };
         run.loads = Some((0..60).flat_map(|layer| [at(layer, 0), at(layer, 50 + layer)]).collect());
         let name = |number: usize| format!("tensor_{number}.{}", "long".repeat(30));
         let distance = |number| Distance { name: name(number), start: 1.0, change: 0.5 };

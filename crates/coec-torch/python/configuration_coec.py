@@ -33,6 +33,17 @@ class CoecConfig(PreTrainedConfig):
         return [kinds[number] for number in self.model["layers"]["order"]]
 
     @property
+    def passes(self):
+        """The layers in the order they run, one of a loop as often as it runs."""
+        loops = {one["start"]: one for one in self.model["layers"].get("loops", ())}
+        passes, number = [], 0
+        while number < self.num_hidden_layers:
+            one = loops.get(number, {"end": number + 1, "times": 1})
+            passes += list(range(number, one["end"])) * one["times"]
+            number = one["end"]
+        return passes
+
+    @property
     def chains(self):
         """The feed-forward blocks that have experts."""
         return [ffn for _, (kind, ffn) in self.layers if kind == "coe"]
@@ -81,5 +92,7 @@ class CoecConfig(PreTrainedConfig):
             inner = "gate_up_proj" if ffn["act"] in ("swiglu", "geglu", "clamped") else "up_proj"
             for tensor in (inner, "down_proj"):
                 plan[f"layers.*.mlp.experts.{tensor}"] = "grouped_gemm"
+                if ffn["bias"]:
+                    plan[f"layers.*.mlp.experts.{tensor}_bias"] = "grouped_gemm"
             plan["layers.*.mlp.experts"] = "ep_dispatch_experts"
         return plan

@@ -15,7 +15,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from transformers import initialization as init
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import Concatenate, MergeModulelist, WeightConverter
 from transformers.generation import GenerationMixin
@@ -39,16 +39,17 @@ BLOCKS = {
     "model": ("name", "doc", "vocab", "context", "dim", "norm", "embedding", "layers"),
     "norm": ("eps",),
     "embedding": ("tied", "multiplier", "logits_scaling"),
-    "layers": ("kinds", "order"),
+    "layers": ("kinds", "order", "loops"),
+    "loop": ("start", "end", "times"),
     "layer": ("attention", "ffn"),
     "mha": ("heads", "kv_heads", "head_dim", "rope", "qk_norm", "qk_norm_at", "bias", "pairs", "scale", "window", "sinks", "norm_at", "multiplier"),
     "mla": ("heads", "kv_rank", "q_rank", "nope", "rope_dim", "value", "rope", "pairs", "scale", "window", "sinks", "bias", "latent_eps", "norm_at", "multiplier"),
     "rope": ("theta", "dim"),
     "yarn": ("theta", "factor", "original", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate", "dim"),
-    "dense": ("hidden", "act", "norm_at", "multiplier"),
+    "dense": ("hidden", "act", "bias", "norm_at", "multiplier"),
     "coe": (
         "iter", "k", "experts", "shared", "hidden", "act", "residual", "gate", "norm", "shared_at", "shared_gate",
-        "router", "balance", "norm_at", "multiplier",
+        "router", "balance", "bias", "norm_at", "multiplier",
     ),
     "router": ("score", "renorm", "scale", "groups", "bias"),
     "groups": ("groups", "keep", "score"),
@@ -77,7 +78,7 @@ WORDS = {
     "score of groups": ("max", "top2"),
 }
 # Written only where there is something to say.
-OPTIONAL = {"doc"}
+OPTIONAL = {"doc", "loops"}
 
 
 def unknown(what):
@@ -113,6 +114,8 @@ def check_model(model):
     check_block("model", model)
     for name in ("norm", "embedding", "layers"):
         check_block(name, model[name])
+    for one in model["layers"].get("loops", ()):
+        check_block("loop", one)
     for layer in model["layers"]["kinds"]:
         check_block("layer", layer)
         kind, attention = check_kind("attention", layer["attention"])
@@ -213,14 +216,14 @@ def linear(inputs, outputs, bias=False):
 class CoecMLP(nn.Module):
     """A dense sublayer, or the shared experts of a chain, which side by side are one MLP."""
 
-    def __init__(self, dim, hidden, act):
+    def __init__(self, dim, hidden, act, bias):
         super().__init__()
         self.is_gated = act in GATED
         self.act = gated(act) if self.is_gated else ACTS[act]
         if self.is_gated:
-            self.gate_proj = linear(dim, hidden)
-        self.up_proj = linear(dim, hidden)
-        self.down_proj = linear(hidden, dim)
+            self.gate_proj = linear(dim, hidden, bias)
+        self.up_proj = linear(dim, hidden, bias)
+        self.down_proj = linear(hidden, dim, bias)
 
     def forward(self, x):
         up = self.up_proj(x)
@@ -334,9 +337,9 @@ class CoecAttentionBase(nn.Module):
         self.config, self.layer_idx = config, number
         self.sinks = nn.Parameter(torch.zeros(spec["heads"])) if spec.get("sinks") else None
 
-    def attend(self, q, k, v, scale, mask, cache, **kwargs):
+    def attend(self, q, k, v, scale, mask, cache, slot=None, **kwargs):
         if cache is not None:
-            k, v = cache.update(k, v, self.layer_idx)
+            k, v = cache.update(k, v, self.layer_idx if slot is None else slot)
         attention = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention_forward)
         # Other implementations know no sinks, or each its own way of saying them.
         attention = attention if self.sinks is None else eager_attention_forward
@@ -517,18 +520,29 @@ class ExpertsBase(nn.Module):
         self.act_fn = gated(ffn["act"]) if ffn["act"] in GATED else ACTS[ffn["act"]]
         self.widths = (config.hidden_size, ffn["hidden"])
         self.down_proj = nn.Parameter(torch.empty(ffn["experts"], config.hidden_size, ffn["hidden"]))
+        self.has_biases = ffn["bias"]
+        if self.has_biases:
+            wide_rows = ffn["hidden"] * (2 if ffn["act"] in GATED else 1)
+            setattr(self, f"{self.first}_bias", nn.Parameter(torch.zeros(ffn["experts"], wide_rows)))
+            self.down_proj_bias = nn.Parameter(torch.zeros(ffn["experts"], config.hidden_size))
+
+    def bias_of(self, name):
+        """Of each expert, or None for each."""
+        return getattr(self, f"{name}_bias").unbind() if self.has_biases else [None] * self.num_experts
 
     def forward(self, hidden_states, top_k_index, top_k_weights):
         result = torch.zeros_like(hidden_states)
         # Taken apart once: the gradient of each index would be a tensor of the whole pool.
         first, second = getattr(self, self.first).unbind(), self.down_proj.unbind()
+        first_bias, second_bias = self.bias_of(self.first), self.bias_of("down_proj")
         # One more than there are: where experts are spread over ranks it stands for those of other ranks.
         chosen = F.one_hot(top_k_index, self.num_experts + 1).permute(2, 1, 0)
         for expert in chosen.sum((-1, -2)).nonzero().flatten().tolist():
             if expert == self.num_experts:
                 continue
             place, token = torch.where(chosen[expert])
-            y = F.linear(self.inner(F.linear(hidden_states[token], first[expert])), second[expert])
+            hidden = self.inner(F.linear(hidden_states[token], first[expert], first_bias[expert]))
+            y = F.linear(hidden, second[expert], second_bias[expert])
             y = y * top_k_weights[token, place, None]
             result.index_add_(0, token, y.to(result.dtype))
         return result
@@ -571,6 +585,8 @@ def groups_where_it_can(experts_class):
     dispatched, plain = experts_class.forward, ExpertsBase.forward
 
     def forward(self, hidden_states, top_k_index, top_k_weights):
+        if self.has_biases:
+            return plain(self, hidden_states, top_k_index, top_k_weights)
         if self.config._experts_implementation != "grouped_mm":
             return dispatched(self, hidden_states, top_k_index, top_k_weights)
         dtype = self.down_proj.dtype
@@ -629,7 +645,7 @@ class CoecChain(nn.Module):
         self.gate = per_iteration([CoecRouter(dim, ffn) for _ in range(routers)])
         self.experts = (CoecExperts if ffn["act"] in GATED else CoecPlainExperts)(config, ffn)
         if ffn["shared"]:
-            self.shared_experts = CoecMLP(dim, ffn["shared"] * ffn["hidden"], ffn["act"])
+            self.shared_experts = CoecMLP(dim, ffn["shared"] * ffn["hidden"], ffn["act"], ffn["bias"])
             if ffn["shared_gate"] == "sigmoid":
                 self.shared_expert_gate = linear(dim, 1)
 
@@ -671,8 +687,8 @@ class CoecChain(nn.Module):
         rate, gates = rate_of_bias(self.ffn), as_list(self.gate)
         if rate is None:
             return
-        # The counts of a router that is asked several times add up.
-        loads = loads if len(gates) > 1 else loads.sum(0, keepdim=True)
+        # The counts of a router that is asked several times, in iterations or in passes of a loop, add up.
+        loads = loads.view(-1, len(gates), loads.shape[-1]).sum(0)
         for gate, load in zip(gates, loads.long()):
             step = (load.sum() - load.numel() * load).sign()
             gate.e_score_correction_bias += rate * step.to(gate.e_score_correction_bias)
@@ -682,7 +698,7 @@ class CoecDense(CoecMLP):
     """A dense sublayer, called as a chain is."""
 
     def __init__(self, config, ffn):
-        super().__init__(config.hidden_size, ffn["hidden"], ffn["act"])
+        super().__init__(config.hidden_size, ffn["hidden"], ffn["act"], ffn["bias"])
         self.spec = ffn
 
     def forward(self, h, norm):
@@ -746,8 +762,8 @@ class CoecPreTrainedModel(PreTrainedModel):
             if module.e_score_correction_bias is not None:
                 init.zeros_(module.e_score_correction_bias)
         elif isinstance(module, ExpertsBase):
-            for weight in module.parameters(recurse=False):
-                init.normal_(weight, mean=0.0, std=0.02)
+            for name, weight in module.named_parameters(recurse=False):
+                init.zeros_(weight) if name.endswith("_bias") else init.normal_(weight, mean=0.0, std=0.02)
 
     def save_pretrained(self, *args, **kwargs):
         # Another model may have been made in the meantime: the names are those of the last.
@@ -770,7 +786,20 @@ def convert_names(config):
         else:
             converters.append(WeightConverter(up, f"{stem}.up_proj", operations=[MergeModulelist(dim=0)]))
         converters.append(WeightConverter(down, f"{stem}.down_proj", operations=[MergeModulelist(dim=0)]))
+        if ffn["bias"]:
+            converters += biases(stem, ffn["act"] in GATED)
     register_checkpoint_conversion_mapping("coec", converters, overwrite=True)
+
+
+def biases(stem, is_gated):
+    """The same for the biases of experts."""
+    gate, up, down = (f"{stem}.*.{part}_proj.bias" for part in ("gate", "up", "down"))
+    merged = [MergeModulelist(dim=0)]
+    first = (
+        WeightConverter([gate, up], f"{stem}.gate_up_proj_bias", operations=[*merged, Concatenate(dim=1)])
+        if is_gated else WeightConverter(up, f"{stem}.up_proj_bias", operations=merged)
+    )
+    return [first, WeightConverter(down, f"{stem}.down_proj_bias", operations=[MergeModulelist(dim=0)])]
 
 
 def refuse_padding(attention_mask, position_ids, positions):
@@ -786,7 +815,7 @@ def refuse_padding(attention_mask, position_ids, positions):
 @dataclass
 class CoecModelOutput(MoeModelOutputWithPast):
     """`aux_loss` is the sum of the weighted balance losses; `expert_loads` has of each layer with experts how often
-    each was selected [routings, E], and None of the others."""
+    each was selected [passes * routings, E], and None of the others."""
 
     aux_loss: torch.Tensor | None = None
     expert_loads: tuple | None = None
@@ -795,6 +824,12 @@ class CoecModelOutput(MoeModelOutputWithPast):
 @dataclass
 class CoecCausalLMOutput(MoeCausalLMOutputWithPast):
     expert_loads: tuple | None = None
+
+
+def grow(cache, slots):
+    """Gives a cache a slot for each pass of a layer: libraries make one for each layer."""
+    while cache is not None and len(getattr(cache, "layers", ())) < slots:
+        cache.layers.append(DynamicLayer())
 
 
 class CoecModel(CoecPreTrainedModel):
@@ -842,12 +877,17 @@ class CoecModel(CoecPreTrainedModel):
         positions = (torch.arange(h.shape[1], device=h.device) + past).unsqueeze(0)
         refuse_padding(attention_mask, position_ids, positions)
         masks = self.masks(h, cache)
-        aux, loads = wide(h).new_zeros(()), []
-        for layer in self.layers:
+        aux = wide(h).new_zeros(())
+        passes = self.config.passes
+        grow(cache, len(passes))
+        loads = [[] for _ in self.layers]
+        for slot, number in enumerate(passes):
+            layer = self.layers[number]
             mask = masks[layer.window]
-            h, layer_aux, layer_loads = layer(h, positions, mask=mask, cache=cache, **kwargs)
+            h, layer_aux, layer_loads = layer(h, positions, mask=mask, cache=cache, slot=slot, **kwargs)
             aux = aux + layer_aux
-            loads.append(layer_loads)
+            loads[number].append(layer_loads)
+        loads = [None if None in passed else torch.cat(passed) for passed in loads]
         return CoecModelOutput(
             last_hidden_state=self.norm(h), cache=cache, aux_loss=aux, expert_loads=tuple(loads)
         )

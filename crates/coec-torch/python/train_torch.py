@@ -679,8 +679,11 @@ class Session:
 
     def expert_lines(self):
         for layer, routings in self.state["loads"].items():
-            for iteration, load in enumerate(routings):
-                yield {"step": self.state["step"], "layer": int(layer), "iteration": iteration, "counts": load}
+            passes = self.model.config.passes.count(int(layer))
+            each = len(routings) // passes
+            for routing, load in enumerate(routings):
+                at = {"layer": int(layer), "pass": routing // each, "iteration": routing % each}
+                yield {"step": self.state["step"], **at, "counts": load}
         self.state["loads"] = {}
 
     def say(self, line, moved):

@@ -42,12 +42,13 @@ pub fn config(model: &Verified<Model>, dtype: &str) -> Value {
 pub fn counts(model: &Verified<Model>, cost: &Cost) -> Value {
     let setting = cost.setting;
     let (mut executed, mut whole) = (0, 0);
-    for (layer, count) in model.layers.counted() {
+    for layer in model.layers.passes() {
+        let layer = &model.layers.kinds()[model.layers.order()[layer]];
         let attention = layer.attention.sublayer();
         let mixed = attention.mixed();
         let causal = coec_ir::Flops::causal(mixed, setting.context, attention.window());
-        executed += count as u128 * causal.executed;
-        whole += count as u128 * 2 * (mixed[0] + mixed[1]) * setting.context as u128;
+        executed += causal.executed;
+        whole += 2 * (mixed[0] + mixed[1]) * setting.context as u128;
     }
     // Without attention's two products a token takes as much as any other.
     let products = (cost.total.flops.executed - executed) / setting.context as u128;

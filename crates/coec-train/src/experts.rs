@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Selections by layer and iteration, exact whatever their number.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ExpertCounts(pub(crate) BTreeMap<(usize, usize), Sums>);
+pub struct ExpertCounts(pub(crate) BTreeMap<(usize, usize, usize), Sums>);
 
 /// Selections of one routing, per expert.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,6 +28,9 @@ pub struct ExpertLine {
     pub step: usize,
     /// Layer, from 0.
     pub layer: usize,
+    /// How often the layer had run before: 0 but for one in a loop.
+    #[serde(default)]
+    pub pass: usize,
     /// Iteration, from 0.
     pub iteration: usize,
     /// Selections per expert.
@@ -37,8 +40,8 @@ pub struct ExpertLine {
 impl ExpertCounts {
     /// Adds the selections of a step.
     pub fn add(&mut self, selected: &[Selections]) {
-        for Selections { layer, iteration, counts } in selected {
-            let sums = self.0.entry((*layer, *iteration)).or_default();
+        for Selections { layer, pass, iteration, counts } in selected {
+            let sums = self.0.entry((*layer, *pass, *iteration)).or_default();
             for sum in [&mut sums.since_line, &mut sums.total] {
                 sum.resize(counts.len(), 0);
                 sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
@@ -49,10 +52,11 @@ impl ExpertCounts {
     /// The lines for `experts.jsonl` after `step` steps; counting for the next ones begins.
     pub fn take_lines(&mut self, step: usize) -> Vec<ExpertLine> {
         let routings = self.0.iter_mut();
-        let lines = routings.map(|(&(layer, iteration), sums)| ExpertLine {
+        let lines = routings.map(|(&(layer, pass, iteration), sums)| ExpertLine {
             schema: coec_ir::SCHEMA.into(),
             step,
             layer,
+            pass,
             iteration,
             counts: std::mem::take(&mut sums.since_line),
         });
@@ -62,7 +66,7 @@ impl ExpertCounts {
     /// Experts that no iteration ever selected: each layer that has any, and which.
     pub fn never_selected(&self) -> Vec<(usize, Vec<usize>)> {
         let mut totals: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-        for (&(layer, _), sums) in &self.0 {
+        for (&(layer, ..), sums) in &self.0 {
             let total = totals.entry(layer).or_default();
             total.resize(sums.total.len(), 0);
             total.iter_mut().zip(&sums.total).for_each(|(total, count)| *total += count);
@@ -77,6 +81,8 @@ impl ExpertCounts {
 #[derive(Serialize, Deserialize)]
 struct Row {
     layer: usize,
+    #[serde(default)]
+    pass: usize,
     iteration: usize,
     since_line: Vec<u64>,
     total: Vec<u64>,
@@ -84,8 +90,9 @@ struct Row {
 
 impl Serialize for ExpertCounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|(&(layer, iteration), sums)| Row {
+        serializer.collect_seq(self.0.iter().map(|(&(layer, pass, iteration), sums)| Row {
             layer,
+            pass,
             iteration,
             since_line: sums.since_line.clone(),
             total: sums.total.clone(),
@@ -96,8 +103,9 @@ impl Serialize for ExpertCounts {
 impl<'de> Deserialize<'de> for ExpertCounts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let rows = Vec::<Row>::deserialize(deserializer)?.into_iter();
-        let entry =
-            |Row { layer, iteration, since_line, total }| ((layer, iteration), Sums { since_line, total });
+        let entry = |Row { layer, pass, iteration, since_line, total }| {
+            ((layer, pass, iteration), Sums { since_line, total })
+        };
         Ok(Self(rows.map(entry).collect()))
     }
 }
@@ -107,7 +115,7 @@ mod tests {
     use super::*;
 
     fn selected(layer: usize, iteration: usize, counts: &[u64]) -> Selections {
-        Selections { layer, iteration, counts: counts.to_vec() }
+        Selections { layer, pass: 0, iteration, counts: counts.to_vec() }
     }
 
     #[test]

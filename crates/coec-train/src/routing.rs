@@ -16,7 +16,7 @@ pub const MOST_PAIRS: usize = 1024;
 
 /// Decisions of an evaluation, by layer and iteration.
 #[derive(Debug, Default, PartialEq)]
-pub struct Decisions(BTreeMap<(usize, usize), Sums>);
+pub struct Decisions(BTreeMap<(usize, usize, usize), Sums>);
 
 #[derive(Debug, Default, PartialEq)]
 struct Sums {
@@ -39,6 +39,9 @@ pub struct RoutingLine {
     pub step: usize,
     /// Layer, from 0.
     pub layer: usize,
+    /// How often the layer had run before: 0 but for one in a loop.
+    #[serde(default)]
+    pub pass: usize,
     /// Iteration, from 0.
     pub iteration: usize,
     /// Tokens that were routed.
@@ -62,7 +65,7 @@ impl Decisions {
         for route in routes {
             let [tokens, experts] = route.scores.dims();
             let selected = Selected::of(route);
-            let sums = decisions.0.entry((route.layer, route.iteration)).or_default();
+            let sums = decisions.0.entry((route.layer, route.pass, route.iteration)).or_default();
             sums.tokens += tokens as u64;
             sums.entropy += entropy(route, experts);
             sums.counts.resize(experts, 0);
@@ -71,7 +74,9 @@ impl Decisions {
                     *count += 1;
                 }
             }
-            if let Some((_, before)) = before.filter(|(layer, _)| *layer == route.layer) {
+            if let Some((_, before)) =
+                before.filter(|(layer, _)| *layer == route.layer && route.iteration > 0)
+            {
                 for (first, second) in before.tokens().zip(selected.tokens()) {
                     for &a in first {
                         for &b in second {
@@ -102,10 +107,11 @@ impl Decisions {
     /// Exactly these decisions as words, for another process.
     pub fn to_words(&self) -> Vec<u64> {
         let mut words = Vec::new();
-        for (&(layer, iteration), sums) in &self.0 {
+        for (&(layer, pass, iteration), sums) in &self.0 {
             let (experts, pairs) = (sums.counts.len() as u64, sums.follows.len() as u64);
             let entropy = sums.entropy.to_bits();
-            words.extend([layer as u64, iteration as u64, sums.tokens, entropy, experts, pairs]);
+            words.extend([layer, pass, iteration].map(|at| at as u64));
+            words.extend([sums.tokens, entropy, experts, pairs]);
             words.extend(&sums.counts);
             for (&(a, b), &count) in &sums.follows {
                 words.extend([u64::from(a) << 32 | u64::from(b), count]);
@@ -118,14 +124,15 @@ impl Decisions {
     pub fn of_words(mut words: &[u64]) -> Option<Self> {
         let mut decisions = Self::default();
         while !words.is_empty() {
-            let (&[layer, iteration, tokens, entropy, experts, pairs], rest) = words.split_first_chunk()?;
+            let (&[layer, pass, iteration, tokens, entropy, experts, pairs], rest) =
+                words.split_first_chunk()?;
             let (counts, rest) = rest.split_at_checked(experts as usize)?;
             let (follows, rest) = rest.split_at_checked(2 * pairs as usize)?;
             let follows = follows.as_chunks().0.iter();
             let follows = follows.map(|&[pair, count]| (((pair >> 32) as u32, pair as u32), count)).collect();
             let entropy = f64::from_bits(entropy);
             let sums = Sums { tokens, entropy, counts: counts.to_vec(), follows };
-            decisions.0.insert((layer as usize, iteration as usize), sums);
+            decisions.0.insert((layer as usize, pass as usize, iteration as usize), sums);
             words = rest;
         }
         Some(decisions)
@@ -133,10 +140,11 @@ impl Decisions {
 
     /// The lines of `routing.jsonl` after `step` steps.
     pub fn lines(self, step: usize) -> impl Iterator<Item = RoutingLine> {
-        self.0.into_iter().map(move |((layer, iteration), sums)| RoutingLine {
+        self.0.into_iter().map(move |((layer, pass, iteration), sums)| RoutingLine {
             schema: schema(),
             step,
             layer,
+            pass,
             iteration,
             tokens: sums.tokens,
             entropy: sums.entropy / sums.tokens as f64,
@@ -202,6 +210,7 @@ mod tests {
     ) -> Route {
         let device = Device::flex();
         Route {
+            pass: 0,
             layer,
             iteration,
             scores: Tensor::from_data(TensorData::from(scores), &device),

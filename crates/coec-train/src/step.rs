@@ -113,6 +113,7 @@ impl Trainer {
             }
             selected.extend(layout.loads.iter().map(|load| Selections {
                 layer: load.layer,
+                pass: load.pass,
                 iteration: load.iteration,
                 // Exact: no part of a batch has 2^24 tokens, up to which f32 counts.
                 counts: (0..load.counts.dims()[0]).map(|_| number() as u64).collect(),

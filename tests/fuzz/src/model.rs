@@ -2,12 +2,17 @@
 
 use arbitrary::{Error, Result, Unstructured};
 use coec_ir::table::{Block, Default, Field, Kind, Table, Tabled, Value};
-use coec_ir::{Attention, Coe, Ffn, Groups, Layer, Mha, Mla, Model, Rms, Stack, Tokens};
+use coec_ir::{Attention, Coe, Ffn, Groups, Layer, Loop, Mha, Mla, Model, Rms, Stack, Tokens};
 
 /// A model made of the fuzzer's bytes.
 pub fn model(u: &mut Unstructured) -> Result<Model> {
     let kinds: Vec<Layer> = (0..u.int_in_range(1..=4)?).map(|_| layer(u)).collect::<Result<_>>()?;
     let order: Vec<&Layer> = (0..u.int_in_range(0..=12)?).map(|_| u.choose(&kinds)).collect::<Result<_>>()?;
+    let a_loop = |u: &mut Unstructured| {
+        let (start, more) = (u.int_in_range(0..=12)?, u.int_in_range(0..=4)?);
+        Ok(Loop { start, end: start + more, times: size(u, 64)? })
+    };
+    let loops = (0..u.int_in_range(0..=2)?).map(|_| a_loop(u)).collect::<Result<Vec<_>>>()?;
     Ok(Model {
         name: "fuzzed".into(),
         doc: u.arbitrary::<&str>()?.replace('\r', "").trim_matches('\n').into(),
@@ -16,7 +21,7 @@ pub fn model(u: &mut Unstructured) -> Result<Model> {
         dim: size(u, 1 << 17)?,
         norm: Rms { eps: real(u)? },
         embedding: Tokens { tied: u.arbitrary()?, multiplier: real(u)?, logits_scaling: real(u)? },
-        layers: Stack::from_layers(order),
+        layers: Stack::from_layers(order).with_loops(loops),
     })
 }
 

@@ -1,9 +1,9 @@
 //! Layers of several kinds in any order: an enum of them, and the order they stand in.
 
-use super::{Writer, layer_literal, layer_name};
+use super::{Writer, array, layer_literal, layer_name};
 use crate::{
     literal::camel,
-    print::{Expr, WIDTH, lines},
+    print::{Expr, WIDTH},
 };
 
 impl Writer<'_> {
@@ -25,15 +25,8 @@ impl Writer<'_> {
             .collect();
         let order: Vec<String> =
             self.plan.order.iter().map(|&kind| format!("Kind::{}", names[kind])).collect();
-        let items = format!("[{}];\n", order.join(", "));
-        let start = "pub const ORDER: [Kind; LAYERS] =";
-        let order = if start.len() + items.len() <= WIDTH {
-            format!("{start} {items}")
-        } else if 4 + items.len() <= WIDTH + 1 {
-            format!("{start}\n    {items}")
-        } else {
-            format!("{start} [\n{}];\n", lines(&order, 4))
-        };
+        let order =
+            array("ORDER", "Kind", &order).replace(&format!("[Kind; {}]", order.len()), "[Kind; LAYERS]");
         let arms: String = self
             .plan
             .kinds

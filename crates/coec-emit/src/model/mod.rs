@@ -4,7 +4,7 @@ mod any_layer;
 mod run;
 mod spec;
 
-use coec_ir::Model;
+use coec_ir::{Loop, Model, Stack};
 
 use self::run::{Run, repeated};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     distinct::Distinct,
     literal::{self, camel},
     plan::Plan,
-    print::{Expr, WIDTH, import},
+    print::{Expr, WIDTH, import, lines},
 };
 
 /// Numbers of layers that a comment lists.
@@ -29,7 +29,9 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub fn new(model: &'a Model, plan: &'a Plan) -> Self {
-        let runs = plan.runs().map(|runs| {
+        // Layers of several kinds that run again stand in one list, to be named by their numbers.
+        let can_have_fields = model.layers.loops().is_empty() || plan.kinds.len() == 1;
+        let runs = plan.runs().filter(|_| can_have_fields).map(|runs| {
             let mut first = 0;
             let run = |(kind, count): (usize, usize)| {
                 first += count;
@@ -95,6 +97,9 @@ impl<'a> Writer<'a> {
             ir.extend(block.literal.imports.iter().map(ToString::to_string));
             nn.push(block.home.module.into());
         }
+        if !self.model.layers.loops().is_empty() {
+            ir.push("Loop".into());
+        }
         if self.runs.is_none() {
             // The kinds of layer say what each is in the spec.
             ir.extend(["Attention".into(), "Ffn".into(), "Layer".into()]);
@@ -114,6 +119,7 @@ impl<'a> Writer<'a> {
 
     fn constants(&self) -> String {
         let Model { vocab, dim, layers, norm, embedding, .. } = self.model;
+        let loops = if layers.loops().is_empty() { String::new() } else { loops(layers) };
         let tokens =
             literal::literal(embedding).map_or_else(String::new, |tokens| tokens.value.print(0, 0, 0));
         format!(
@@ -127,6 +133,7 @@ impl<'a> Writer<'a> {
              pub const NORM: Rms = Rms {{ eps: {:?} }};\n\
              /// The token embedding, and how logits are made.\n\
              pub const TOKENS: Tokens = {tokens};\n\
+             {loops}\
              \n",
             layers.len(),
             norm.eps
@@ -234,10 +241,12 @@ impl<'a> Writer<'a> {
                 .replace(" }", ",\n        }")
         };
         let passing: String = match &self.runs {
+            _ if !self.model.layers.loops().is_empty() => run::passes(self.model.dim),
             Some(runs) => runs.iter().map(|run| run.passing(self.model.dim)).collect(),
             None => repeated("layers", self.model.dim),
         };
         let biases = if self.has_bias { self.update_biases() } else { String::new() };
+        let slots = if self.model.layers.loops().is_empty() { "LAYERS" } else { "PASSES.len()" };
         let (dim, vocab) = (self.model.dim, self.model.vocab);
         format!(
             "impl LanguageModel {{
@@ -268,7 +277,7 @@ impl<'a> Writer<'a> {
 
     /// An empty generation cache.
     pub fn cache(&self) -> Cache {{
-        Cache::new(LAYERS)
+        Cache::new({slots})
     }}
 
     /// The device the model is on.
@@ -412,4 +421,35 @@ fn literal(block: &Distinct, model: &Model) -> String {
 /// A name in backticks.
 fn code(name: &str) -> String {
     format!("`{name}`")
+}
+
+/// The layers that run again, and all of them in the order they run.
+fn loops(layers: &Stack) -> String {
+    let loops: Vec<_> = layers
+        .loops()
+        .iter()
+        .map(|Loop { start, end, times }| format!("Loop {{ start: {start}, end: {end}, times: {times} }}"))
+        .collect();
+    let passes: Vec<_> = layers.passes().iter().map(usize::to_string).collect();
+    format!(
+        "/// Layers that run in order, and then again.\n\
+         {}\
+         /// The layers in the order they run.\n\
+         {}",
+        array("LOOPS", "Loop", &loops),
+        array("PASSES", "usize", &passes)
+    )
+}
+
+/// A constant list.
+fn array(name: &str, of: &str, items: &[String]) -> String {
+    let start = format!("pub const {name}: [{of}; {}] =", items.len());
+    let list = format!("[{}];\n", items.join(", "));
+    if start.len() + list.len() <= WIDTH {
+        format!("{start} {list}")
+    } else if 4 + list.len() <= WIDTH + 1 {
+        format!("{start}\n    {list}")
+    } else {
+        format!("{start} [\n{}];\n", lines(items, 4))
+    }
 }

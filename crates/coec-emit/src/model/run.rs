@@ -54,6 +54,14 @@ impl Run {
     }
 }
 
+/// The loop over all layers in the order they run.
+pub(super) fn passes(dim: usize) -> String {
+    format!(
+        "        for layer in PASSES {{\n            \
+         h = self.layers[layer].forward(h, &mut pass); // [B, T, {dim}]\n        }}\n"
+    )
+}
+
 /// The loop over a list of layers.
 pub(super) fn repeated(field: &str, dim: usize) -> String {
     format!(

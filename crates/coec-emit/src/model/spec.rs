@@ -36,6 +36,10 @@ impl Writer<'_> {
             }
             None => Expr::plain("Stack::from_layers(&model::ORDER.map(model::Kind::spec))"),
         };
+        let layers = match self.model.layers.loops() {
+            [] => layers,
+            _ => Expr::Call("Stack::with_loops".into(), vec![layers, Expr::plain("model::LOOPS")]),
+        };
         let value = Expr::Struct(
             "Model".into(),
             vec![

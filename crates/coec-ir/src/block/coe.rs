@@ -38,6 +38,8 @@ pub struct Coe {
     pub router: Router,
     /// Balance terms; empty for none.
     pub balance: Vec<Balance>,
+    /// Biases on every projection of every expert.
+    pub bias: bool,
     /// Whether the sublayer norms what its chain starts from, or what it adds to the stream.
     pub norm_at: NormAt,
     /// What it adds to the stream is multiplied with this.
@@ -181,6 +183,7 @@ impl Coe {
             shared_gate: SharedGate::None,
             router: Router::plain(Score::Softmax),
             balance: Vec::new(),
+            bias: false,
             norm_at: NormAt::Before,
             multiplier: 1.0,
         }
@@ -272,7 +275,23 @@ impl Coe {
 
     /// Parameters of one expert in a model of width `dim`.
     pub fn expert_params(&self, dim: usize) -> u128 {
-        (self.act.projections() * dim) as u128 * self.hidden as u128
+        (self.act.projections() * dim) as u128 * self.hidden as u128 + self.expert_biases(dim, 1)
+    }
+
+    /// Parameters of the shared experts, which are one MLP.
+    fn shared_params(&self, dim: usize) -> u128 {
+        match self.shared {
+            0 => 0,
+            shared => {
+                let weights = (self.act.projections() * dim * shared) as u128 * self.hidden as u128;
+                weights + self.expert_biases(dim, shared)
+            }
+        }
+    }
+
+    /// Elements of the biases of so many experts side by side.
+    fn expert_biases(&self, dim: usize, experts: usize) -> u128 {
+        if self.bias { self.first_product() * experts as u128 + dim as u128 } else { 0 }
     }
 
     /// FLOPs per token of the expert products.
@@ -310,15 +329,11 @@ impl Sublayer for Coe {
             }
         }
         for e in 0..self.experts {
-            params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act.is_gated(), dim, self.hidden));
+            params.extend(mlp(&format!("{prefix}.experts.{e}"), self.act, [dim, self.hidden], self.bias));
         }
         if self.shared > 0 {
-            params.extend(mlp(
-                &format!("{prefix}.shared_experts"),
-                self.act.is_gated(),
-                dim,
-                self.shared * self.hidden,
-            ));
+            let width = self.shared * self.hidden;
+            params.extend(mlp(&format!("{prefix}.shared_experts"), self.act, [dim, width], self.bias));
         }
         if self.gates_shared() {
             params.push(linear(format!("{prefix}.shared_expert_gate.weight"), 1, dim));
@@ -344,7 +359,8 @@ impl Sublayer for Coe {
         let (d, e) = (dim as u128, self.experts as u128);
         self.norms() as u128 * d
             + self.routers() as u128 * e * (d + u128::from(self.router.bias))
-            + (e + self.shared as u128) * self.expert_params(dim)
+            + e * self.expert_params(dim)
+            + self.shared_params(dim)
             + if self.gates_shared() { d } else { 0 }
     }
 

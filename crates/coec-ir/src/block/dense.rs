@@ -11,6 +11,8 @@ pub struct Dense {
     pub hidden: usize,
     /// Its activation.
     pub act: Act,
+    /// Biases on every projection.
+    pub bias: bool,
     /// Whether the sublayer norms what it reads of the stream, or what it adds.
     pub norm_at: NormAt,
     /// What it adds is multiplied with this.
@@ -20,7 +22,7 @@ pub struct Dense {
 impl Dense {
     /// One of a width, and nothing else.
     pub fn plain(hidden: usize, act: Act) -> Self {
-        Self { hidden, act, norm_at: NormAt::Before, multiplier: 1.0 }
+        Self { hidden, act, bias: false, norm_at: NormAt::Before, multiplier: 1.0 }
     }
 
     /// Width of the first product: gate and up, or up alone.
@@ -32,7 +34,7 @@ impl Dense {
 impl Sublayer for Dense {
     fn params(&self, dim: usize, norm: &str, prefix: &str) -> Vec<Param> {
         let mut params = vec![Param::new(format!("{norm}.weight"), [dim], Init::Ones)];
-        params.extend(mlp(prefix, self.act.is_gated(), dim, self.hidden));
+        params.extend(mlp(prefix, self.act, [dim, self.hidden], self.bias));
         params
     }
 

@@ -125,12 +125,12 @@ impl Sublayer for Mha {
     }
 
     /// As factors the norm's output, rotated queries and keys, values and the mix; the stream, and the
-    /// probabilities, which the softmax reads on the way back.
+    /// probabilities, those of sinks too, which the softmax reads on the way back.
     fn kept(&self, dim: usize, context: usize) -> Kept {
         let (d, q) = (dim as u128, self.q_dim() as u128);
         Kept {
             factors: d + 2 * q + 2 * self.kv_dim() as u128,
-            others: d + self.heads as u128 * probabilities(context, self.window()),
+            others: d + self.heads as u128 * (probabilities(context, self.window()) + u128::from(self.sinks)),
         }
     }
 

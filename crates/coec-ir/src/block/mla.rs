@@ -127,14 +127,14 @@ impl Sublayer for Mla {
 
     /// As factors the norm's output, each latent after its norm, queries and keys as multiplied, the expanded
     /// latent that holds the values, and the mix; the stream, each latent before its norm, and the
-    /// probabilities, which the softmax reads on the way back.
+    /// probabilities, those of sinks too, which the softmax reads on the way back.
     fn kept(&self, dim: usize, context: usize) -> Kept {
         let (d, h) = (dim as u128, self.heads as u128);
         let (qk, nope, v) = (self.head_dim() as u128, self.nope as u128, self.value as u128);
         let latents = (self.kv_rank + self.q_rank.unwrap_or(0)) as u128;
         Kept {
             factors: d + latents + h * (2 * qk + nope + 2 * v),
-            others: d + latents + h * probabilities(context, self.window()),
+            others: d + latents + h * (probabilities(context, self.window()) + u128::from(self.sinks)),
         }
     }
 

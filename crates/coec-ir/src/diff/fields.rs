@@ -56,6 +56,8 @@ pub fn model(old: &Model, new: &Model) -> Vec<Change> {
     let mut changes = of_fields("", &named(&table::head(old)), &named(&table::head(new)));
     changes.extend(of_layers("attention", old, new, |layer| layer.attention.block()));
     changes.extend(of_layers("ffn", old, new, |layer| layer.ffn.block()));
+    let [old, new] = [old, new].map(|model| table::loops(&model.layers));
+    changes.extend(of_fields("", &borrowed(&old), &borrowed(&new)));
     changes
 }
 
@@ -63,6 +65,10 @@ pub fn model(old: &Model, new: &Model) -> Vec<Change> {
 pub fn train(old: Option<&Train>, new: Option<&Train>) -> Vec<Change> {
     let fields = |train: Option<&Train>| train.map(|train| named(&train.block())).unwrap_or_default();
     of_fields("train.", &fields(old), &fields(new))
+}
+
+fn borrowed(fields: &[(String, Value)]) -> Vec<(&str, Value)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
 }
 
 /// Fields side by side, those of `old` first.

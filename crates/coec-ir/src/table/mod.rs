@@ -15,7 +15,7 @@ mod tabled;
 mod train;
 mod value;
 
-pub use model::{ATTENTION, FFN, MODEL, head, with_layers};
+pub use model::{ATTENTION, FFN, LOOP, MODEL, head, loops, with_layers};
 pub use tabled::{Described, Tabled};
 pub use train::{BUILTINS, TRAIN};
 pub(crate) use value::Held;

@@ -2,8 +2,8 @@
 
 use super::tabled::tabled;
 use super::value::Held;
-use super::{Block, Default, Field, Kind, Table, Tabled};
-use crate::{Attention, Ffn, Model, Rms, Stack, Tokens, bounds};
+use super::{Block, Default, Field, Kind, Table, Tabled, Value};
+use crate::{Attention, Ffn, Loop, Model, Rms, Stack, Tokens, bounds};
 
 /// `model NAME { ... }`.
 pub static MODEL: Table = Table::new("model").example("ffn = coe(iter=2, k=4, experts=64)").fields(&[
@@ -15,6 +15,7 @@ pub static MODEL: Table = Table::new("model").example("ffn = coe(iter=2, k=4, ex
     Field::new("embedding", Kind::Block(Tokens::TABLES), Default::Word("tokens")),
     Field::new(ATTENTION, Kind::Block(Attention::TABLES), Default::Word("mla")),
     Field::new(FFN, Kind::Block(Ffn::TABLES), Default::Required),
+    Field::new(LOOP, Kind::Count(bounds::LOOP), Default::Nothing),
 ]);
 
 /// The field of the attention sublayers, which may differ between layers.
@@ -22,12 +23,27 @@ pub const ATTENTION: &str = "attention";
 /// The field of the feed-forward sublayers, which may differ between layers.
 pub const FFN: &str = "ffn";
 
+/// The passes of layers that run again, which stand in square brackets.
+pub const LOOP: &str = "loop";
+
 /// The fields of a model that hold for all of it; those of its layers are empty.
 pub fn head(model: &Model) -> Block {
     let Model { vocab, context, dim, norm, embedding, layers, .. } = model;
     let whole = [vocab.value(), context.value(), dim.value(), layers.len().value()];
-    let values = whole.into_iter().chain([norm.value(), embedding.value(), None, None]).collect();
+    let values = whole.into_iter().chain([norm.value(), embedding.value(), None, None, None]).collect();
     Block { table: &MODEL, values }
+}
+
+/// The loops of a stack as a spec writes them: `loop[1..3]`, and how often its layers run.
+pub fn loops(layers: &Stack) -> Vec<(String, Value)> {
+    let written = |one: &Loop| {
+        let index = match one.end - one.start {
+            1 => one.start.to_string(),
+            _ => format!("{}..{}", one.start, one.end),
+        };
+        (format!("{LOOP}[{index}]"), Value::Count(one.times))
+    };
+    layers.loops().iter().map(written).collect()
 }
 
 /// The model with this [`head`] and these layers; `None` if the head lacks a value.

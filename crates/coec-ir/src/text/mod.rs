@@ -32,6 +32,9 @@ pub fn model(model: &Model) -> String {
     for (name, value) in overrides(table::FFN, &ffn) {
         sublayer(name, value.block());
     }
+    for (name, value) in table::loops(&model.layers) {
+        let _ = writeln!(out, "    {name:<9} = {value}");
+    }
     out.push_str("}\n");
     out
 }

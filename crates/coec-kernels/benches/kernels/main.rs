@@ -37,7 +37,7 @@ fn routed_experts(criterion: &mut Criterion) {
                 (make.float([tokens, dim]), indices, make.float([tokens, selected]), w_in, w_out)
             },
             |(x, indices, gates, w_in, w_out)| {
-                experts(x, indices, gates, w_in, w_out, Activation::Swiglu, Precision::F32)
+                experts(x, indices, gates, w_in, w_out, None, Activation::Swiglu, Precision::F32)
             },
         );
     }
@@ -53,7 +53,7 @@ fn shared_expert(criterion: &mut Criterion) {
                 let (w_in, w_out) = (make.float([2 * hidden, dim]), make.float([dim, hidden]));
                 (make.float([size.tokens(), dim]), w_in, w_out)
             },
-            |(x, w_in, w_out)| mlp(x, w_in, w_out, Activation::Swiglu, Precision::F32),
+            |(x, w_in, w_out)| mlp(x, w_in, w_out, None, Activation::Swiglu, Precision::F32),
         );
     }
 }
@@ -112,7 +112,7 @@ fn head(criterion: &mut Criterion) {
                 (x, weight, targets, make.constant([tokens]))
             },
             |(x, weight, targets, weights)| {
-                head_cross_entropy(x, weight, targets, weights, 256, Precision::F32)
+                head_cross_entropy(x, weight, targets, weights, 256, Precision::F32, 1.0)
             },
         );
     }

@@ -24,10 +24,10 @@ impl<B: Host> CrossEntropyKernel for B {
 }
 
 fn losses<B: Host, T: Multiply + Element>(head: Head<B>) -> FloatTensor<B> {
-    let (device, rows) = (head.x.device(), head.x.shape()[0]);
+    let (device, rows, scale) = (head.x.device(), head.x.shape()[0], T::constant(head.scale));
     let mut losses: Vec<T> = Vec::with_capacity(rows);
     each_block::<B, T>(head, |logits, targets, _, width| {
-        losses.extend(rows_of(logits, targets, None, width))
+        losses.extend(rows_of(logits, targets, None, width, scale))
     });
     B::float(losses, [rows], &device)
 }
@@ -36,7 +36,7 @@ fn forward<B: Host, T: Multiply + Element>(
     head: Head<B>,
     weights: FloatTensor<B>,
 ) -> (FloatTensor<B>, Saved<B>) {
-    let (device, precision) = (head.x.device(), head.precision);
+    let (device, precision, scale) = (head.x.device(), head.precision, T::constant(head.scale));
     let ([rows, dim], [classes, _]) = (head.x.shape().dims(), head.weight.shape().dims());
     let (held, x, weight) = (B::hold(weights), B::hold(head.x.clone()), B::hold(head.weight.clone()));
     let (weights, x, weight) = (B::slice::<T>(&held), B::slice::<T>(&x), B::slice::<T>(&weight));
@@ -45,7 +45,7 @@ fn forward<B: Host, T: Multiply + Element>(
     each_block::<B, T>(head, |logits, targets, start, classes| {
         let count = targets.len();
         let weights = &weights[start..start + count];
-        let losses = rows_of(logits, targets, Some(weights), classes);
+        let losses = rows_of(logits, targets, Some(weights), classes, scale);
         loss += losses.iter().zip(weights).map(|(loss, weight)| (*loss * *weight).to_f64()).sum::<f64>();
         let grad = View::new(&*logits, count, classes);
         let x = View::new(&x[start * dim..][..count * dim], count, dim);
@@ -115,8 +115,14 @@ fn classes_of<B: Host>(targets: IntTensor<B>, classes: usize) -> Vec<usize> {
 /// Rows of one task.
 const TASK: usize = 16;
 
-/// The loss of each row of `logits`, which become their gradient where there are `weights`.
-fn rows_of<T: Real>(logits: &mut [T], targets: &[usize], weights: Option<&[T]>, classes: usize) -> Vec<T> {
+/// The loss of each row of `logits`, to be scaled, which become their gradient where there are `weights`.
+fn rows_of<T: Real>(
+    logits: &mut [T],
+    targets: &[usize],
+    weights: Option<&[T]>,
+    classes: usize,
+    scale: T,
+) -> Vec<T> {
     let mut losses = vec![T::ZERO; targets.len()];
     let tasks =
         logits.par_chunks_mut(TASK * classes).zip(targets.par_chunks(TASK)).zip(losses.par_chunks_mut(TASK));
@@ -124,11 +130,11 @@ fn rows_of<T: Real>(logits: &mut [T], targets: &[usize], weights: Option<&[T]>, 
         let rows = logits.chunks_exact_mut(classes).zip(targets).zip(losses).enumerate();
         for (row, ((logits, &target), loss)) in rows {
             let own = logits[target];
-            let [top, sum] = shifted(logits);
-            *loss = top + sum.ln() - own;
+            let [top, sum] = shifted(logits, scale);
+            *loss = scale * top + sum.ln() - scale * own;
             if let Some(weights) = weights {
-                let weight = weights[task * TASK + row];
-                scale(logits, weight / sum);
+                let weight = scale * weights[task * TASK + row];
+                multiply(logits, weight / sum);
                 logits[target] = logits[target] - weight;
             }
         }
@@ -136,22 +142,23 @@ fn rows_of<T: Real>(logits: &mut [T], targets: &[usize], weights: Option<&[T]>, 
     losses
 }
 
-/// `e^(z - max)` of a row in place; its largest value, and their sum.
-fn shifted<T: Real>(logits: &mut [T]) -> [T; 2] {
+/// `e^(scale (z - max))` of a row in place; its largest value, and their sum.
+fn shifted<T: Real>(logits: &mut [T], scale: T) -> [T; 2] {
     let mut top_and_sum = [T::ZERO; 2];
-    write_shifted(logits, &mut top_and_sum);
+    write_shifted(logits, &mut top_and_sum, scale);
     top_and_sum
 }
 
-fn write_shifted<T: Real>(logits: &mut [T], top_and_sum: &mut [T; 2]) {
-    widest!(logits: &mut [T], top_and_sum: &mut [T; 2]; T => *top_and_sum = exponentials(logits, T::ONE))
+fn write_shifted<T: Real>(logits: &mut [T], top_and_sum: &mut [T; 2], scale: T) {
+    widest!(logits: &mut [T], top_and_sum: &mut [T; 2], scale: T;
+        T => *top_and_sum = exponentials(logits, scale))
 }
 
-fn scale<T: Real>(values: &mut [T], factor: T) {
-    widest!(values: &mut [T], factor: T; T => scale_inline(values, factor))
+fn multiply<T: Real>(values: &mut [T], factor: T) {
+    widest!(values: &mut [T], factor: T; T => multiply_inline(values, factor))
 }
 
 #[inline(always)]
-fn scale_inline<T: Real>(values: &mut [T], factor: T) {
+fn multiply_inline<T: Real>(values: &mut [T], factor: T) {
     values.iter_mut().for_each(|value| *value = *value * factor);
 }

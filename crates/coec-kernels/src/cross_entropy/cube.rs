@@ -81,6 +81,7 @@ struct Blocks {
     targets: CubeTensor,
     block: usize,
     precision: Precision,
+    scale: f32,
     rows: usize,
     dim: usize,
     vocab: usize,
@@ -89,8 +90,9 @@ struct Blocks {
 impl Blocks {
     fn of(head: Head<Cube>) -> Self {
         let ([rows, dim], [vocab, _]) = (head.x.shape().dims(), head.weight.shape().dims());
-        let [x, weight, targets] = [head.x, head.weight, head.targets].map(into_contiguous);
-        Self { x, weight, targets, block: head.block, precision: head.precision, rows, dim, vocab }
+        let Head { x, weight, targets, block, precision, scale } = head;
+        let [x, weight, targets] = [x, weight, targets].map(into_contiguous);
+        Self { x, weight, targets, block, precision, scale: scale as f32, rows, dim, vocab }
     }
 
     /// The first row of each block, and how many it has.
@@ -133,6 +135,7 @@ impl Blocks {
             first,
             rows,
             self.vocab,
+            self.scale,
             weights.is_some(),
             units(self.vocab),
             dtype_to_storage_type(self.targets.dtype),
@@ -151,6 +154,7 @@ fn lose<I: Int>(
     first: usize,
     rows: usize,
     vocab: usize,
+    scale: f32,
     #[comptime] weighted: bool,
     #[comptime] units: u32,
     #[define(I)] _int: ElemType,
@@ -161,16 +165,16 @@ fn lose<I: Int>(
     }
     let base = row * vocab;
     let target = usize::cast_from(targets[first + row]);
-    let greatest = greatest_of_row(&*logits, base, vocab, 1.0, units);
+    let greatest = greatest_of_row(&*logits, base, vocab, scale, units);
     let mut sum = 0.0f32;
     let mut class = UNIT_POS as usize;
     while class < vocab {
-        sum += f32::exp(logits[base + class] - greatest);
+        sum += f32::exp(logits[base + class] * scale - greatest);
         class += units as usize;
     }
     let sum = cube_sum(sum, units);
     if UNIT_POS == 0 {
-        let mut loss = f32::ln(sum) + greatest - logits[base + target];
+        let mut loss = f32::ln(sum) + greatest - logits[base + target] * scale;
         if comptime!(weighted) {
             loss *= weights[first + row];
         }
@@ -178,10 +182,10 @@ fn lose<I: Int>(
     }
     if comptime!(weighted) {
         sync_cube();
-        let weight = weights[first + row];
+        let weight = weights[first + row] * scale;
         let mut class = UNIT_POS as usize;
         while class < vocab {
-            let mut grad = f32::exp(logits[base + class] - greatest) / sum;
+            let mut grad = f32::exp(logits[base + class] * scale - greatest) / sum;
             if class == target {
                 grad -= 1.0;
             }

@@ -17,7 +17,7 @@ use burn::tensor::{Int, Tensor};
 use crate::{Precision, bridge::Bridge, dtypes, tape};
 
 /// The cross-entropy of a linear head: the sum of `weights[n] (log sum exp z[n] - z[n, targets[n]])`, nats,
-/// where `z = x W^T`.
+/// where `z = scale x W^T`, for a scale above 0.
 ///
 /// The logits of `block` rows are made, turned into their gradient, multiplied with `W` and `x`, and
 /// forgotten. So the gradients are made by the forward pass, and the backward pass only scales them. The factors of
@@ -39,9 +39,10 @@ pub fn head_cross_entropy(
     weights: Tensor<1>,
     block: usize,
     precision: Precision,
+    scale: f64,
 ) -> Tensor<1> {
     assert_eq!(weights.dims(), targets.dims(), "weights must be [N]");
-    let head = Head::new(x, weight, targets, block, precision);
+    let head = Head::new(x, weight, targets, block, precision, scale);
     Tensor::from_dispatch(<Dispatch as CrossEntropyOp>::cross_entropy(head, weights.into_dispatch()))
 }
 
@@ -52,8 +53,9 @@ pub fn head_losses(
     targets: Tensor<1, Int>,
     block: usize,
     precision: Precision,
+    scale: f64,
 ) -> Tensor<1> {
-    let head = Head::new(x, weight, targets, block, precision);
+    let head = Head::new(x, weight, targets, block, precision, scale);
     Tensor::from_dispatch(<Dispatch as HeadLossesOp>::head_losses(head))
 }
 
@@ -70,6 +72,8 @@ pub struct Head<B: Backend> {
     pub block: usize,
     /// Of the factors.
     pub precision: Precision,
+    /// Of the logits.
+    pub scale: f64,
 }
 
 impl Head<Dispatch> {
@@ -79,13 +83,14 @@ impl Head<Dispatch> {
         targets: Tensor<1, Int>,
         block: usize,
         precision: Precision,
+        scale: f64,
     ) -> Self {
         assert!(block > 0, "blocks of no rows");
         let [rows, width] = x.dims();
         assert_eq!(weight.dims()[1], width, "weight must be [V, D]");
         assert_eq!(targets.dims(), [rows], "targets must be [N]");
         let (x, weight, targets) = (x.into_dispatch(), weight.into_dispatch(), targets.into_dispatch());
-        Self { x, weight, targets, block, precision }
+        Self { x, weight, targets, block, precision, scale }
     }
 }
 
@@ -134,8 +139,8 @@ impl<B: CrossEntropyKernel, C: CheckpointStrategy> CrossEntropyOp for Autodiff<B
     fn cross_entropy(head: Head<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [head.x.node(), head.weight.node()];
         let (x, weight) = (head.x.into_primitive(), head.weight.into_primitive());
-        let Head { targets, block, precision, .. } = head;
-        let head = Head::<B> { x, weight, targets, block, precision };
+        let Head { targets, block, precision, scale, .. } = head;
+        let head = Head::<B> { x, weight, targets, block, precision, scale };
         let weights = weights.into_primitive();
         check(&head, &weights);
         let kept = |(head, weights)| B::forward(head, weights);

@@ -32,8 +32,8 @@ pub(crate) fn gradients(grad: f32, gate: f32, up: f32, #[comptime] act: Activati
             let within = at_most(gate);
             let open = sigmoid(within * steepness);
             let slope = open + steepness * within * open * (1.0f32 - open);
-            let gate_grad = grad * (clamped(up) + 1.0f32) * slope * slope_of_clamp(gate, within);
-            (gate_grad, grad * opened(within) * slope_of_clamp(up, clamped(up)))
+            let gate_grad = grad * (clamped(up) + 1.0f32) * slope * at_most_slope(gate);
+            (gate_grad, grad * opened(within) * clamped_slope(up))
         }
         Activation::Gelu => (grad * gelu_slope(gate), 0.0f32),
         Activation::Relu2 => (grad * (relu(gate) * 2.0f32), 0.0f32),
@@ -53,6 +53,12 @@ fn at_most(x: f32) -> f32 {
     select(x > limit, limit, x)
 }
 
+/// Its slope: 0 beyond the limit, 1 at it.
+#[cube]
+fn at_most_slope(x: f32) -> f32 {
+    select(x > comptime!(Activation::LIMIT as f32), 0.0f32, 1.0f32)
+}
+
 /// `x` between the limits of [`Activation::Clamped`], and NaN for NaN.
 #[cube]
 fn clamped(x: f32) -> f32 {
@@ -60,10 +66,10 @@ fn clamped(x: f32) -> f32 {
     select(x < least, least, at_most(x))
 }
 
-/// The slope of a clamp at `x`, which it leaves or makes `within`: 0 where it makes another of it, 1 for NaN.
+/// Its slope: 0 beyond the limits, 1 at them.
 #[cube]
-fn slope_of_clamp(x: f32, within: f32) -> f32 {
-    select(x < within || x > within, 0.0f32, 1.0f32)
+fn clamped_slope(x: f32) -> f32 {
+    select(x < comptime!(-Activation::LIMIT as f32), 0.0f32, at_most_slope(x))
 }
 
 /// The slope of GELU.

@@ -24,7 +24,7 @@ pub(crate) use launch::{UNITS, ask_for_f32, buffer, cubes, cubes_of_units, empty
 pub(crate) use numbers::{divisible, nearest_bf16};
 #[allow(unused_imports)] // generated crates, which carry this file, check no device
 pub use product::without_matrix_units;
-pub(crate) use product::{Groups, Operand, Product, activated_product, product};
+pub(crate) use product::{Groups, Operand, Product, activated_product, biased_product, product};
 pub(crate) use route::Route;
 pub(crate) use rows::{cube_sum, greatest_of_row, product_of_rows};
 pub(crate) use sums::sum_parts;

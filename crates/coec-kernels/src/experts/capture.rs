@@ -12,6 +12,7 @@ use super::{
     pieces::{activate, differentiate},
     tensors::{self, Gradients, Tensors},
 };
+use crate::Biases;
 
 impl ExpertsKernel for Capture {
     type Route = ();
@@ -20,7 +21,7 @@ impl ExpertsKernel for Capture {
         tensors::forward(inputs, forward)
     }
 
-    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4] {
+    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> super::Gradients<Self> {
         tensors::backward(saved, output_grad, backward)
     }
 }
@@ -36,10 +37,20 @@ fn any_expert(weights: Tensor<3>) -> Tensor<2> {
     weights.slice(s![0..1, .., ..]).squeeze_dim(0)
 }
 
+/// `y` with one expert's bias, which stands for all of them.
+fn with_any(y: Tensor<2>, bias: Option<Tensor<2>>) -> Tensor<2> {
+    match bias {
+        Some(bias) => y + bias.slice(s![0..1, ..]),
+        None => y,
+    }
+}
+
 fn forward(inputs: Tensors) -> (Tensor<2>, Tensor<2>) {
     let ([n, d], [_, k]) = (inputs.x.dims(), inputs.indices.dims());
-    let hidden = rows(inputs.x, k).matmul(any_expert(inputs.w_in).transpose()); // [N*K, G*F]
+    let (b_in, b_out) = inputs.biases.map(|biases| (biases.b_in, biases.b_out)).unzip();
+    let hidden = with_any(rows(inputs.x, k).matmul(any_expert(inputs.w_in).transpose()), b_in); // [N*K, G*F]
     let y = activate(hidden.clone(), inputs.act).matmul(any_expert(inputs.w_out).transpose()); // [N*K, D]
+    let y = with_any(y, b_out);
     let y = (y.reshape([n, k, d]) * inputs.gates.unsqueeze_dim(2)).sum_dim(1).reshape([n, d]);
     (y, hidden)
 }
@@ -50,7 +61,15 @@ fn backward(inputs: Tensors, hidden: Tensor<2>, output_grad: Tensor<2>) -> Gradi
     let dy = rows(output_grad, k); // [N*K, D]
     let t = dy.clone().matmul(any_expert(inputs.w_out)); // [N*K, F]
     let (h, derivative) = differentiate(hidden, t.clone() * gates.clone(), inputs.act);
-    let gate_grad = (t * h.clone()).sum_dim(1).reshape([n, k]);
+    let mut gate_grad = (t * h.clone()).sum_dim(1);
+    let biases = inputs.biases.map(|Biases { b_in, b_out }| {
+        let of_any = b_out.clone().slice(s![0..1, ..]);
+        gate_grad = gate_grad.clone() + (dy.clone() * of_any).sum_dim(1);
+        Biases {
+            b_in: derivative.clone().sum_dim(0).expand(b_in.dims()),
+            b_out: (dy.clone() * gates.clone()).sum_dim(0).expand(b_out.dims()),
+        }
+    });
     let x_grad =
         derivative.clone().matmul(any_expert(inputs.w_in)).reshape([n, k, d]).sum_dim(1).reshape([n, d]);
     let w_in_grad = derivative.transpose().matmul(rows(inputs.x, k)); // [G*F, D]
@@ -59,5 +78,11 @@ fn backward(inputs: Tensors, hidden: Tensor<2>, output_grad: Tensor<2>) -> Gradi
         let [rows, columns] = grad.dims();
         grad.reshape([1, rows, columns]).expand([e, rows, columns])
     };
-    Gradients { x: x_grad, gates: gate_grad, w_in: all(w_in_grad), w_out: all(w_out_grad) }
+    Gradients {
+        x: x_grad,
+        gates: gate_grad.reshape([n, k]),
+        w_in: all(w_in_grad),
+        w_out: all(w_out_grad),
+        biases,
+    }
 }

@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Int, Tensor};
 
 use super::{Experts, ExpertsKernel, Forward, Saved};
-use crate::{Activation, bridge::Bridge};
+use crate::{Activation, Biases, biases::Added, bridge::Bridge};
 
 /// What [`experts()`](super::experts()) takes. Shapes as there.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub(crate) struct Tensors {
     pub gates: Tensor<2>,
     pub w_in: Tensor<3>,
     pub w_out: Tensor<3>,
+    pub biases: Option<Biases<2>>,
     pub act: Activation,
 }
 
@@ -26,6 +27,7 @@ impl Tensors {
             gates: B::tensor(inputs.gates),
             w_in: B::tensor(inputs.w_in),
             w_out: B::tensor(inputs.w_out),
+            biases: inputs.biases.tensors(),
             act: inputs.act,
         }
     }
@@ -45,10 +47,16 @@ pub(super) fn backward<B: ExpertsKernel>(
     saved: Saved<B>,
     output_grad: FloatTensor<B>,
     kernel: impl FnOnce(Tensors, Tensor<2>, Tensor<2>) -> Gradients,
-) -> [FloatTensor<B>; 4] {
+) -> super::Gradients<B> {
     let inputs = Tensors::of(saved.inputs);
     let grads = kernel(inputs, B::tensor(saved.hidden), B::tensor(output_grad));
-    [B::primitive(grads.x), B::primitive(grads.gates), B::primitive(grads.w_in), B::primitive(grads.w_out)]
+    super::Gradients {
+        x: B::primitive(grads.x),
+        gates: B::primitive(grads.gates),
+        w_in: B::primitive(grads.w_in),
+        w_out: B::primitive(grads.w_out),
+        biases: Added::of(grads.biases),
+    }
 }
 
 /// The gradients of every input that has one.
@@ -57,4 +65,5 @@ pub(crate) struct Gradients {
     pub gates: Tensor<2>,
     pub w_in: Tensor<3>,
     pub w_out: Tensor<3>,
+    pub biases: Option<Biases<2>>,
 }

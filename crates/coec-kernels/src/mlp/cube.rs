@@ -3,10 +3,11 @@
 use burn::backend::{Cube, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
 
-use super::{Mlp, MlpKernel, Saved};
+use super::{Gradients, Mlp, MlpKernel, Saved};
 use crate::{
-    cube::{Groups, Operand, Product, activated_product, ask_for_f32, empty, product},
-    experts::differentiated,
+    biases::Added,
+    cube::{Groups, Operand, Product, activated_product, ask_for_f32, biased_product, empty, product},
+    experts::{Rows, differentiated, sums_of_rows},
     flops,
 };
 
@@ -16,6 +17,7 @@ impl MlpKernel for Cube {
         let [tokens, dim, wide, width] = sizes(&inputs);
         let floats = |rows: usize, columns: usize| empty(&inputs.x, [rows, columns], DType::F32);
         let (hidden, activated, output) = (floats(tokens, wide), floats(tokens, width), floats(tokens, dim));
+        let (b_in, b_out) = inputs.biases.pair().map(|[b_in, b_out]| (b_in, b_out)).unzip();
         flops::count([tokens, dim, wide]);
         activated_product(
             [&hidden, &activated],
@@ -24,20 +26,21 @@ impl MlpKernel for Cube {
             Operand::lines(&inputs.x, dim),
             Operand::lines(&inputs.w_in, dim),
             Groups::One,
+            b_in,
         );
         flops::count([tokens, width, dim]);
-        product(
+        biased_product(
             &output,
             Product::new(tokens, dim, width).of(inputs.precision),
             Operand::lines(&activated, width),
             Operand::lines(&inputs.w_out, width),
             Groups::One,
-            None,
+            b_out,
         );
         [output, hidden]
     }
 
-    fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> [FloatTensor<Self>; 3] {
+    fn backward(saved: Saved<Self>, grad: FloatTensor<Self>) -> Gradients<Self> {
         let Saved { inputs, hidden } = saved;
         ask_for_f32("the backward pass of mlp", grad.dtype());
         let [tokens, dim, wide, width] = sizes(&inputs);
@@ -82,7 +85,17 @@ impl MlpKernel for Cube {
             Groups::One,
             None,
         );
-        [x, w_in, w_out]
+        let biases = match &inputs.biases {
+            Added::Nothing => Added::Nothing,
+            Added::Biases { .. } => {
+                let rows = Rows::All { count: tokens };
+                Added::Biases {
+                    b_in: sums_of_rows(&derivative, wide, rows),
+                    b_out: sums_of_rows(&grad, dim, rows),
+                }
+            }
+        };
+        Gradients { x, w_in, w_out, biases }
     }
 }
 

@@ -57,11 +57,9 @@ fn turn(
     }
     let (head, pair) = (at / of_a_head, at % of_a_head);
     let begin = head * (half + of_a_head);
-    if comptime!(is_partial) {
-        if pair >= half {
-            out[begin + half + pair] = x[begin + half + pair];
-            terminate!();
-        }
+    if comptime!(is_partial) && pair >= half {
+        out[begin + half + pair] = x[begin + half + pair];
+        terminate!();
     }
     let token = head / heads % tokens;
     let (cos, sin) = (cos[token * half + pair], sin[token * half + pair] * sign);

@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData, activation};
 
 use super::{
-    ACTS, Product, devices,
+    ACTS, Outcome, Product, devices,
     linear::{Head, assert_close, outcome},
     on, random, values,
 };
@@ -97,11 +97,11 @@ fn the_cross_entropy_is_that_of_rounded_factors() {
             let expected =
                 head.outcome(2.0, |x, weight, targets, weights| (losses(x, weight, targets) * weights).sum());
             let found = head.outcome(2.0, |x, weight, targets, weights| {
-                head_cross_entropy(x, weight, targets, weights, block, BF16)
+                head_cross_entropy(x, weight, targets, weights, block, BF16, 1.0)
             });
             assert_close(&what, &found, &expected);
             let (x, weight, targets) = (head.x.clone(), head.weight.clone(), head.targets(&device));
-            let found = values(head_losses(x.clone(), weight.clone(), targets.clone(), block, BF16));
+            let found = values(head_losses(x.clone(), weight.clone(), targets.clone(), block, BF16, 1.0));
             assert_close(&what, &[found], &[values(losses(x.clone(), weight.clone(), targets.clone()))]);
             let composed = super::slow_cross_entropy::forward;
             let (loss, dx, dw) = composed(x, weight, targets, head.weights.clone(), block, BF16);
@@ -112,17 +112,20 @@ fn the_cross_entropy_is_that_of_rounded_factors() {
 }
 
 /// Each token through each of its experts by the definition, the gradient of a gate being `y . dy`.
-fn defined(case: &Product) -> [Vec<f64>; 5] {
+fn defined(case: &Product) -> Outcome {
     let device = case.inputs.x.device().autodiff();
-    let Product { inputs: Tensors { x, indices, gates, w_in, w_out, act }, grad, .. } = case.on(&device);
-    let [x, gates] = [x, gates].map(Tensor::require_grad);
-    let [w_in, w_out] = [w_in, w_out].map(Tensor::require_grad);
+    let Product { inputs, grad, .. } = case.on(&device).tracked();
+    let Tensors { x, indices, gates, w_in, w_out, biases, act } = inputs.clone();
     let ([n, _], [_, k], [e, wide, _]) = (x.dims(), indices.dims(), w_in.dims());
     let f = wide / act.inputs();
     let mut y = x.zeros_like();
     for expert in 0..e {
         let of = |w: &Tensor<3>| w.clone().narrow(0, expert, 1).squeeze_dim::<2>(0).transpose();
-        let hidden = product(x.clone(), of(&w_in)); // [N, G*F]
+        let with = |y: Tensor<2>, bias: Option<&Tensor<2>>| match bias {
+            Some(bias) => y + bias.clone().narrow(0, expert, 1),
+            None => y,
+        };
+        let hidden = with(product(x.clone(), of(&w_in)), biases.as_ref().map(|biases| &biases.b_in)); // [N, G*F]
         let (gate, up) = (hidden.clone().narrow(1, 0, f), hidden.narrow(1, wide - f, f));
         let h = match act {
             Activation::Swiglu => activation::silu(gate) * up,
@@ -134,19 +137,13 @@ fn defined(case: &Product) -> [Vec<f64>; 5] {
             Activation::Gelu => activation::gelu(up),
             Activation::Relu2 => activation::relu(up).square(),
         };
-        let out = product(h, of(&w_out)); // [N, D]
+        let out = with(product(h, of(&w_out)), biases.as_ref().map(|biases| &biases.b_out)); // [N, D]
         let chosen = indices.clone().equal_elem(expert as i64).float().cast(gates.dtype()); // [N, K]
         // One of the K at most: the sum is the gate, or 0.
         y = y + out * (gates.clone() * chosen).reshape([n, k]).sum_dim(1);
     }
     let grads = (y.clone() * grad).sum().backward();
-    [
-        values(y),
-        values(x.grad(&grads).unwrap()),
-        values(gates.grad(&grads).unwrap()),
-        values(w_in.grad(&grads).unwrap()),
-        values(w_out.grad(&grads).unwrap()),
-    ]
+    inputs.outcome(y, &grads)
 }
 
 fn relative(found: &[f64], expected: &[f64]) -> f64 {
@@ -161,13 +158,17 @@ fn experts_are_products_of_rounded_factors() {
     let device = Device::flex();
     for act in ACTS {
         for sizes in [[40, 13, 5, 2, 7], [60, 64, 4, 3, 48]] {
-            let case = Product::random(sizes, act, &device, DType::F64).with_sines().within(BF16);
-            let expected = defined(&case);
-            for ((what, found), expected) in case.fused().iter().zip(&expected) {
-                let (error, allowed) =
-                    (relative(found, expected), if *what == "gates" { 4e-3 } else { 1e-12 });
-                assert!(error < allowed, "{what}, {act:?}, {sizes:?}: {error:e}");
-                assert!(*what != "gates" || error > 1e-6, "{what}: {error:e}, rounded nowhere?");
+            let case = Product::random(sizes, act, &device, DType::F64);
+            for case in case.with_biases_and_without() {
+                let case = case.with_sines().within(BF16);
+                let (found, expected) = (case.fused(), defined(&case));
+                assert_eq!(found.len(), expected.len());
+                for ((what, found), (_, expected)) in found.iter().zip(&expected) {
+                    let (error, allowed) =
+                        (relative(found, expected), if *what == "gates" { 4e-3 } else { 1e-12 });
+                    assert!(error < allowed, "{what}, {act:?}, {sizes:?}: {error:e}");
+                    assert!(*what != "gates" || error > 1e-6, "{what}: {error:e}, rounded nowhere?");
+                }
             }
         }
     }
@@ -177,9 +178,9 @@ fn experts_are_products_of_rounded_factors() {
 #[test]
 fn a_gate_of_zero_has_a_gradient() {
     for (name, device) in devices() {
-        let case = Product::random([9, 6, 3, 2, 5], Activation::Swiglu, &device, DType::F64);
+        let case = Product::random([9, 6, 3, 2, 5], Activation::Swiglu, &device, DType::F64).with_biases();
         let mut case = case.with_sines().within(BF16);
-        let [_, _, of_gates, ..] = defined(&case.on(&Device::flex()));
+        let of_gates = &defined(&case.on(&Device::flex()))[2].1;
         // The largest gradient: one that cancels to nearly nothing says nothing.
         let size = |at: &usize| of_gates[*at].abs();
         let zero = (0..of_gates.len()).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap();
@@ -188,7 +189,9 @@ fn a_gate_of_zero_has_a_gradient() {
         case.inputs.gates = Tensor::from_data(TensorData::new(gates, [9, 2]), (&device, DType::F64));
         let composed = case.on(&Device::flex()).composed();
         let expected = defined(&case.on(&Device::flex()));
-        for (((what, found), expected), (_, composed)) in case.fused().iter().zip(&expected).zip(&composed) {
+        for (((what, found), (_, expected)), (_, composed)) in
+            case.fused().iter().zip(&expected).zip(&composed)
+        {
             assert!(relative(found, composed) < 1e-12, "{what}, {name}");
             assert!(relative(found, expected) < 4e-3, "{what}, {name}");
             if *what == "gates" {
@@ -229,7 +232,7 @@ fn other_precisions_have_other_results() {
     let [x, w] = [[5, 16], [3, 16]].map(|shape| random(shape, &device, DType::F32));
     let alone = linear(on(&device, &x), on(&device, &w), Precision::F32);
     assert_ne!(values(linear(x, w, BF16)), values(alone));
-    let Tensors { x, indices, gates, w_in, w_out, act } = case.inputs;
-    let direct = experts(x, indices, gates, w_in, w_out, act, BF16);
+    let Tensors { x, indices, gates, w_in, w_out, biases, act } = case.inputs;
+    let direct = experts(x, indices, gates, w_in, w_out, biases, act, BF16);
     assert_eq!(values(direct), outcomes[1][0].1);
 }

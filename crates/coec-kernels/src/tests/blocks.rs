@@ -19,7 +19,7 @@ fn the_third_block_of_the_experts_is_right() {
     for (name, device) in devices() {
         for act in ACTS {
             // 700 tokens, each to 2 of 2 experts; W_in has 560 or 280 rows, W_out 520.
-            let product = Product::random([700, 520, 2, 2, 280], act, &device, DType::F64);
+            let product = Product::random([700, 520, 2, 2, 280], act, &device, DType::F64).with_biases();
             // Composed on Flex: NdArray's own sigmoid is one of f32.
             let expected = product.on(&Device::flex()).composed();
             for ((what, found), (_, expected)) in product.fused().into_iter().zip(expected) {

@@ -1,8 +1,8 @@
 //! The SwiGLU of gpt-oss at its limits, against its definition in f64.
 
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::{devices, on, values};
+use super::{Product, devices, on, slow_experts, values};
 use crate::{Activation, Precision, experts::pieces, mlp};
 
 /// Within the limits, at them, next to them and far beyond.
@@ -69,7 +69,7 @@ fn limits_have_the_gradients_of_torch() {
             let w_in = on(&tracked, &tensor(vec![gate, up], [2, 1])).require_grad();
             let (x, w_out) = (tensor(vec![1.0], [1, 1]), tensor(vec![1.0], [1, 1]));
             let (x, w_out) = (on(&tracked, &x), on(&tracked, &w_out));
-            let output = mlp(x, w_in.clone(), w_out, Activation::Clamped, Precision::F32);
+            let output = mlp(x, w_in.clone(), w_out, None, Activation::Clamped, Precision::F32);
             let grads = output.clone().sum().backward();
             y.extend(values(output));
             let grads = values(w_in.grad(&grads).unwrap());
@@ -92,6 +92,24 @@ fn limits_have_the_gradients_of_torch() {
     }
 }
 
+/// What other tests multiply is within the limits and beyond each of them.
+#[test]
+fn products_of_tests_go_beyond_the_limits() {
+    for sizes in [[700, 13, 5, 2, 7], [3, 4, 6, 1, 50], [300, 520, 2, 2, 28]] {
+        let product = Product::random(sizes, Activation::Clamped, &Device::flex(), DType::F32);
+        for product in product.with_biases_and_without() {
+            let (_, hidden) = slow_experts::forward(product.inputs.clone(), Precision::F32);
+            let hidden = values(hidden);
+            let share = |is: fn(f64) -> bool| {
+                hidden.iter().filter(|&&value| is(value)).count() as f64 / hidden.len() as f64
+            };
+            for part in [share(|x| x > 7.0), share(|x| x < -7.0), share(|x| x.abs() < 7.0)] {
+                assert!(part > 0.05, "{sizes:?}: {part}");
+            }
+        }
+    }
+}
+
 /// What is no number is neither within the limits nor beyond them.
 #[test]
 fn no_number_stays_none() {
@@ -107,6 +125,7 @@ fn no_number_stays_none() {
                 of(vec![1.0], [1, 1]),
                 hidden.clone().reshape([2, 1]),
                 of(vec![1.0], [1, 1]),
+                None,
                 Activation::Clamped,
                 Precision::F32,
             );

@@ -5,9 +5,9 @@
 
 use burn::tensor::{DType, Device, DeviceType, Int, Tensor, TensorData};
 
-use super::{ACTS, BOTH, Product, on, random, values};
+use super::{ACTS, BOTH, Product, on, random, sines, values};
 use crate::{
-    Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention, embed, head_cross_entropy,
+    Activation, AdamWStep, Biases, Mixing, Pairs, Precision, adamw, attention, embed, head_cross_entropy,
     head_losses, linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
 };
 
@@ -109,9 +109,13 @@ fn products_of_experts_are_the_slow_loops() {
     let gpu = gpu();
     for (sizes, act) in sizes.into_iter().zip(ACTS.into_iter().cycle()) {
         let product = Product::random(sizes, act, &Device::flex(), DType::F32);
-        let expected = product.in_f64().composed();
-        for ((what, found), (_, expected)) in product.on(&gpu).fused().into_iter().zip(expected) {
-            assert_close(&format!("{what} of {sizes:?}, {act:?}"), &found, &expected);
+        for product in product.with_biases_and_without() {
+            // The same in every run where there are limits, which a sum in f32 may be on the other side of.
+            let product = if act == Activation::Clamped { product.with_sines() } else { product };
+            let expected = product.in_f64().composed();
+            for ((what, found), (_, expected)) in product.on(&gpu).fused().into_iter().zip(expected) {
+                assert_close(&format!("{what} of {sizes:?}, {act:?}"), &found, &expected);
+            }
         }
     }
 }
@@ -121,7 +125,8 @@ fn products_of_experts_are_the_slow_loops() {
 fn products_of_experts_in_bf16_are_those_of_the_cpu() {
     let gpu = gpu();
     for sizes in [[70, 20, 5, 2, 17], [600, 9, 2, 1, 36]] {
-        let mut product = Product::random(sizes, Activation::Swiglu, &Device::flex(), DType::F32);
+        let product = Product::random(sizes, Activation::Swiglu, &Device::flex(), DType::F32);
+        let mut product = product.with_biases();
         let gates = product.inputs.gates.clone();
         product.inputs.gates = gates.clone().mask_fill(gates.lower_elem(-0.5), 0.0);
         let product = product.within(Precision::Bf16);
@@ -136,6 +141,7 @@ fn products_of_experts_in_bf16_are_those_of_the_cpu() {
 fn experts_without_rows_and_with_all_of_them() {
     let gpu = gpu();
     let product = Product::random([150, 10, 6, 2, 8], Activation::Swiglu, &Device::flex(), DType::F32);
+    let product = product.with_biases();
     // Every token to the last two experts; then one token elsewhere.
     for odd in [None, Some(77)] {
         let mut indices: Vec<i64> = (0..300).map(|slot| 5 - slot % 2).collect();
@@ -155,7 +161,7 @@ fn experts_without_rows_and_with_all_of_them() {
 #[test]
 fn equal_runs_have_equal_bits() {
     let product = Product::random([90, 12, 5, 3, 11], Activation::Geglu, &Device::flex(), DType::F32);
-    let product = product.on(&gpu());
+    let product = product.with_biases().on(&gpu());
     let first = product.fused();
     for _ in 0..3 {
         assert_eq!(product.fused(), first);
@@ -171,10 +177,22 @@ fn mlps_and_linear_maps() {
             });
         }
         for act in ACTS {
-            let inputs = [normal([n, d]), normal([act.inputs() * f, d]), normal([d, f])];
+            let mut inputs = [normal([n, d]), normal([act.inputs() * f, d]), normal([d, f])];
+            if act == Activation::Clamped {
+                // As above.
+                inputs = [0, 1, 2].map(|at| sines(at, &inputs[at]));
+            }
             for precision in BOTH {
                 compare_in(precision, "mlp", &inputs, |x| {
-                    mlp(x[0].clone(), x[1].clone(), x[2].clone(), act, precision)
+                    mlp(x[0].clone(), x[1].clone(), x[2].clone(), None, act, precision)
+                });
+                let [x, w_in, w_out] = inputs.clone();
+                let (b_in, b_out) = (Tensor::zeros([1, act.inputs() * f], &Device::flex()), normal([1, d]));
+                let inputs = [x, w_in, w_out, sines(3, &b_in), b_out];
+                compare_in(precision, "mlp with biases", &inputs, |x| {
+                    let [b_in, b_out] = [3, 4].map(|at| x[at].clone().squeeze_dim::<1>(0));
+                    let biases = Some(Biases { b_in, b_out });
+                    mlp(x[0].clone(), x[1].clone(), x[2].clone(), biases, act, precision)
                 });
             }
         }
@@ -262,11 +280,26 @@ fn the_loss_of_a_head() {
         compare("cross_entropy", &[normal([n, d]), normal([v, d])], |x| {
             let device = x[0].device();
             let weights = Tensor::from_data(TensorData::new(weights.clone(), [n]), &device);
-            head_cross_entropy(x[0].clone(), x[1].clone(), targets(&device), weights, block, Precision::F32)
+            head_cross_entropy(
+                x[0].clone(),
+                x[1].clone(),
+                targets(&device),
+                weights,
+                block,
+                Precision::F32,
+                1.5,
+            )
         });
         let (x, weight) = (normal([n, d]), normal([v, d]));
         let losses = |device: &Device| {
-            values(head_losses(on(device, &x), on(device, &weight), targets(device), block, Precision::F32))
+            values(head_losses(
+                on(device, &x),
+                on(device, &weight),
+                targets(device),
+                block,
+                Precision::F32,
+                1.5,
+            ))
         };
         assert_close("losses", &losses(&gpu()), &losses(&Device::flex()));
     }

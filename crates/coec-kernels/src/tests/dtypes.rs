@@ -9,8 +9,9 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{
-    Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention,
+    Activation, AdamWStep, Biases, Mixing, Pairs, Precision, adamw, attention,
     attention::{Attended, AttentionKernel, Sinks},
+    biases::Added,
     cross_entropy,
     cross_entropy::CrossEntropyKernel,
     experts,
@@ -65,22 +66,30 @@ fn dtype(name: &str, odd: &str) -> DType {
 #[test]
 fn operations_refuse_mixed_types() {
     for device in devices() {
-        for odd in ["x", "gates", "w_in", "w_out"] {
+        for odd in ["x", "gates", "w_in", "w_out", "b_in", "b_out"] {
             let of = |name: &str| (&device, dtype(name, odd));
             let w_in = Tensor::<3>::ones([2, 6, 4], of("w_in"));
             let w_out = Tensor::<3>::ones([2, 4, 3], of("w_out"));
             let (x, gates) = (Tensor::<2>::ones([5, 4], of("x")), Tensor::<2>::ones([5, 1], of("gates")));
             let indices = Tensor::<2, Int>::zeros([5, 1], &device);
+            let biases = Biases {
+                b_in: Tensor::<2>::ones([2, 6], of("b_in")),
+                b_out: Tensor::<2>::ones([2, 4], of("b_out")),
+            };
             assert_refuses("experts", odd, || {
-                experts(x, indices, gates, w_in, w_out, Activation::Swiglu, F32)
+                experts(x, indices, gates, w_in, w_out, Some(biases), Activation::Swiglu, F32)
             });
         }
-        for odd in ["x", "w_in", "w_out"] {
+        for odd in ["x", "w_in", "w_out", "b_in", "b_out"] {
             let of = |name: &str| (&device, dtype(name, odd));
             let (w_in, w_out) =
                 (Tensor::<2>::ones([3, 4], of("w_in")), Tensor::<2>::ones([4, 3], of("w_out")));
             let x = Tensor::<2>::ones([5, 4], of("x"));
-            assert_refuses("mlp", odd, || mlp(x, w_in, w_out, Activation::Gelu, F32));
+            let biases = Biases {
+                b_in: Tensor::<1>::ones([3], of("b_in")),
+                b_out: Tensor::<1>::ones([4], of("b_out")),
+            };
+            assert_refuses("mlp", odd, || mlp(x, w_in, w_out, Some(biases), Activation::Gelu, F32));
         }
         for odd in ["x", "weight"] {
             let of = |name: &str| (&device, dtype(name, odd));
@@ -93,7 +102,9 @@ fn operations_refuse_mixed_types() {
             assert_refuses("linear", odd, || linear(x.clone(), weight.clone(), F32));
             let targets = Tensor::<1, Int>::zeros([5], &device);
             let weights = Tensor::<1>::ones([5], of("weights"));
-            assert_refuses("cross_entropy", odd, || head_cross_entropy(x, weight, targets, weights, 2, F32));
+            assert_refuses("cross_entropy", odd, || {
+                head_cross_entropy(x, weight, targets, weights, 2, F32, 1.0)
+            });
         }
         for odd in ["q", "k", "v", "sinks"] {
             let of = |name: &str| Tensor::<4>::ones([1, 3, 1, 4], (&device, dtype(name, odd)));
@@ -131,7 +142,7 @@ where
         B::float_from_data(ones.convert_dtype(dtype(name, odd)), &device)
     };
     let indices = || -> IntTensor<B> { B::int_from_data(TensorData::new(vec![0i64; 5], [5, 1]), &device) };
-    for odd in ["output_grad", "x", "gates", "w_in", "w_out", "hidden"] {
+    for odd in ["output_grad", "x", "gates", "w_in", "w_out", "b_in", "b_out", "hidden"] {
         let of = |name: &str, shape: &[usize]| float(name, odd, shape);
         assert_refuses("the backward pass of experts", odd, || {
             let inputs = Experts::<B> {
@@ -140,6 +151,7 @@ where
                 gates: of("gates", &[5, 1]),
                 w_in: of("w_in", &[2, 3, 4]),
                 w_out: of("w_out", &[2, 4, 3]),
+                biases: Added::Biases { b_in: of("b_in", &[2, 3]), b_out: of("b_out", &[2, 4]) },
                 act: Activation::Relu2,
                 precision: F32,
             };
@@ -206,7 +218,7 @@ fn halves_are_refused_by_name() {
         let refused = [
             (
                 "experts",
-                refusal("mlp", || mlp(ones([5, 4]), ones([3, 4]), ones([4, 3]), Activation::Gelu, F32)),
+                refusal("mlp", || mlp(ones([5, 4]), ones([3, 4]), ones([4, 3]), None, Activation::Gelu, F32)),
             ),
             ("rms_norm", refusal("rms_norm", || rms_norm(ones([5, 4]), row(), 1e-6))),
             ("attention", refusal("attention", || attention(cube(), cube(), cube(), None, MIXING))),
@@ -215,7 +227,7 @@ fn halves_are_refused_by_name() {
                 "cross_entropy",
                 refusal("cross_entropy", || {
                     let targets = Tensor::<1, Int>::zeros([4], &device);
-                    head_cross_entropy(ones([4, 4]), ones([3, 4]), targets, row(), 2, F32)
+                    head_cross_entropy(ones([4, 4]), ones([3, 4]), targets, row(), 2, F32, 1.0)
                 }),
             ),
             (

@@ -42,7 +42,8 @@ const TOKEN: usize = 3;
 fn product(spoil: impl Fn(&mut Product), check: impl Fn(&str, &str, &[f64], &[usize], Activation)) {
     for (setting, device, dtype) in settings() {
         for (act, precision) in ACTS.into_iter().flat_map(|act| BOTH.map(|precision| (act, precision))) {
-            let mut product = Product::random([N, D, E, K, F], act, &device, dtype).within(precision);
+            let product = Product::random([N, D, E, K, F], act, &device, dtype);
+            let mut product = product.with_biases().within(precision);
             let indices: Vec<usize> =
                 product.inputs.indices.to_data().iter::<i64>().map(|index| index as usize).collect();
             let chosen = &indices[TOKEN * K..][..K];
@@ -72,6 +73,9 @@ fn a_token_without_a_number_stays_alone_in_the_experts() {
             "gates" => assert_nan(what, values, of_token(K)),
             // The weights of the experts that saw it learn from all their rows at once.
             "w_in" => assert_nan(what, values, |i| chosen.contains(&(i / (act.inputs() * F * D)))),
+            "b_in" => assert_nan(what, values, |i| chosen.contains(&(i / (act.inputs() * F)))),
+            // What is added to an output learns from what flows back to it, and from nothing else.
+            "b_out" => assert_nan(what, values, |_| false),
             _ => assert_nan(what, values, |i| chosen.contains(&(i / (D * F)))),
         }
     });
@@ -85,6 +89,8 @@ fn a_gate_without_a_number_stays_with_its_token_and_its_expert() {
         // The gradient of a gate does not depend on the gate.
         "gates" => assert_nan(what, values, |_| false),
         "w_in" => assert_nan(what, values, |i| i / (act.inputs() * F * D) == chosen[0]),
+        "b_in" => assert_nan(what, values, |i| i / (act.inputs() * F) == chosen[0]),
+        "b_out" => assert_nan(what, values, |i| i / D == chosen[0]),
         _ => assert_nan(what, values, |i| i / (D * F) == chosen[0]),
     });
 }
@@ -98,6 +104,8 @@ fn a_gradient_without_a_number_stays_with_its_token() {
         "x" => assert_nan(what, values, |i| i / D == TOKEN),
         "gates" => assert_nan(what, values, |i| i / K == TOKEN),
         "w_in" => assert_nan(what, values, |i| chosen.contains(&(i / (act.inputs() * F * D)))),
+        "b_in" => assert_nan(what, values, |i| chosen.contains(&(i / (act.inputs() * F)))),
+        "b_out" => assert_nan(what, values, |i| chosen.contains(&(i / D)) && i % D == COLUMN),
         // Of W_out [D, F] only the row of the component.
         _ => assert_nan(what, values, |i| chosen.contains(&(i / (D * F))) && i / F % D == COLUMN),
     });

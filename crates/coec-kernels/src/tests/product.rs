@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
 use super::{ACTS, BOTH, Product, random};
-use crate::{Activation, Precision, experts, experts::tensors::Tensors, mlp, select_top_k};
+use crate::{Activation, Biases, Precision, experts, experts::tensors::Tensors, mlp, select_top_k};
 
 /// Random inputs in f64; experts beyond `used` get no token.
 fn case(device: &Device, [n, d, e, used, k, f]: [usize; 6], act: Activation) -> Product {
@@ -23,10 +23,12 @@ fn fused_matches_composed(device: Device) {
     for act in ACTS {
         // More rows than one block, an expert without rows, sizes that are no multiple of anything.
         for sizes in [[700, 13, 5, 4, 2, 7], [3, 4, 6, 6, 1, 5], [1, 3, 2, 2, 2, 3]] {
-            let product = case(&Device::flex(), sizes, act);
-            for precision in BOTH {
-                let product = product.clone().within(precision);
-                for ((what, fast), (_, slow)) in product.on(&device).fused().iter().zip(&product.composed()) {
+            let cases = case(&Device::flex(), sizes, act).with_biases_and_without();
+            for (product, precision) in cases.into_iter().flat_map(|case| BOTH.map(|p| (case.clone(), p))) {
+                let product = product.within(precision);
+                let (fast, slow) = (product.on(&device).fused(), product.composed());
+                assert_eq!(fast.len(), slow.len());
+                for ((what, fast), (_, slow)) in fast.iter().zip(&slow) {
                     assert_close(&format!("{what}, {precision:?}"), fast, slow);
                 }
             }
@@ -52,22 +54,28 @@ fn fused_matches_composed_on_ndarray() {
 fn gradients_match_finite_differences() {
     let device = Device::flex();
     for act in ACTS {
-        let Product { inputs: Tensors { x, indices, gates, w_in, w_out, .. }, grad: upstream, .. } =
-            case(&device, [4, 3, 3, 3, 2, 3], act);
+        let Product {
+            inputs: Tensors { x, indices, gates, w_in, w_out, biases, .. }, grad: upstream, ..
+        } = case(&device, [4, 3, 3, 3, 2, 3], act).with_biases();
+        let Biases { b_in, b_out } = biases.unwrap();
         let inputs = [
             x.reshape([12]),
             gates.reshape([8]),
             w_in.reshape([3 * act.inputs() * 3 * 3]),
             w_out.reshape([27]),
+            b_in.reshape([3 * act.inputs() * 3]),
+            b_out.reshape([9]),
         ];
-        let run = |inputs: &[Tensor<1>; 4]| {
-            let [x, gates, w_in, w_out] = inputs.clone();
+        let run = |inputs: &[Tensor<1>; 6]| {
+            let [x, gates, w_in, w_out, b_in, b_out] = inputs.clone();
+            let (b_in, b_out) = (b_in.reshape([3, act.inputs() * 3]), b_out.reshape([3, 3]));
             experts(
                 x.reshape([4, 3]),
                 indices.clone(),
                 gates.reshape([4, 2]),
                 w_in.reshape([3, act.inputs() * 3, 3]),
                 w_out.reshape([3, 3, 3]),
+                Some(Biases { b_in, b_out }),
                 act,
                 Precision::F32,
             )
@@ -106,17 +114,20 @@ fn one_expert_is_the_mlp_bitwise() {
     let device = Device::flex();
     let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
     let (x, w_in, w_out) = (random([300, 16]), random([48, 16]), random([16, 24]));
-    for precision in BOTH {
+    let biases = Biases { b_in: random([1, 48]), b_out: random([1, 16]) };
+    for (precision, biases) in BOTH.into_iter().flat_map(|p| [(p, None), (p, Some(biases.clone()))]) {
         let routed = experts(
             x.clone(),
             Tensor::zeros([300, 1], &device),
             Tensor::ones([300, 1], &device),
             w_in.clone().unsqueeze(),
             w_out.clone().unsqueeze(),
+            biases.clone(),
             Activation::Swiglu,
             precision,
         );
-        let dense = mlp(x.clone(), w_in.clone(), w_out.clone(), Activation::Swiglu, precision);
+        let biases = biases.map(|biases| biases.map(|bias| bias.squeeze_dim::<1>(0)));
+        let dense = mlp(x.clone(), w_in.clone(), w_out.clone(), biases, Activation::Swiglu, precision);
         assert_eq!(routed.into_data(), dense.into_data());
     }
 }

@@ -9,7 +9,7 @@ use crate::experts::{
     pieces::{activate, differentiate},
     tensors::{Gradients, Tensors},
 };
-use crate::{Precision, flops, rounded};
+use crate::{Biases, Precision, flops, rounded};
 
 /// Sorted rows: which token and which gate each has, and where each expert's begin.
 struct Sorted {
@@ -55,6 +55,11 @@ fn weight_of(weights: &Tensor<3>, expert: usize) -> Tensor<2> {
     weights.clone().slice(s![expert..expert + 1, .., ..]).squeeze_dim(0)
 }
 
+/// A row for an expert.
+fn row_of(rows: &Tensor<2>, expert: usize) -> Tensor<2> {
+    rows.clone().slice(s![expert..expert + 1, ..])
+}
+
 /// `left right` of factors in `precision`, counted.
 fn product(left: Tensor<2>, right: Tensor<2>, precision: Precision) -> Tensor<2> {
     let ([m, k], [_, n]) = (left.dims(), right.dims());
@@ -69,11 +74,19 @@ pub(crate) fn forward(inputs: Tensors, precision: Precision) -> (Tensor<2>, Tens
     let product = |left, right| product(left, right, precision);
     let x = inputs.x.select(0, sorted.tokens); // [N*K, D]
     let hidden = per_expert(&sorted.starts, |expert, rows| {
-        product(x.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert).transpose())
+        let hidden = product(x.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert).transpose());
+        match &inputs.biases {
+            Some(biases) => hidden + row_of(&biases.b_in, expert),
+            None => hidden,
+        }
     }); // [N*K, G*F]
     let h = activate(hidden.clone(), inputs.act);
     let y = per_expert(&sorted.starts, |expert, rows| {
-        product(h.clone().slice(s![rows, ..]), weight_of(&inputs.w_out, expert).transpose())
+        let y = product(h.clone().slice(s![rows, ..]), weight_of(&inputs.w_out, expert).transpose());
+        match &inputs.biases {
+            Some(biases) => y + row_of(&biases.b_out, expert),
+            None => y,
+        }
     }); // [N*K, D]
     let y = y.select(0, sorted.rows).reshape([n, k, d]) * inputs.gates.unsqueeze_dim(2);
     (y.sum_dim(1).reshape([n, d]), hidden)
@@ -92,6 +105,13 @@ pub(crate) fn backward(
     let dy = output_grad.select(0, sorted.tokens.clone()); // [N*K, D]
     let x = inputs.x.select(0, sorted.tokens); // [N*K, D]
     let gates = inputs.gates.reshape([n * k, 1]).select(0, sorted.slots); // [N*K, 1]
+    // Of biases nothing is rounded, and gates weigh what they weigh.
+    let beside = inputs.biases.map(|Biases { b_out, .. }| {
+        let to_gates = per_expert(&sorted.starts, |expert, rows| {
+            (dy.clone().slice(s![rows, ..]) * row_of(&b_out, expert)).sum_dim(1)
+        }); // [N*K, 1]
+        (to_gates, sums(&sorted.starts, dy.clone() * gates.clone()))
+    });
 
     // In bf16 gates weigh what enters the products, but for those that nothing can be divided by.
     let (dy, gates, before) = match precision {
@@ -113,6 +133,13 @@ pub(crate) fn backward(
         Some(before) => gate_grad / before,
         None => gate_grad,
     };
+    let (gate_grad, biases) = match beside {
+        None => (gate_grad, None),
+        Some((to_gates, b_out)) => {
+            let b_in = sums(&sorted.starts, derivative.clone());
+            (gate_grad + to_gates, Some(Biases { b_in, b_out }))
+        }
+    };
     let gate_grad = gate_grad.select(0, sorted.rows.clone()).reshape([n, k]);
     let x_grad = per_expert(&sorted.starts, |expert, rows| {
         product(derivative.clone().slice(s![rows, ..]), weight_of(&inputs.w_in, expert))
@@ -122,7 +149,17 @@ pub(crate) fn backward(
     let weighted = h * gates;
     let w_in_grad = weight_grad(&sorted.starts, derivative, x, [wide, d], product);
     let w_out_grad = weight_grad(&sorted.starts, dy, weighted, [d, f], product);
-    Gradients { x: x_grad, gates: gate_grad, w_in: w_in_grad, w_out: w_out_grad }
+    Gradients { x: x_grad, gates: gate_grad, w_in: w_in_grad, w_out: w_out_grad, biases }
+}
+
+/// Per expert, the sum of its rows; zero for an expert without rows.
+fn sums(starts: &[usize], rows: Tensor<2>) -> Tensor<2> {
+    let width = rows.dims()[1];
+    let sums = starts.windows(2).map(|bounds| match bounds[0] == bounds[1] {
+        true => Tensor::<2>::zeros([1, width], (&rows.device(), rows.dtype())),
+        false => rows.clone().slice(s![bounds[0]..bounds[1], ..]).sum_dim(0),
+    });
+    Tensor::cat(sums.collect(), 0)
 }
 
 /// Per expert, `left^T right` over its rows; zero for an expert without rows.

@@ -35,7 +35,8 @@ fn outcome<const R: usize>(
 fn of_the_experts() {
     for (name, device) in devices() {
         for (act, precision) in ACTS.into_iter().flat_map(|act| BOTH.map(|precision| (act, precision))) {
-            let product = Product::random([600, 264, 3, 2, 140], act, &device, DType::F32).within(precision);
+            let product = Product::random([600, 264, 3, 2, 140], act, &device, DType::F32);
+            let product = product.with_biases().within(precision);
             assert_same_bits(&format!("{act:?}, {precision:?}, {name}"), || {
                 product.fused().into_iter().map(|(_, values)| values).collect()
             });

@@ -58,6 +58,9 @@ errors! {
         /// `dim[0] = ...`.
         #[error("`{field}` is one value, not one for each layer")]
         NotPerLayer { field: String, at: Span } => "coec::resolve::not_per_layer",
+        /// `loop = 2`, or `loop[every 2] = 2`.
+        #[error("a loop is of layers that follow each other")]
+        LoopNeedsLayers { at: Span } => "coec::resolve::loop_needs_layers",
         /// An override of a layer there is none of.
         #[error("there is no layer {layer}: the model has {layers}")]
         LayerOutOfRange { layer: usize, layers: usize, layers_at: Option<Span>, at: Span } => "coec::resolve::layer_out_of_range",
@@ -174,6 +177,7 @@ impl ResolveError {
                 (at, format!("must divide dim, or be given: {heads} heads"))
             }
             Self::NotPerLayer { at, .. } => (at, "cannot differ between layers".into()),
+            Self::LoopNeedsLayers { at } => (at, "expected a range of layers".into()),
             Self::LayerOutOfRange { at, layers, layers_at, .. } => {
                 let label = (*at, format!("layers are 0 to {}", layers.saturating_sub(1)));
                 let why = layers_at.map(|at| (at, format!("{layers} layers")));
@@ -249,6 +253,9 @@ impl ResolveError {
             Self::HeadDimNotWhole { .. } => "give `head_dim`, or choose heads that divide dim".into(),
             Self::NotPerLayer { field, .. } => {
                 format!("write `{field} = ...`; `attention` and `ffn` can differ between layers")
+            }
+            Self::LoopNeedsLayers { .. } => {
+                "`loop[1..3] = 2` runs layers 1 and 2, then both again; `loop[2] = 3` runs layer 2 three times".into()
             }
             Self::LayerOutOfRange { .. } => "layers count from 0, and a range stops before its end".into(),
             Self::EmptyRange { start, .. } => {

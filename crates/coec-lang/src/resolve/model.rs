@@ -1,7 +1,10 @@
 //! `model`: the fields of a model and those it extends, put together.
 
-use coec_ir::table::{self, ATTENTION, Block, FFN, MODEL, Tabled};
-use coec_ir::{Attention, Ffn, Layer, Model, Place, Stack, Verified, Violation, verify_head};
+use coec_ir::table::{self, ATTENTION, Block, FFN, LOOP, MODEL, Tabled};
+use coec_ir::{
+    Attention, Ffn, Layer, Loop, Model, Place, Stack, Verified, Violation, ViolationKind, bounds,
+    verify_head, verify_loops,
+};
 
 use super::block::OfModel;
 use super::gaps::Gaps;
@@ -90,10 +93,18 @@ impl Head {
     }
 }
 
-/// `ffn[...] = ...`, with how near to the model itself it stands.
+/// `ffn[...] = ...` or `loop[...] = ...`, with how near to the model itself it stands.
 struct Override<'v> {
     level: usize,
     field: &'v Field,
+}
+
+/// Fields with an index.
+#[derive(Default)]
+struct Indexed<'v> {
+    attentions: Vec<Override<'v>>,
+    ffns: Vec<Override<'v>>,
+    loops: Vec<Override<'v>>,
 }
 
 /// What every layer has, by its index among the overrides; `None` for the base.
@@ -114,7 +125,8 @@ impl<'a> Cx<'a> {
     {
         let before = self.found.count();
         let mut args: Vec<Option<&'v Value>> = vec![None; MODEL.fields.len()];
-        let (mut attentions, mut ffns, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        let mut indexed = Indexed::default();
+        let mut lost = Vec::new();
         for (level, model) in draft.chain.iter().enumerate() {
             let fields = &model.model().fields;
             if level + 1 < draft.chain.len() {
@@ -122,8 +134,9 @@ impl<'a> Cx<'a> {
                 let overrides = fields.iter().filter(|field| field.index.is_some()).count();
                 self.spend(fields.len() + 8 * overrides, draft.at())?;
             }
-            self.fields(level, fields, &mut args, &mut attentions, &mut ffns, &mut lost);
+            self.fields(level, fields, &mut args, &mut indexed, &mut lost);
         }
+        let Indexed { attentions, ffns, loops } = indexed;
         let broken = draft.orphaned || draft.chain.iter().any(|model| model.model().broken);
         if broken {
             // Any field may be in the text that could not be read.
@@ -154,6 +167,7 @@ impl<'a> Cx<'a> {
         let layers_at = call.given("layers").map(|value| value.span);
         let attention_of = self.choose(&attentions, layers, layers_at);
         let ffn_of = self.choose(&ffns, layers, layers_at);
+        let loops = self.loops(&loops, layers, layers_at);
         if broken || self.found.count() > before {
             return Some(known);
         }
@@ -172,6 +186,13 @@ impl<'a> Cx<'a> {
         }
         let own = draft.own().model();
         let stack = Stack::from_layers(order.iter().map(|&kind| &kinds[kind]));
+        let stack = stack.with_loops(loops.iter().map(|(one, _)| *one));
+        if let Some(violation) = verify_loops(&stack).into_iter().next() {
+            let wrong = |one: &Loop| matches!(violation.kind, ViolationKind::OutOfRange { value, .. } if value == one.times as f64);
+            let at = loops.iter().find(|(one, _)| wrong(one)).map_or(draft.at(), |(_, at)| *at);
+            self.found.push(VerifyError { violation, field: LOOP.into(), at, defaulted: false });
+            return Some(known);
+        }
         let model = table::with_layers(&head.block, own.name.text.clone(), own.doc.clone(), stack)?;
         match coec_ir::verify(model) {
             Ok(model) => Some(Resolved { model: Some(model), ..known }),
@@ -196,8 +217,7 @@ impl<'a> Cx<'a> {
         level: usize,
         fields: &'v [Field],
         args: &mut [Option<&'v Value>],
-        attentions: &mut Vec<Override<'v>>,
-        ffns: &mut Vec<Override<'v>>,
+        indexed: &mut Indexed<'v>,
         lost: &mut Vec<usize>,
     ) {
         let mut first: Vec<Option<Span>> = vec![None; args.len()];
@@ -215,8 +235,15 @@ impl<'a> Cx<'a> {
                 continue;
             };
             match &field.index {
-                Some(_) if name.text == ATTENTION => attentions.push(Override { level, field }),
-                Some(_) if name.text == FFN => ffns.push(Override { level, field }),
+                Some(_) if name.text == ATTENTION => indexed.attentions.push(Override { level, field }),
+                Some(_) if name.text == FFN => indexed.ffns.push(Override { level, field }),
+                Some(index) if name.text == LOOP => match index.kind {
+                    IndexKind::Every(_) => self.found.push(ResolveError::LoopNeedsLayers { at: index.span }),
+                    IndexKind::One(_) | IndexKind::Range(..) => indexed.loops.push(Override { level, field }),
+                },
+                None if name.text == LOOP => {
+                    self.found.push(ResolveError::LoopNeedsLayers { at: name.span });
+                }
                 Some(index) => {
                     self.found.push(ResolveError::NotPerLayer { field: name.text.clone(), at: index.span });
                 }
@@ -265,6 +292,39 @@ impl<'a> Cx<'a> {
             }
         }
         choice
+    }
+
+    /// The layers that run again, each loop with the place of its number. One of a nearer model stands for those that
+    /// it shares layers with; within one model two may not.
+    fn loops(&mut self, overrides: &[Override], layers: usize, layers_at: Option<Span>) -> Vec<(Loop, Span)> {
+        let mut loops: Vec<(Loop, usize, &Field)> = Vec::new();
+        for Override { level, field } in overrides {
+            let range = self.range(field, layers, layers_at);
+            let times = self.count_of(LOOP, &field.value);
+            let (Some(range), Some(times)) = (range, times) else { continue };
+            let Some(layers) = range.clone().min().zip(range.max()) else { continue };
+            let one = Loop { start: layers.0, end: layers.1 + 1, times };
+            if !(bounds::LOOP.min..=bounds::LOOP.max).contains(&(times as f64)) {
+                let kind = ViolationKind::OutOfRange { value: times as f64, bounds: bounds::LOOP };
+                let violation = Violation { place: Place::Model, path: LOOP.into(), kind };
+                let at = field.value.span;
+                self.found.push(VerifyError { violation, field: LOOP.into(), at, defaulted: false });
+                continue;
+            }
+            let shares = |other: &Loop| other.start < one.end && one.start < other.end;
+            let twice = loops.iter().find(|(other, at, _)| at == level && shares(other));
+            if let Some((other, _, first)) = twice
+                && let (Some(first), Some(at)) = (&first.index, &field.index)
+            {
+                let (field, layer) = (LOOP.to_owned(), one.start.max(other.start));
+                let (first, at) = (first.span, at.span);
+                self.found.push(ResolveError::OverlappingOverrides { field, layer, first, at });
+                continue;
+            }
+            loops.retain(|(other, ..)| !shares(other));
+            loops.push((one, *level, field));
+        }
+        loops.into_iter().map(|(one, _, field)| (one, field.value.span)).collect()
     }
 
     /// The layers an index names.

@@ -1,7 +1,7 @@
 //! `--set ffn.k=8`: a change to a draft, checked like everything else.
 
 use coec_ir::LENGTHS;
-use coec_ir::table::{Default, MODEL, TRAIN, Table};
+use coec_ir::table::{Default, LOOP, MODEL, TRAIN, Table};
 
 use super::locate::argument;
 use super::model::Draft;
@@ -25,6 +25,9 @@ impl Cx<'_> {
                 let Some(position) = self.position(&TRAIN, name) else { return };
                 let current = train.value(position).cloned();
                 (self.edit(&TRAIN, position, current, rest, &setting.value), position)
+            }
+            [first, ..] if first.text == LOOP => {
+                return self.found.push(ResolveError::LoopNeedsLayers { at: first.span });
             }
             path @ [first, ..] => {
                 let Some(position) = self.position(&MODEL, first) else { return };

@@ -55,8 +55,8 @@ impl Chain {
                 bias: block.has_bias().then(|| make.state(biases.next())),
             })
             .collect();
-        let experts = Experts::new(make, &mut params, block.act, [block.experts, block.hidden]);
-        let shared = (block.shared > 0).then(|| Mlp::new(make, &mut params, block.act));
+        let experts = Experts::new(make, &mut params, block.act, [block.experts, block.hidden], block.bias);
+        let shared = (block.shared > 0).then(|| Mlp::new(make, &mut params, block.act, block.bias));
         let shared_gate = block.gates_shared().then(|| make.one(params.next()));
         Self { config: block.clone(), layer: site.layer, norms, routers, experts, shared, shared_gate }
     }

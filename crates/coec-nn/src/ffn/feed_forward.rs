@@ -24,7 +24,7 @@ impl FeedForward {
     pub fn new(make: &mut Maker, site: &Site, block: &Dense) -> Self {
         let mut params = Params::new(block.params(make.dim, &site.norm, &site.prefix));
         let norm = RmsNorm::new(make, params.next());
-        Self { config: block.clone(), norm, mlp: Mlp::new(make, &mut params, block.act) }
+        Self { config: block.clone(), norm, mlp: Mlp::new(make, &mut params, block.act, block.bias) }
     }
 
     /// The stream after the sublayer, `[B, T, D]`. It has nothing to tell the `pass`.

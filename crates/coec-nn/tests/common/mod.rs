@@ -130,6 +130,13 @@ pub fn variants() -> Vec<(String, Model)> {
     let mut tied = model(head(), plain());
     tied.embedding.tied = true;
     all.push(("tied".into(), tied));
+    let chain =
+        || ffn(Coe { balance: vec![Balance::SeqAux { alpha: 0.1 }, Balance::Bias { rate: 0.01 }], ..coe() });
+    for (name, start, end, times) in [("a loop of one layer", 1, 2, 3), ("a loop of both layers", 0, 2, 2)] {
+        let mut looped = model(Attention::Mha(Mha { window: Some(3), ..mha() }), chain());
+        looped.layers = looped.layers.with_loops([Loop { start, end, times }]);
+        all.push((name.into(), looped));
+    }
     let mut weighed = model(head(), plain());
     weighed.embedding = Tokens { multiplier: 1.7, logits_scaling: 3.0, ..Tokens::plain(false) };
     all.push(("embeddings multiplied, logits divided".into(), weighed));
@@ -179,6 +186,11 @@ fn attention_words(yarn: Rope) -> Vec<(&'static str, Attention)> {
             "rope of the first neighbours",
             Attention::Mha(Mha { rope: first(6), pairs: Pairs::Neighbours, ..grouped() }),
         ),
+        ("window", Attention::Mha(Mha { window: Some(3), ..grouped() })),
+        ("window of one", Attention::Mha(Mha { window: Some(1), ..mha() })),
+        ("sinks", Attention::Mha(Mha { sinks: true, ..grouped() })),
+        ("window and sinks", Attention::Mha(Mha { window: Some(4), sinks: true, ..grouped() })),
+        ("mla with window and sinks", Attention::Mla(Mla { window: Some(3), sinks: true, ..mla() })),
         ("mla with rope of the first dimensions", Attention::Mla(Mla { rope: first(2), ..mla() })),
     ]
 }
@@ -192,6 +204,10 @@ fn ffn_words() -> Vec<(&'static str, Ffn)> {
     let added =
         |residual, norm_at, multiplier| ffn(Coe { residual, norm_at, multiplier, shared: 1, ..coe() });
     vec![
+        ("experts with biases", ffn(Coe { bias: true, shared: 2, ..coe() })),
+        ("experts without a gate, with biases", ffn(Coe { bias: true, act: Act::Relu2, shared: 1, ..coe() })),
+        ("clamped experts with biases", ffn(Coe { bias: true, act: Act::Clamped, ..coe() })),
+        ("dense with biases", Ffn::Dense(Dense { bias: true, ..Dense::plain(7, Act::Geglu) })),
         ("router biases, independent", biased(Gate::Independent)),
         ("router bias, tied", biased(Gate::Tied)),
         ("router bias, frozen", biased(Gate::Frozen)),

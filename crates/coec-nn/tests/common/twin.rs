@@ -49,7 +49,8 @@ pub fn forward(model: &LanguageModel, tokens: Tensor<2, Int>, precision: coec_ir
 
     let product = Product(factors(precision));
     let mut aux_loss: Option<Tensor<1>> = None;
-    for layer in &model.layers {
+    for &layer in model.passes() {
+        let layer = &model.layers[layer];
         for sequence in &mut h {
             *sequence = match &layer.attention {
                 Attention::MultiHead(block) => multi_head(block, sequence, product),
@@ -340,7 +341,12 @@ fn act(act: Act, wide: Row) -> Row {
 }
 
 fn mlp(block: &Mlp, x: Row, product: Product) -> Row {
-    product.apply(&block.w_out.val(), act(block.act, product.apply(&block.w_in.val(), x)))
+    let biased = |y: Row, i: usize| match &block.biases {
+        Some(biases) => y + biases[i].val().unsqueeze(),
+        None => y,
+    };
+    let hidden = act(block.act, biased(product.apply(&block.w_in.val(), x), 0));
+    biased(product.apply(&block.w_out.val(), hidden), 1)
 }
 
 /// One token's routing: the scores, and the selected experts with their weights.
@@ -408,7 +414,13 @@ fn chain(block: &Chain, h: &mut [Vec<Row>], product: Product) -> Vec<Tensor<1>> 
     let (w_in, w_out) = (experts.w_in.val(), experts.w_out.val());
     let expert = |e: usize, u: Row| {
         let weight = |w: &Tensor<3>| w.clone().slice(s![e..e + 1, .., ..]).squeeze_dim::<2>(0);
-        product.apply(&weight(&w_out), act(experts.act, product.apply(&weight(&w_in), u)))
+        let biases = experts.biases.as_ref();
+        let biased = |y: Row, i: usize| match biases {
+            Some(biases) => y + biases[i].val().slice(s![e..e + 1, ..]),
+            None => y,
+        };
+        let hidden = act(experts.act, biased(product.apply(&weight(&w_in), u), 0));
+        biased(product.apply(&weight(&w_out), hidden), 1)
     };
     // routings[iteration][sequence][token]
     let mut routings: Vec<Vec<Vec<Routed>>> =

@@ -113,8 +113,13 @@ mod tests {
 
     #[test]
     fn an_expert_is_dead_if_no_iteration_selects_it() {
-        let load =
-            |step, iteration, counts: [u64; 4]| Load { step, layer: 3, iteration, counts: counts.to_vec() };
+        let load = |step, iteration, counts: [u64; 4]| Load {
+            step,
+            layer: 3,
+            pass: 0,
+            iteration,
+            counts: counts.to_vec(),
+        };
         let loads = vec![load(2, 0, [1, 0, 0, 1]), load(4, 0, [1, 0, 0, 0]), load(4, 1, [1, 1, 0, 0])];
         let found = unselected(&Run { loads: Some(loads), ..Run::default() });
         assert_eq!((found[&3].ever.as_slice(), found[&3].lately.as_slice()), (&[2][..], &[2, 3][..]));

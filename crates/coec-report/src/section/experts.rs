@@ -75,7 +75,7 @@ fn last_load(context: &Context<'_>, shown: Shown<'_>, loads: &[Load], badge: &st
         .iter()
         .map(|&at| entries[at])
         .map(|load| Row {
-            label: format!("layer {}, iteration {}", load.layer, load.iteration),
+            label: format!("layer {}{}, iteration {}", load.layer, again(load.pass), load.iteration),
             style: Style::fixed(load.iteration),
             values: shares(&load.counts),
         })
@@ -198,14 +198,19 @@ fn entropy(context: &Context<'_>, id: usize, routings: &[Routing]) -> Option<Str
     Some(format!("<div>{}{svg}</div>\n", iterations(&lines)))
 }
 
+/// Which pass of a loop it is, behind the number of a layer.
+fn again(pass: usize) -> String {
+    if pass == 0 { String::new() } else { format!(", pass {pass}") }
+}
+
 /// The entropies at the last evaluation: a row for each layer, a column for each iteration.
 fn entropies(context: &Context<'_>, id: usize, routings: &[Routing], badge: &str) -> String {
     let entries = last(routings, |routing| routing.step);
     let step = entries.first().map_or(0, |routing| routing.step);
     let columns = entries.iter().map(|routing| routing.iteration + 1).max().unwrap_or(0).min(32);
-    let mut layers: BTreeMap<usize, BTreeMap<usize, &Routing>> = BTreeMap::new();
+    let mut layers: BTreeMap<(usize, usize), BTreeMap<usize, &Routing>> = BTreeMap::new();
     for routing in entries {
-        layers.entry(routing.layer).or_default().insert(routing.iteration, routing);
+        layers.entry((routing.layer, routing.pass)).or_default().insert(routing.iteration, routing);
     }
     let caption = format!(
         "Router entropy at step {}: nats a token, and the share of the greatest there could be{badge}",
@@ -216,8 +221,8 @@ fn entropies(context: &Context<'_>, id: usize, routings: &[Routing], badge: &str
     let mut table = Table::new(format!("entropies-{id}"), caption, head);
     let layers: Vec<_> = layers.into_iter().collect();
     for at in spread(layers.len(), context.detail.table) {
-        let (layer, iterations) = &layers[at];
-        let mut row = vec![Cell::text(layer.to_string())];
+        let ((layer, pass), iterations) = &layers[at];
+        let mut row = vec![Cell::text(format!("{layer}{}", again(*pass)))];
         row.extend((0..columns).map(|iteration| match iterations.get(&iteration) {
             Some(routing) => {
                 Cell::number(format!("{} ({})", plain(routing.entropy), percent(evenness(routing))))
@@ -241,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_last_step_is_that_of_all_routings() {
-        let load = |step, layer| Load { step, layer, iteration: 0, counts: vec![1] };
+        let load = |step, layer| Load { step, layer, pass: 0, iteration: 0, counts: vec![1] };
         let loads = [load(10, 0), load(10, 1), load(20, 0), load(20, 1)];
         assert_eq!(last(&loads, |load| load.step).len(), 2);
     }

@@ -214,7 +214,16 @@ mod tests {
 
     fn routing(iteration: usize, counts: &[u64], follows: Option<&[(u32, u32, u64)]>) -> Routing {
         let follows = follows.map(<[_]>::to_vec);
-        Routing { step: 4, layer: 0, iteration, tokens: 100, entropy: 1.0, counts: counts.to_vec(), follows }
+        Routing {
+            step: 4,
+            layer: 0,
+            pass: 0,
+            iteration,
+            tokens: 100,
+            entropy: 1.0,
+            counts: counts.to_vec(),
+            follows,
+        }
     }
 
     #[test]

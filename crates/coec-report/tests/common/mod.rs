@@ -63,7 +63,7 @@ pub fn with_experts(mut run: Run, layers: usize, iterations: usize, experts: usi
                     _ => 200 + (800.0 * chance(expert)) as u64,
                 };
                 let counts: Vec<u64> = (0..experts).map(count).collect();
-                loads.push(Load { step, layer, iteration, counts: counts.clone() });
+                loads.push(Load { step, layer, pass: 0, iteration, counts: counts.clone() });
                 let mut pairs: Vec<(u32, u32, u64)> = Vec::new();
                 for a in 0..experts as u32 {
                     for b in 0..experts as u32 {
@@ -76,7 +76,16 @@ pub fn with_experts(mut run: Run, layers: usize, iterations: usize, experts: usi
                 let entropy = (experts as f64).ln() * (1.0 - 0.4 * evaluation as f64 / evaluations as f64)
                     - 0.05 * layer as f64;
                 let follows = (iteration > 0).then_some(pairs);
-                routings.push(Routing { step, layer, iteration, tokens: 2048, entropy, counts, follows });
+                routings.push(Routing {
+                    step,
+                    layer,
+                    pass: 0,
+                    iteration,
+                    tokens: 2048,
+                    entropy,
+                    counts,
+                    follows,
+                });
             }
         }
     }

@@ -8,7 +8,7 @@ use coec_ir::{
     Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, Projection, QkNorm,
     Residual, Rms, Router, Score, Stack, Tokens, Verified, verify,
 };
-use coec_kernels::{Activation, AdamWStep, Mixing, Pairs, Precision};
+use coec_kernels::{Activation, AdamWStep, Biases, Mixing, Pairs, Precision};
 use coec_nn::{LanguageModel, Source};
 
 use super::{DeviceError, guarded};
@@ -195,7 +195,21 @@ fn products(precision: Precision) -> Vec<(&'static str, Box<Operation>)> {
                     let indices = integers(|slot| (slot / 2 + slot % 2 * 3) % 4, [70, 2], &x.device());
                     let (x, g) = (x.reshape([70, 20]), g.reshape([70, 2]));
                     let (w, v) = (w.reshape([5, 34, 20]), v.reshape([5, 20, 17]));
-                    coec_kernels::experts(x, indices, g, w, v, Activation::Swiglu, precision)
+                    coec_kernels::experts(x, indices, g, w, v, None, Activation::Swiglu, precision)
+                },
+            )),
+        ),
+        (
+            "the product of experts with biases",
+            Box::new(differentiated(
+                [&[70, 20], &[70, 2], &[5, 34, 20], &[5, 20, 17], &[5, 34], &[5, 20]],
+                move |[x, g, w, v, b, c]| {
+                    let indices = integers(|slot| (slot / 2 + slot % 2 * 3) % 4, [70, 2], &x.device());
+                    // Of a size that some hidden units are clamped.
+                    let (x, g) = (x.reshape([70, 20]) * 4.0, g.reshape([70, 2]));
+                    let (w, v) = (w.reshape([5, 34, 20]), v.reshape([5, 20, 17]));
+                    let biases = Biases { b_in: b.reshape([5, 34]), b_out: c.reshape([5, 20]) };
+                    coec_kernels::experts(x, indices, g, w, v, Some(biases), Activation::Clamped, precision)
                 },
             )),
         ),
@@ -207,7 +221,7 @@ fn products(precision: Precision) -> Vec<(&'static str, Box<Operation>)> {
                     let indices = integers(|slot| usize::from(slot % 5 > 1), [600, 1], &x.device());
                     let (x, g) = (x.reshape([600, 36]), g.reshape([600, 1]));
                     let (w, v) = (w.reshape([2, 70, 36]), v.reshape([2, 36, 35]));
-                    coec_kernels::experts(x, indices, g, w, v, Activation::Swiglu, precision)
+                    coec_kernels::experts(x, indices, g, w, v, None, Activation::Swiglu, precision)
                 },
             )),
         ),
@@ -215,8 +229,20 @@ fn products(precision: Precision) -> Vec<(&'static str, Box<Operation>)> {
             "an MLP",
             Box::new(differentiated([&[70, 20], &[34, 20], &[20, 17]], move |[x, w, v]| {
                 let (w, v) = (w.reshape([34, 20]), v.reshape([20, 17]));
-                coec_kernels::mlp(x.reshape([70, 20]), w, v, Activation::Geglu, precision)
+                coec_kernels::mlp(x.reshape([70, 20]), w, v, None, Activation::Geglu, precision)
             })),
+        ),
+        (
+            "an MLP with biases",
+            Box::new(differentiated(
+                [&[70, 20], &[34, 20], &[20, 34], &[34], &[20]],
+                move |[x, w, v, b, c]| {
+                    let (w, v) = (w.reshape([34, 20]), v.reshape([20, 34]));
+                    let biases = Biases { b_in: b.reshape([34]), b_out: c.reshape([20]) };
+                    let x = x.reshape([70, 20]);
+                    coec_kernels::mlp(x, w, v, Some(biases), Activation::Gelu, precision)
+                },
+            )),
         ),
         (
             "attention",
@@ -244,7 +270,7 @@ fn products(precision: Precision) -> Vec<(&'static str, Box<Operation>)> {
                 let targets = integers(|row| row * 31 % 300, [70], &device);
                 let weights = Tensor::<1>::ones([70], &device) / 70.0;
                 let (x, w) = (x.reshape([70, 20]), w.reshape([300, 20]));
-                coec_kernels::head_cross_entropy(x, w, targets, weights, 32, precision)
+                coec_kernels::head_cross_entropy(x, w, targets, weights, 32, precision, 0.7)
             })),
         ),
     ]

@@ -67,7 +67,8 @@ fn of_metrics(line: &Metrics, time: f64) -> Event {
 }
 
 fn of_experts(load: &ExpertLine, time: f64) -> Event {
-    let name = format!("experts/layer_{}/iteration_{}", load.layer, load.iteration);
+    let pass = if load.pass == 0 { String::new() } else { format!("/pass_{}", load.pass) };
+    let name = format!("experts/layer_{}{pass}/iteration_{}", load.layer, load.iteration);
     let values = vec![(name, Value::Counts(load.counts.clone()))];
     Event { time, step: load.step as u64, what: What::Values(values) }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::line::{Ink, Line};
 
 /// Loads by layer and iteration.
-pub type Loads = BTreeMap<(usize, usize), Vec<u64>>;
+pub type Loads = BTreeMap<(usize, usize, usize), Vec<u64>>;
 
 /// How dark a load is, as a multiple of what each expert would have if all had the same; the last one is for
 /// all above. Darkness says it without colours.
@@ -63,8 +63,9 @@ impl Layout {
 /// Columns of what is said behind a row.
 const NOTE: usize = 13;
 
-fn label((layer, iteration): (usize, usize)) -> String {
-    format!("{layer}.{iteration}")
+/// `layer.iteration`, and for a layer that had run before in a loop `layer+pass.iteration`.
+fn label((layer, pass, iteration): (usize, usize, usize)) -> String {
+    if pass == 0 { format!("{layer}.{iteration}") } else { format!("{layer}+{pass}.{iteration}") }
 }
 
 /// The map in at most `rows` rows, the first `skipped` of all left out.
@@ -81,7 +82,7 @@ pub fn map(loads: &Loads, layout: Layout, rows: usize, skipped: usize) -> Vec<Li
     (skipped.min(high.saturating_sub(rows))..high).take(rows).map(line).collect()
 }
 
-fn row(key: (usize, usize), counts: &[u64], layout: Layout) -> Line {
+fn row(key: (usize, usize, usize), counts: &[u64], layout: Layout) -> Line {
     let columns = (layout.cells / layout.wide).max(1);
     let even = counts.iter().sum::<u64>() as f64 / counts.len().max(1) as f64;
     let times = |count: f64| if even > 0.0 { count / even } else { 0.0 };
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     fn loads(rows: usize, counts: &[u64]) -> Loads {
-        (0..rows).map(|row| ((row / 2, row % 2), counts.to_vec())).collect()
+        (0..rows).map(|row| ((row / 2, 0, row % 2), counts.to_vec())).collect()
     }
 
     fn text(loads: &Loads, width: usize, rows: usize) -> Vec<String> {

@@ -39,7 +39,7 @@ fn load(layer: usize, iteration: usize, experts: usize) -> ExpertLine {
         _ => (60.0 + 90.0 * noise((layer * 1000 + iteration * 100 + expert) as u64)) as u64,
     };
     let counts = (0..experts).map(count).collect();
-    ExpertLine { schema: "coec/1".into(), step: 200, layer, iteration, counts }
+    ExpertLine { schema: "coec/1".into(), step: 200, layer, pass: 0, iteration, counts }
 }
 
 fn budgets() -> Vec<Judged> {

@@ -40,7 +40,7 @@ pub struct Story {
     /// Steps whose loss or gradient was no number.
     pub broken: u64,
     /// How often each expert was selected, by layer and iteration, and the step it was counted to.
-    pub loads: BTreeMap<(usize, usize), Vec<u64>>,
+    pub loads: BTreeMap<(usize, usize, usize), Vec<u64>>,
     pub loads_at: usize,
     /// FLOP/s of the best matrix product.
     pub peak: Option<f64>,
@@ -128,7 +128,7 @@ impl Story {
     /// Adds a line of the expert loads.
     pub fn experts(&mut self, line: ExpertLine) {
         self.loads_at = line.step;
-        self.loads.insert((line.layer, line.iteration), line.counts);
+        self.loads.insert((line.layer, line.pass, line.iteration), line.counts);
     }
 
     /// Forgets the metrics, which come again.

@@ -25,6 +25,7 @@ tabled! { Coe, Table::new("coe").example("coe(iter=2, k=4, experts=64)"), {
     shared_gate: Kind::Word(SharedGate::words) => Default::Word("none"),
     router: Kind::Block(Router::TABLES) => Default::Word("softmax"),
     balance: Kind::Blocks(Balance::TABLES) => Default::Word("none"),
+    bias: Kind::Flag => Default::Flag(false),
     norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 }

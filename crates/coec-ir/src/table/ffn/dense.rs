@@ -9,6 +9,7 @@ use crate::{Act, Dense, NormAt, bounds};
 tabled! { Dense, Table::new("dense").positional(1), {
     hidden: Kind::Count(bounds::WIDTH) => Default::Count(704),
     act: Kind::Word(Act::words) => Default::Word("swiglu"),
+    bias: Kind::Flag => Default::Flag(false),
     norm_at: Kind::Word(NormAt::words) => Default::Word("before"),
     multiplier: Kind::Real(bounds::COEFFICIENT) => Default::Real(1.0),
 } }

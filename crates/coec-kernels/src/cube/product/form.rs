@@ -23,6 +23,8 @@ pub(crate) enum Grouping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Form {
     pub grouping: Grouping,
+    /// Whether a bias is added to the product.
+    pub is_biased: bool,
     /// Whether the product is added to what is there.
     pub adds: bool,
     pub tile: Tile,
@@ -83,7 +85,7 @@ impl Form {
     }
 }
 
-/// Where a cube works: its rows, what it sums over, and where its factors and its result begin.
+/// Where a cube works: its rows, what it sums over, and where its factors, its result and its bias begin.
 #[derive(CubeType, Clone, Copy)]
 pub(super) struct Place {
     pub first_row: usize,
@@ -94,6 +96,7 @@ pub(super) struct Place {
     pub left: usize,
     pub right: usize,
     pub out: usize,
+    pub bias: usize,
 }
 
 #[cube]
@@ -109,11 +112,13 @@ pub(super) fn place(table: &[u32], sizes: &Sizes, #[comptime] form: Form) -> Pla
         left: sizes.left_base,
         right: sizes.right_base,
         out: sizes.out_base,
+        bias: 0usize.runtime(),
     };
     if comptime!(form.grouping == Grouping::Rows) {
         // A block of the table: expert, first row, the row that is none any more.
         let block = CUBE_POS_Y as usize * 3;
         at.right += table[block] as usize * sizes.right_next;
+        at.bias = table[block] as usize * sizes.columns;
         at.first_row = table[block + 1] as usize;
         at.end_row = table[block + 2] as usize;
     }
@@ -133,7 +138,7 @@ pub(super) fn place(table: &[u32], sizes: &Sizes, #[comptime] form: Form) -> Pla
     at
 }
 
-/// Puts an element of the product where it belongs, or the two that are activated together.
+/// Puts an element of the product, with its bias, where it belongs, or the two that are activated together.
 #[cube]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn finish(
@@ -143,6 +148,7 @@ pub(super) fn finish(
     column: usize,
     out: &mut [f32],
     activated: &mut [f32],
+    bias: &[f32],
     at: &Place,
     sizes: &Sizes,
     #[comptime] form: Form,
@@ -151,6 +157,14 @@ pub(super) fn finish(
     let width = sizes.columns / inputs;
     if row < at.end_row && column < width {
         let to = at.out + row * sizes.out_row + column;
+        let mut first = first;
+        let mut second = second;
+        if comptime!(form.is_biased) {
+            first += bias[at.bias + column];
+            if comptime!(inputs == 2) {
+                second += bias[at.bias + width + column];
+            }
+        }
         if comptime!(form.adds) {
             out[to] += first;
         } else {

@@ -8,7 +8,7 @@ use super::{
     matrix_units,
 };
 
-/// `out = left right`; with an activation, `activated = act(out)` beside it.
+/// `out = left right`, with a bias where there is one; with an activation, `activated = act(out)` beside it.
 ///
 /// With a gate, the right factor's columns are those of the gate and then as many of what goes up; a tile
 /// has some of the gate and their partners.
@@ -22,6 +22,7 @@ pub(super) fn multiply(
     table: &[u32],
     slots: &[u32],
     gates: &[f32],
+    bias: &[f32],
     sizes: &Sizes,
     #[comptime] form: Form,
 ) {
@@ -51,7 +52,9 @@ pub(super) fn multiply(
         selected: sizes.selected,
     };
     if comptime!(form.by_matrix_units) {
-        matrix_units::multiply(left, right, out, activated, &rows, &columns, slots, gates, &at, sizes, form);
+        matrix_units::multiply(
+            left, right, out, activated, &rows, &columns, slots, gates, bias, &at, sizes, form,
+        );
     } else {
         let sums =
             sums(left, right, &rows, &columns, slots, gates, at.begin, at.end, tile, form.left, form.right);
@@ -71,6 +74,7 @@ pub(super) fn multiply(
                     column + j * tile.side,
                     out,
                     activated,
+                    bias,
                     &at,
                     sizes,
                     form,

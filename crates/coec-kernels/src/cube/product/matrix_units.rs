@@ -58,6 +58,7 @@ pub(super) fn multiply(
     columns: &Lines,
     slots: &[u32],
     gates: &[f32],
+    bias: &[f32],
     at: &Place,
     sizes: &Sizes,
     #[comptime] form: Form,
@@ -161,10 +162,10 @@ pub(super) fn multiply(
             let second = finished[own + comptime!(PIECE * PIECE) + local];
             let row = at.first_row + down * (DOWN * PIECE) + i * PIECE + local / PIECE;
             let column = at.first_column + across * PIECE + local % PIECE;
-            finish(first, second, row, column, out, activated, at, sizes, form);
+            finish(first, second, row, column, out, activated, bias, at, sizes, form);
             if comptime!(form.inputs() == 1) {
                 let column = column + comptime!(PLANES_ACROSS * PIECE);
-                finish(second, second, row, column, out, activated, at, sizes, form);
+                finish(second, second, row, column, out, activated, bias, at, sizes, form);
             }
         }
         sync_cube();

@@ -182,10 +182,25 @@ pub(crate) fn product(
     groups: Groups<'_>,
     gates: Option<&CubeTensor>,
 ) {
-    launch([out, &empty(out, [1], out.dtype)], product, None, left, right, groups, gates);
+    let beside = Beside { gates, bias: None };
+    launch([out, &empty(out, [1], out.dtype)], product, None, [left, right], groups, beside);
 }
 
-/// `hidden = left right` and `out = act(hidden)`. Columns of the product are those of `hidden`.
+/// The same, with a bias for each column, of each expert where there are many.
+pub(crate) fn biased_product(
+    out: &CubeTensor,
+    product: Product,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    groups: Groups<'_>,
+    bias: Option<&CubeTensor>,
+) {
+    let beside = Beside { gates: None, bias };
+    launch([out, &empty(out, [1], out.dtype)], product, None, [left, right], groups, beside);
+}
+
+/// `hidden = left right`, with its bias where there is one, and `out = act(hidden)`. Columns of the product are
+/// those of `hidden`.
 pub(crate) fn activated_product(
     results: [&CubeTensor; 2],
     product: Product,
@@ -193,20 +208,30 @@ pub(crate) fn activated_product(
     left: Operand<'_>,
     right: Operand<'_>,
     groups: Groups<'_>,
+    bias: Option<&CubeTensor>,
 ) {
-    launch(results, product, Some(act), left, right, groups, None);
+    launch(results, product, Some(act), [left, right], groups, Beside { gates: None, bias });
+}
+
+/// What a product reads beside its factors.
+#[derive(Debug, Clone, Copy)]
+struct Beside<'a> {
+    /// What gathered rows are weighed by.
+    gates: Option<&'a CubeTensor>,
+    /// What is added to each column.
+    bias: Option<&'a CubeTensor>,
 }
 
 fn launch(
     [out, activated]: [&CubeTensor; 2],
     product: Product,
     act: Option<Activation>,
-    left: Operand<'_>,
-    right: Operand<'_>,
+    [left, right]: [Operand<'_>; 2],
     groups: Groups<'_>,
-    gates: Option<&CubeTensor>,
+    beside: Beside<'_>,
 ) {
-    let form = form(&out.client, product, act, left, right, groups);
+    let form =
+        Form { is_biased: beside.bias.is_some(), ..form(&out.client, product, act, left, right, groups) };
     let tile = form.tile;
     let tiles = product.rows.div_ceil(tile.height());
     // Tiles along the rows, separate products, and the tables that a launch reads: any buffer where it reads none.
@@ -227,7 +252,8 @@ fn launch(
         buffer(activated),
         buffer(table),
         buffer(slots),
-        buffer(gates.unwrap_or(unread)),
+        buffer(beside.gates.unwrap_or(unread)),
+        buffer(beside.bias.unwrap_or(unread)),
         sizes(product, left, right, groups),
         form,
     );
@@ -266,6 +292,7 @@ fn form(
     };
     Form {
         grouping,
+        is_biased: false,
         adds: product.adds,
         tile,
         by_matrix_units,

@@ -5,6 +5,9 @@
 //! `dW_out = dy (g h)^T` scales the narrower side. In bf16, where what enters a product is rounded, it is the
 //! gradient `g dy` of an expert's output that enters: then gates weigh [before](Weights).
 //!
+//! Biases are beside the products: `db_in` is the sum of the hidden gradients of an expert's rows, `db_out` that of
+//! `g dy`, and the gate has `b_out . dy` more.
+//!
 //! As in the forward pass, rows of a block are columns.
 
 use rayon::prelude::*;
@@ -12,6 +15,7 @@ use rayon::prelude::*;
 use super::{
     Inputs,
     activation::differentiate,
+    biases::{flow_back, of_experts, sum_rows},
     routing::{Routing, Tile, split},
     weighing::{Weights, weigh},
 };
@@ -30,6 +34,8 @@ pub(super) struct Gradients<T> {
     pub w_in: Vec<T>,
     /// `[E, D, F]`.
     pub w_out: Vec<T>,
+    /// `[E, G*F]` and `[E, D]`.
+    pub biases: Option<[Vec<T>; 2]>,
 }
 
 /// The gradients of the forward pass, given its first product and the output's gradient `[N, D]`.
@@ -46,14 +52,15 @@ pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_
     let mut weighted = unwritten(count * f); // g h, of each block [F, rows]
     let mut gate_grad = vec![T::ZERO; count]; // sorted
     let mut x_grad = unwritten(count * d); // sorted, [N*K, D]
-    blocks
+    // Beside the products, what each block has for the gradients of biases.
+    let (b_in, b_out): (Vec<_>, Vec<_>) = blocks
         .par_iter()
         .zip(split(&mut hidden_grad, &blocks, wide))
         .zip(split(&mut weighted, &blocks, f))
         .zip(split(&mut gate_grad, &blocks, 1))
         .zip(split(&mut x_grad, &blocks, d))
         .with_max_len(1)
-        .for_each(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
+        .map(|((((block, hidden_grad), weighted), gate_grad), x_grad)| {
             let rows = block.len;
             let mut gathered = Scratch::default();
             let dy = match &weights.before {
@@ -82,9 +89,19 @@ pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_
                 }
             }
             let w_in = View::new(inputs.w_in_of(block.expert), wide, d);
-            let hidden_grad = View::new(hidden_grad, wide, rows).transposed();
-            counted_product(&mut Rows::new(x_grad, rows, d), hidden_grad, w_in, false, precision);
-        });
+            let flown = View::new(hidden_grad, wide, rows).transposed();
+            counted_product(&mut Rows::new(x_grad, rows, d), flown, w_in, false, precision);
+
+            let Some([_, b_out]) = inputs.biases_of(block.expert) else { return (Vec::new(), Vec::new()) };
+            let (mut b_in_grad, mut b_out_grad) = (vec![T::ZERO; wide], vec![T::ZERO; d]);
+            sum_rows(hidden_grad, &mut b_in_grad);
+            for (row, gate_grad) in (block.start..).zip(gate_grad) {
+                let gate = inputs.gates[routing.slots[row] as usize];
+                flow_back(gate, routing.row_of(output_grad, d, row), b_out, &mut b_out_grad, gate_grad);
+            }
+            (b_in_grad, b_out_grad)
+        })
+        .unzip();
 
     let gates = routing.rows.iter().map(|&row| gate_grad[row as usize]).collect();
     let x = routing.combine(x_grad, d, None);
@@ -107,7 +124,11 @@ pub(super) fn backward<T: Multiply>(inputs: Inputs<'_, T>, hidden: &[T], output_
         let right = View::new(&weighted[of(&weighted, f, block)], f, block.len).transposed();
         counted_product(to, dy.transposed().row_range(rows), right, adds, precision);
     });
-    Gradients { x, gates, w_in, w_out }
+    let experts = inputs.sizes.experts;
+    let biases = inputs
+        .biases
+        .map(|_| [of_experts(&b_in, &blocks, [experts, wide]), of_experts(&b_out, &blocks, [experts, d])]);
+    Gradients { x, gates, w_in, w_out, biases }
 }
 
 /// Rows of a weight's gradient that one task makes.

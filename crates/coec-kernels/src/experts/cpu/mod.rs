@@ -2,6 +2,7 @@
 
 mod activation;
 mod backward;
+mod biases;
 mod forward;
 mod routing;
 mod weighing;
@@ -11,9 +12,10 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
-use super::{Experts, ExpertsKernel, Forward, Saved};
+use super::{Experts, ExpertsKernel, Forward, Gradients, Saved};
 use crate::{
     Activation, Precision,
+    biases::Added,
     cpu::{Host, Multiply, by_dtype},
 };
 
@@ -28,7 +30,7 @@ impl<B: Host> ExpertsKernel for B {
         by_dtype!("experts", inputs.x.dtype(), T => forward::<B, T>(inputs))
     }
 
-    fn backward(saved: Saved<B>, output_grad: FloatTensor<B>) -> [FloatTensor<B>; 4] {
+    fn backward(saved: Saved<B>, output_grad: FloatTensor<B>) -> Gradients<B> {
         by_dtype!("the backward pass of experts", output_grad.dtype(), T =>
             backward::<B, T>(saved, output_grad))
     }
@@ -45,20 +47,29 @@ fn forward<B: Host, T: Multiply + Element>(inputs: Experts<B>) -> Forward<B> {
     }
 }
 
-fn backward<B: Host, T: Multiply + Element>(
-    saved: Saved<B>,
-    output_grad: FloatTensor<B>,
-) -> [FloatTensor<B>; 4] {
+fn backward<B: Host, T: Multiply + Element>(saved: Saved<B>, output_grad: FloatTensor<B>) -> Gradients<B> {
     let Saved { inputs, hidden, .. } = saved;
     let device = inputs.x.device();
     let shapes = [&inputs.x, &inputs.gates, &inputs.w_in, &inputs.w_out].map(|input| input.shape());
+    let of_biases = inputs.biases.pair().map(|biases| biases.map(|bias| bias.shape()));
     let (hidden, output_grad) = (B::hold(hidden), B::hold(output_grad));
     let grads = on_slices(inputs, |inputs| {
         backward::backward::<T>(inputs, B::slice(&hidden), B::slice(&output_grad))
     });
     let [x, gates, w_in, w_out] = shapes;
-    [(grads.x, x), (grads.gates, gates), (grads.w_in, w_in), (grads.w_out, w_out)]
-        .map(|(values, shape)| B::float(values, shape, &device))
+    let of = |values, shape| B::float::<T>(values, shape, &device);
+    Gradients {
+        x: of(grads.x, x),
+        gates: of(grads.gates, gates),
+        w_in: of(grads.w_in, w_in),
+        w_out: of(grads.w_out, w_out),
+        biases: match grads.biases.zip(of_biases) {
+            None => Added::Nothing,
+            Some(([b_in, b_out], [in_shape, out_shape])) => {
+                Added::Biases { b_in: of(b_in, in_shape), b_out: of(b_out, out_shape) }
+            }
+        },
+    }
 }
 
 /// What `kernel` makes of the inputs as slices.
@@ -68,12 +79,14 @@ fn on_slices<B: Host, T: Multiply + Element, R>(
 ) -> R {
     let sizes = Sizes::of(&inputs);
     let [x, gates, w_in, w_out] = [inputs.x, inputs.gates, inputs.w_in, inputs.w_out].map(B::hold);
+    let biases = inputs.biases.pair().map(|biases| biases.map(|bias| B::hold(bias.clone())));
     kernel(Inputs {
         x: B::slice(&x),
         indices: &indices_u32::<B>(inputs.indices),
         gates: B::slice(&gates),
         w_in: B::slice(&w_in),
         w_out: B::slice(&w_out),
+        biases: biases.as_ref().map(|biases| biases.each_ref().map(B::slice)),
         sizes,
         act: inputs.act,
         precision: inputs.precision,
@@ -98,6 +111,8 @@ struct Inputs<'a, T> {
     w_in: &'a [T],
     /// `[E, D, F]`.
     w_out: &'a [T],
+    /// `[E, G*F]` and `[E, D]`.
+    biases: Option<[&'a [T]; 2]>,
     /// Sizes.
     sizes: Sizes,
     /// Activation.
@@ -145,5 +160,11 @@ impl<'a, T> Inputs<'a, T> {
     fn w_out_of(&self, expert: usize) -> &'a [T] {
         let size = self.sizes.dim * self.sizes.hidden;
         &self.w_out[expert * size..][..size]
+    }
+
+    /// `b_in` and `b_out` of one expert, `[G*F]` and `[D]`.
+    fn biases_of(&self, expert: usize) -> Option<[&'a [T]; 2]> {
+        let of = |biases: &'a [T], width: usize| &biases[expert * width..][..width];
+        self.biases.map(|[b_in, b_out]| [of(b_in, self.wide()), of(b_out, self.sizes.dim)])
     }
 }

@@ -67,6 +67,11 @@ impl Routing {
         blocks
     }
 
+    /// The row of `source` `[N, width]` that stands in this sorted row.
+    pub fn row_of<'a, T>(&self, source: &'a [T], width: usize, row: usize) -> &'a [T] {
+        &source[self.tokens[row] as usize * width..][..width]
+    }
+
     /// The rows of a block of `source` `[N, width]`, where they are.
     pub fn rows_of<'a, T: Real>(&'a self, source: &'a [T], width: usize, block: &Tile) -> View<'a, T> {
         if self.is_sorted {

@@ -6,18 +6,25 @@
 //! | backward | the gradient of what was activated; its derivative, with the gates'; the gradients of `x` (two), of `w_in` and of `w_out` |
 //!
 //! Rows are gathered where a product reads them: no sorted copy of `x` is made.
+//!
+//! Biases are added by the products. Going back they take three launches more: their sums over rows, and what the
+//! gates have of them.
 
+mod biases;
 mod rows;
 
 use burn::backend::{Cube, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{Experts, ExpertsKernel, Forward, Saved};
+use super::{Experts, ExpertsKernel, Forward, Gradients, Saved};
 use crate::{
-    cube::{Groups, Operand, Product, Route, activated_product, ask_for_f32, empty, product},
+    biases::Added,
+    cube::{Groups, Operand, Product, Route, activated_product, ask_for_f32, biased_product, empty, product},
     flops,
 };
+use biases::add_to_gates;
+pub(crate) use biases::{Rows, sums_of_rows};
 pub(crate) use rows::differentiated;
 use rows::{Weighing, combined};
 
@@ -29,7 +36,7 @@ impl ExpertsKernel for Cube {
         forward(inputs)
     }
 
-    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> [FloatTensor<Self>; 4] {
+    fn backward(saved: Saved<Self>, output_grad: FloatTensor<Self>) -> Gradients<Self> {
         ask_for_f32("the backward pass of experts", output_grad.dtype());
         let Saved { inputs, hidden, route } = saved;
         let [tokens, selected, _, experts, ..] = sizes(&inputs);
@@ -51,6 +58,7 @@ fn forward(inputs: Experts<Cube>) -> Forward<Cube> {
     let count = route.count;
     let floats = |rows: usize, columns: usize| empty(&inputs.x, [rows, columns], DType::F32);
     let groups = Groups::Rows(&route);
+    let (b_in, b_out) = inputs.biases.pair().map(|[b_in, b_out]| (b_in, b_out)).unzip();
 
     let (hidden, activated) = (floats(count, wide), floats(count, width));
     flops::count([count, dim, wide]);
@@ -61,16 +69,17 @@ fn forward(inputs: Experts<Cube>) -> Forward<Cube> {
         Operand::lines(&inputs.x, dim).gathered(),
         Operand::lines(&inputs.w_in, dim).each(wide * dim),
         groups,
+        b_in,
     );
     let sorted = floats(count, dim);
     flops::count([count, width, dim]);
-    product(
+    biased_product(
         &sorted,
         Product::new(count, dim, width).of(inputs.precision),
         Operand::lines(&activated, width),
         Operand::lines(&inputs.w_out, width).each(dim * width),
         groups,
-        None,
+        b_out,
     );
     let output = combined(&sorted, &route, Some(&inputs.gates), [tokens, dim]);
     Forward { output, hidden, route: Some(route) }
@@ -81,7 +90,7 @@ fn backward(
     hidden: &CubeTensor,
     route: &Route,
     output_grad: &CubeTensor,
-) -> [CubeTensor; 4] {
+) -> Gradients<Cube> {
     let [tokens, selected, dim, experts, wide, width] = sizes(inputs);
     let count = route.count;
     let floats = |rows: usize, columns: usize| empty(&inputs.x, [rows, columns], DType::F32);
@@ -135,5 +144,15 @@ fn backward(
         Groups::Inner(route),
         Some(&inputs.gates),
     );
-    [x_grad, gates_grad, w_in_grad, w_out_grad]
+    let biases = match &inputs.biases {
+        Added::Nothing => Added::Nothing,
+        Added::Biases { b_out, .. } => {
+            add_to_gates(&gates_grad, b_out, &inputs.indices, output_grad, route, dim);
+            Added::Biases {
+                b_in: sums_of_rows(&derivative, wide, Rows::Sorted(route)),
+                b_out: sums_of_rows(output_grad, dim, Rows::Weighed(route, &inputs.gates)),
+            }
+        }
+    };
+    Gradients { x: x_grad, gates: gates_grad, w_in: w_in_grad, w_out: w_out_grad, biases }
 }

@@ -33,6 +33,7 @@ pub fn run(path: &Path, name: String) -> Result<Found, Failure> {
             let load = |line: coec_train::ExpertLine| Load {
                 step: line.step as u64,
                 layer: line.layer,
+                pass: line.pass,
                 iteration: line.iteration,
                 counts: line.counts,
             };
@@ -42,6 +43,7 @@ pub fn run(path: &Path, name: String) -> Result<Found, Failure> {
             let routing = |line: coec_train::routing::RoutingLine| Routing {
                 step: line.step as u64,
                 layer: line.layer,
+                pass: line.pass,
                 iteration: line.iteration,
                 tokens: line.tokens,
                 entropy: line.entropy,

@@ -11,8 +11,8 @@ pub fn document(follower: &Follower) -> Value {
     let experts: Vec<Value> = story
         .loads
         .iter()
-        .map(|((layer, iteration), counts)| {
-            json!({ "step": story.loads_at, "layer": layer, "iteration": iteration, "counts": counts })
+        .map(|((layer, pass, iteration), counts)| {
+            json!({ "step": story.loads_at, "layer": layer, "pass": pass, "iteration": iteration, "counts": counts })
         })
         .collect();
     let (throughput, mfu) = story.throughput().unzip();

@@ -46,6 +46,7 @@ pub fn timed(sizes: Sizes, precision: Precision, device: &Device) -> Result<[f64
             gates.clone(),
             w_in.clone(),
             w_out.clone(),
+            None,
             Activation::Swiglu,
             factors(precision),
         )
