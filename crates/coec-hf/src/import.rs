@@ -128,12 +128,14 @@ fn key_of(settings: &Map<String, Value>, model: &Model, violation: &Violation) -
         (_, "kv_heads") => "num_key_value_heads",
         (_, "head_dim") => given(&["head_dim", "hidden_size"]),
         (_, "rope_dim") => "qk_rope_head_dim",
+        (_, "window") => "sliding_window",
+        (_, "rope.dim") => given(&["partial_rotary_factor", "rotary_dim", "rope_parameters", "rope_scaling"]),
         (Place::Attention(_), path) if path.starts_with("rope.") => {
             given(&["rope_scaling", "rope_parameters", "rope_theta"])
         }
         (_, "k") => "num_experts_per_tok",
         (_, "experts") if is_latent => "n_routed_experts",
-        (_, "experts") => given(&["num_experts", "num_local_experts"]),
+        (_, "experts") => given(&["num_experts", "num_local_experts", "n_routed_experts"]),
         (_, "router.groups" | "router.group_score") => "n_group",
         (_, "router.keep") => "topk_group",
         (_, "router.scale") => "routed_scaling_factor",

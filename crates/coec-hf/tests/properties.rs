@@ -83,7 +83,8 @@ fn coe() -> impl Strategy<Value = Coe> {
         let [usual, ordinary, outer, once, unscaled, ungrouped] = flags;
         let mut coe = Coe { balance, ..coe };
         if usual || once {
-            (coe.norm_at, coe.multiplier, coe.router.bias) = (NormAt::Before, 1.0, false);
+            (coe.norm_at, coe.multiplier, coe.bias) = (NormAt::Before, 1.0, false);
+            coe.router.bias = false;
         }
         if ordinary {
             (coe.iter, coe.k) = (1, vec![coe.k[0]]);
@@ -218,6 +219,12 @@ fn fitted(at: usize, layer: &Layer, family: Family) -> Option<Layer> {
         _ => return None,
     };
     let usual = |act: Act| if act == Act::Geglu { Act::Geglu } else { Act::Swiglu };
+    let mut attention = attention;
+    if let (Attention::Mha(mha), Ffn::Coe(coe), BailingMoe) = (&mut attention, &layer.ffn, family)
+        && coe.bias
+    {
+        mha.bias.push(Projection::O);
+    }
     let ffn = match &layer.ffn {
         Ffn::Coe(coe) => Ffn::Coe(fitted_coe(&Coe { act: usual(coe.act), ..coe.clone() }, family)),
         Ffn::Dense(dense) => Ffn::Dense(Dense::plain(dense.hidden, usual(dense.act))),
@@ -277,6 +284,7 @@ fn fitted_coe(coe: &Coe, family: Family) -> Coe {
     use Family::*;
     let mut coe = coe.clone();
     (coe.norm_at, coe.multiplier, coe.router.bias) = (NormAt::Before, 1.0, false);
+    coe.bias &= family == BailingMoe;
     coe.balance.retain(|term| !matches!(term, Balance::Bias { .. }));
     if family == CoeDeepseekV2 {
         coe.router.score = Score::Softmax;

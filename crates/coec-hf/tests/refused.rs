@@ -5,7 +5,7 @@ mod common;
 use coec_hf::{Family, HfError, Kept, export, family_of, import, sort};
 use coec_ir::{
     Act, Attention, Balance, ChainNorm, Ffn, Gate, GroupScore, Groups, LatentProjection, Layer, Mha, Mla,
-    Model, Pairs, Residual, Rope, Score, SharedAt, Stack,
+    Model, Pairs, Projection, Residual, Rope, Score, SharedAt, Stack,
 };
 use common::{imported, lines, nameless, published, verified, with, without};
 use serde_json::{Value, json};
@@ -86,7 +86,6 @@ fn refuses_of_newer_families() {
     refuses("minimax_m2", "attn_type_list", json!([0, 1]), "1 for each of num_hidden_layers");
     assert_eq!(errors("minimax_m2", "partial_rotary_factor", json!(0.25))[0].key(), Some("rotary_dim"));
     refuses("deepseek_moe_16b", "scoring_func", json!("sigmoid"), "\"softmax\"");
-    refuses("ling_lite_1_5", "use_bias", json!(true), "false; left out it is true");
     refuses("ling_lite_1_5", "norm_softmax", json!(true), "false");
     refuses("ling_lite_1_5", "use_sliding_window", json!(true), "false");
     refuses("ling_mini_2_0", "score_function", json!("softmax"), "\"sigmoid\"");
@@ -244,6 +243,21 @@ fn settings_that_are_read_without_weights() {
     let unread = import.unread.unwrap();
     assert_eq!((unread.code(), unread.key()), ("coec::hf::refused", Some("norm_head")));
     assert!(import.notes.iter().any(|note| note.key == "norm_head"), "{:?}", import.notes);
+}
+
+/// Biases of everything but queries, keys and values, unless they are switched off.
+#[test]
+fn biases_of_ling() {
+    let biased = [("use_bias", json!(true)), ("first_k_dense_replace", json!(1))];
+    let model = imported(&with(published("ling_lite_1_5"), &biased)).model;
+    let [dense, sparse] = model.layers.kinds() else { panic!("two kinds of layers") };
+    let (Attention::Mha(mha), Ffn::Dense(dense)) = (&dense.attention, &dense.ffn) else { panic!("dense") };
+    assert_eq!(mha.bias, [Projection::O]);
+    assert!(dense.bias && sparse.ffn.as_coe().unwrap().bias);
+    let settings = export(&model, Family::BailingMoe, "float32").unwrap();
+    assert_eq!(imported(&coec_hf::pretty(&settings)).model, model);
+    let unsaid = imported(&without(published("ling_lite_1_5"), &["use_bias"])).model;
+    assert!(unsaid.layers.kinds()[0].ffn.as_coe().unwrap().bias, "the class's default");
 }
 
 /// Both of Ling's have the first's `model_type`.

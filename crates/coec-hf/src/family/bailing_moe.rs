@@ -1,6 +1,6 @@
 //! Ling, the first: ordinary attention, shared experts, a renormalised softmax.
 
-use coec_ir::{Attention, Model, QkNorm, Rope, Score, bounds};
+use coec_ir::{Attention, Ffn, Model, Projection, QkNorm, Rope, Score, bounds};
 
 use super::plain::{self, Defaults, HeadDim};
 use super::{Record, bailing, deepseek};
@@ -34,9 +34,10 @@ fn read(reader: &mut Reader<'_>) -> Model {
         reader.refuse("rope_scaling", value, "no code is known that reads YaRN", "null");
     }
     mha.bias = plain::bias(reader, "use_qkv_bias", false, &plain::QKV);
-    if reader.flag("use_bias", true) {
-        let why = "every MLP of every expert then has biases";
-        reader.refuse("use_bias", &true.into(), why, "false; left out it is true");
+    // It puts biases on the output projection, and on every projection of every MLP.
+    let has_biases = reader.flag("use_bias", true);
+    if has_biases {
+        mha.bias.push(Projection::O);
     }
     if reader.flag("norm_head", false) {
         let why = "each column of the output head is divided by its length";
@@ -49,10 +50,16 @@ fn read(reader: &mut Reader<'_>) -> Model {
     let renorm = reader.flag("norm_topk_prob", true) && k > 1;
     let mut coe = plain::moe(k, experts, hidden, sizes.act, renorm);
     coe.shared = reader.count("num_shared_experts", Some(0), bounds::SHARED);
+    coe.bias = has_biases;
     coe.balance = reader.balance(Vec::new(), false);
     let first = deepseek::first_dense(reader, 0);
     let dense = reader.count_or_null("intermediate_size", None, bounds::WIDTH).unwrap_or(hidden);
-    let layers = plain::layers(&sizes, Attention::Mha(mha), coe, dense, |layer| layer < first);
+    let mut layers = plain::layers(&sizes, Attention::Mha(mha), coe, dense, |layer| layer < first);
+    for layer in &mut layers {
+        if let Ffn::Dense(dense) = &mut layer.ffn {
+            dense.bias = has_biases;
+        }
+    }
     sizes.model(layers)
 }
 
@@ -65,7 +72,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     {
         writer.blocked("attention.rope", "yarn", "no code is known that reads YaRN");
     }
-    plain::write_bias(writer, parts, "use_qkv_bias", &plain::QKV);
+    write_biases(writer, parts);
     writer.ordinary_block(coe);
     writer.score(coe, Score::Softmax);
     writer.no_scale(coe);
@@ -74,9 +81,27 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     if coe.router.renorm && coe.k[0] == 1 {
         writer.blocked("ffn.router.renorm", true, "a single weight is not renormalised");
     }
-    writer.set("use_bias", false);
     writer.set("norm_head", false);
     writer.set("norm_topk_prob", coe.router.renorm);
     bailing::write_experts(writer, parts);
     writer.balance(coe, &[], false);
+}
+
+/// Writes which projections have biases: those of queries, keys and values, and all the others.
+fn write_biases(writer: &mut Writer, parts: &Parts<'_>) {
+    let Attention::Mha(mha) = &parts.attention else { return };
+    let has_others = parts.coe.bias;
+    let of_queries: Vec<_> = mha.bias.iter().copied().filter(|&of| of != Projection::O).collect();
+    if !of_queries.is_empty() && of_queries != plain::QKV {
+        let why = "biases of all of q, k and v, or of none";
+        writer.blocked("attention.bias", plain::words(&mha.bias), why);
+    } else if mha.bias.contains(&Projection::O) != has_others {
+        let why = "o has a bias where experts have some";
+        writer.blocked("attention.bias", plain::words(&mha.bias), why);
+    }
+    if let Some(dense) = parts.dense.filter(|dense| dense.bias != has_others) {
+        writer.blocked("ffn.bias", dense.bias, "biases of all MLPs, or of none");
+    }
+    writer.set("use_qkv_bias", !of_queries.is_empty());
+    writer.set("use_bias", has_others);
 }
