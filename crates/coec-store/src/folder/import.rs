@@ -46,6 +46,9 @@ pub fn import(
 ) -> Result<Imported, FolderError> {
     let import = coec_hf::import(folder.config(), name)?;
     let conversion = Conversion::of(folder, import.quantization.as_ref(), dtype)?;
+    if let Some(unread) = &import.unread {
+        return Err(unread.clone().into());
+    }
     let Sorted { layout, mapped, carried } =
         coec_hf::sort(&import.model, import.family, conversion.shapes()?)?;
     let dtypes = mapped.iter().map(|tensor| conversion.mapped(&tensor.hf, tensor.is_trained));
