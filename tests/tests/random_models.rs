@@ -73,7 +73,11 @@ fn run(model: &Verified<Model>) -> Result<(), TestCaseError> {
     for ((param, gradient), (_, again)) in built.gradients(&grads).into_iter().zip(grads_again) {
         prop_assert!(gradient.iter().all(|v| v.is_finite()), "gradient of {}", param.name);
         let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-        let is_same = bits(gradient) == bits(again);
+        // In a loop passes are summed in another order.
+        let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+        let is_summed = !model.layers.loops().is_empty();
+        let is_close = is_summed && relative(&wide(&gradient), &wide(&again)) < 1e-5;
+        let is_same = is_close || bits(gradient) == bits(again);
         prop_assert!(is_same, "gradient of {} under recompute={}", param.name, recompute.word());
     }
     let selections: Vec<_> = forward.loads.iter().map(|load| load.selections()).collect();

@@ -99,7 +99,7 @@ pub use mlp::mlp;
 pub use precision::Precision;
 pub use recompute::{Segment, recomputed};
 pub use rms_norm::rms_norm;
-pub use rotate::{Pairs, rotate};
+pub use rotate::{Pairing, rotate};
 pub use rounding::{rounded, with_rounded_gradient};
 pub use select_top_k::select_top_k;
 pub use softmax::softmax;

@@ -115,8 +115,8 @@ fn m(scale: f64, factor: f64) -> f64 {
 /// Rotates the pairs of the last dimension of `[B, T, H, d]`, or of its first ones, as many as there are tables for.
 pub fn rotate(x: Tensor<4>, (cos, sin): Tables, pairs: Pairs) -> Tensor<4> {
     let pairs = match pairs {
-        Pairs::Halves => coec_kernels::Pairs::HalfSplit,
-        Pairs::Neighbours => coec_kernels::Pairs::Neighbours,
+        Pairs::Halves => coec_kernels::Pairing::HalfSplit,
+        Pairs::Neighbours => coec_kernels::Pairing::Neighbours,
     };
     coec_kernels::rotate(x, cos, sin, pairs)
 }

@@ -11,7 +11,8 @@ use crate::Pass;
 /// What `forward` makes of `block` and the stream h `[B, T, D]`, computed again in the backward pass: until
 /// then h and the selections of experts are kept, and nothing else.
 ///
-/// Loss and gradients are the same as without, on the CPU bit for bit. Selections are not made again.
+/// Loss and gradients are the same as without, on the CPU bit for bit but for the gradients of layers in a loop: what
+/// passes add to them is summed in another order. Selections are not made again.
 /// Where there is no tape, or a generation cache, this is `forward`; so it is where the device checkpoints
 /// by itself.
 ///

@@ -22,12 +22,14 @@ struct Bits {
 }
 
 impl Bits {
-    /// Asserts that these are `expected`, naming what is not.
-    fn assert_are(&self, expected: &Self, name: &str) {
+    /// Asserts that these are `expected`, naming what is not. Gradients of layers in a loop have as many summands
+    /// as passes, and here their sum is of sums.
+    fn assert_are(&self, expected: &Self, name: &str, is_looped: bool) {
         assert!(self.logits == expected.logits, "{name}: logits");
         assert_eq!(self.losses, expected.losses, "{name}: losses");
         for (found, expected) in self.gradients.iter().zip(&expected.gradients) {
-            assert!(found == expected, "{name}: gradient of {}", expected.0);
+            let is_close = is_looped && is_close(&found.1, &expected.1);
+            assert!(found == expected || is_close, "{name}: gradient of {}", expected.0);
         }
         assert_eq!(self.gradients.len(), expected.gradients.len(), "{name}: gradients");
         assert_eq!(
@@ -36,6 +38,12 @@ impl Bits {
             "{name}: selections"
         );
     }
+}
+
+/// Whether gradients are the same but for the order in which they were summed.
+fn is_close(found: &[u32], expected: &[u32]) -> bool {
+    let floats = |bits: &[u32]| bits.iter().map(|&bits| f64::from(f32::from_bits(bits))).collect::<Vec<_>>();
+    relative(&floats(found), &floats(expected)) < 1e-6
 }
 
 fn bits(model: &LanguageModel, forward: Forward, targets: Tensor<2, Int>) -> Bits {
@@ -70,7 +78,8 @@ fn of_every_word(device: &Device, dtype: DType) {
             let kept = pass(Recompute::None);
             for recompute in AGAIN {
                 let name = format!("{name}, {}, {}", precision.word(), recompute.word());
-                pass(recompute).assert_are(&kept, &name);
+                let is_looped = !model.layers.loops().is_empty();
+                pass(recompute).assert_are(&kept, &name, is_looped);
             }
         }
     }

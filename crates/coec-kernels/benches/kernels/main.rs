@@ -11,7 +11,7 @@ mod sizes;
 
 use burn::tensor::{Int, Tensor};
 use coec_kernels::{
-    Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention, experts, head_cross_entropy, linear,
+    Activation, AdamWStep, Mixing, Pairing, Precision, adamw, attention, experts, head_cross_entropy, linear,
     mlp, rms_norm, rotate, select_top_k, sum_of_squares,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -139,7 +139,7 @@ fn rotary_embedding(criterion: &mut Criterion) {
                 let angles = || make.constant([size.context, width / 2]);
                 (make.float(shape), angles(), angles())
             },
-            |(x, cos, sin)| rotate(x, cos, sin, Pairs::HalfSplit),
+            |(x, cos, sin)| rotate(x, cos, sin, Pairing::HalfSplit),
         );
     }
 }

@@ -3,7 +3,7 @@
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use rayon::prelude::*;
 
-use super::{Angles, Pairs, RotateKernel};
+use super::{Angles, Pairing, RotateKernel};
 use crate::cpu::{Host, Real, by_dtype, widest};
 
 impl<B: Host> RotateKernel for B {
@@ -25,9 +25,9 @@ struct Tables<'a, T> {
     sin: &'a [T],
     heads: usize,
     width: usize,
-    /// Pairs that are rotated, the first of a head.
+    /// Pairing that are rotated, the first of a head.
     half: usize,
-    pairs: Pairs,
+    pairs: Pairing,
 }
 
 /// Tokens of one task.
@@ -61,7 +61,7 @@ fn rows_inline<T: Real>(x: &mut [T], by: Tables<'_, T>, sign: T) {
         let (cos, sin) = (&cos[angles..][..half], &sin[angles..][..half]);
         let x = &mut x[..2 * half];
         match pairs {
-            Pairs::HalfSplit => {
+            Pairing::HalfSplit => {
                 let (first, second) = x.split_at_mut(half);
                 for i in 0..half {
                     let (a, b, s) = (first[i], second[i], sin[i] * sign);
@@ -69,7 +69,7 @@ fn rows_inline<T: Real>(x: &mut [T], by: Tables<'_, T>, sign: T) {
                     second[i] = b * cos[i] + a * s;
                 }
             }
-            Pairs::Neighbours => {
+            Pairing::Neighbours => {
                 for (i, pair) in x.chunks_exact_mut(2).enumerate() {
                     let (a, b, s) = (pair[0], pair[1], sin[i] * sign);
                     pair[0] = a * cos[i] - b * s;

@@ -4,7 +4,7 @@ use burn::backend::{Cube, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
 use cubecl::prelude::*;
 
-use super::{Angles, Pairs, RotateKernel};
+use super::{Angles, Pairing, RotateKernel};
 use crate::cube::{UNITS, ask_for_f32, buffer, cubes_of_units, empty};
 
 impl RotateKernel for Cube {
@@ -28,7 +28,7 @@ impl RotateKernel for Cube {
             half,
             of_a_head,
             if inverse { -1.0 } else { 1.0 },
-            by.pairs == Pairs::Neighbours,
+            by.pairs == Pairing::Neighbours,
             of_a_head > half,
         );
         out

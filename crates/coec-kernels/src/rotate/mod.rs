@@ -18,7 +18,7 @@ use crate::{bridge::Bridge, dtypes, tape};
 
 /// Which dimensions a rotary embedding rotates together, of the `w` that it rotates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pairs {
+pub enum Pairing {
     /// `i` and `i + w/2`.
     HalfSplit,
     /// `2i` and `2i + 1`.
@@ -37,7 +37,7 @@ pub enum Pairs {
 ///
 /// When the shapes do not agree, and when the element types differ or, on the CPU, are others than f32
 /// and f64. So does the backward pass.
-pub fn rotate(x: Tensor<4>, cos: Tensor<2>, sin: Tensor<2>, pairs: Pairs) -> Tensor<4> {
+pub fn rotate(x: Tensor<4>, cos: Tensor<2>, sin: Tensor<2>, pairs: Pairing) -> Tensor<4> {
     let ([_, tokens, _, width], [_, half]) = (x.dims(), cos.dims());
     assert_eq!([cos.dims(), sin.dims()], [[tokens, half]; 2], "cos and sin must be [T, w/2]");
     assert!(2 * half <= width, "{half} pairs are more than a width of {width} has");
@@ -56,7 +56,7 @@ pub struct Angles<B: Backend> {
     /// `[T, w/2]`.
     pub sin: FloatTensor<B>,
     /// What is rotated together.
-    pub pairs: Pairs,
+    pub pairs: Pairing,
 }
 
 /// The operation, routed to the backend of its tensors.

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use super::{ACTS, Product, devices, on, random, values};
-use crate::{AdamWStep, Pairs, adamw, rms_norm, rotate, select_top_k};
+use crate::{AdamWStep, Pairing, adamw, rms_norm, rotate, select_top_k};
 
 /// Within `tolerance` of the largest value.
 fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
@@ -57,7 +57,7 @@ fn outcome<const R: usize>(
 fn later_heads_of_a_rotation_are_right() {
     for (name, device) in devices() {
         for (pairs, half) in
-            [Pairs::HalfSplit, Pairs::Neighbours].into_iter().flat_map(|p| [(p, 40), (p, 13)])
+            [Pairing::HalfSplit, Pairing::Neighbours].into_iter().flat_map(|p| [(p, 40), (p, 13)])
         {
             let angles = random([130, half], &device, DType::F64);
             let (cos, sin) = (angles.clone().cos(), angles.sin());

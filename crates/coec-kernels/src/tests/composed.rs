@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
 
-use crate::{AdamWStep, Pairs, adamw, rms_norm, rotate};
+use crate::{AdamWStep, Pairing, adamw, rms_norm, rotate};
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), (device, DType::F64))
@@ -37,7 +37,7 @@ fn rotation_matches_its_composition() {
     let device = Device::flex();
     // All of the width, part of it, and of an odd one.
     for (width, half) in [(6, 3), (10, 3), (7, 1)] {
-        for pairs in [Pairs::HalfSplit, Pairs::Neighbours] {
+        for pairs in [Pairing::HalfSplit, Pairing::Neighbours] {
             let (angles, x) = (random([9, half], &device), random([2, 9, 4, width], &device));
             let (cos, sin) = (angles.clone().cos(), angles.sin());
             let inner = (Tensor::from_inner(cos.clone()), Tensor::from_inner(sin.clone()));

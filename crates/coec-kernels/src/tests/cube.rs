@@ -7,7 +7,7 @@ use burn::tensor::{DType, Device, DeviceType, Int, Tensor, TensorData};
 
 use super::{ACTS, BOTH, Product, on, random, sines, values};
 use crate::{
-    Activation, AdamWStep, Biases, Mixing, Pairs, Precision, adamw, attention, embed, head_cross_entropy,
+    Activation, AdamWStep, Biases, Mixing, Pairing, Precision, adamw, attention, embed, head_cross_entropy,
     head_losses, linear, mlp, rms_norm, rotate, select_top_k, softmax, sum_of_squares,
 };
 
@@ -258,7 +258,7 @@ fn rows() {
             rms_norm(x[0].clone(), x[1].clone().reshape([d]), 1e-5)
         });
     }
-    for pairs in [Pairs::HalfSplit, Pairs::Neighbours] {
+    for pairs in [Pairing::HalfSplit, Pairing::Neighbours] {
         for width in [6, 7, 70] {
             let angles = normal([9, 3]);
             let (cos, sin) = (angles.clone().cos(), angles.sin());

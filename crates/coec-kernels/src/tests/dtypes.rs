@@ -9,7 +9,7 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{
-    Activation, AdamWStep, Biases, Mixing, Pairs, Precision, adamw, attention,
+    Activation, AdamWStep, Biases, Mixing, Pairing, Precision, adamw, attention,
     attention::{Attended, AttentionKernel, Sinks},
     biases::Added,
     cross_entropy,
@@ -115,7 +115,7 @@ fn operations_refuse_mixed_types() {
             let of = |name: &str| (&device, dtype(name, odd));
             let (cos, sin) = (Tensor::<2>::ones([5, 2], of("cos")), Tensor::<2>::ones([5, 2], of("sin")));
             let x = Tensor::<4>::ones([1, 5, 2, 4], of("x"));
-            assert_refuses("rotate", odd, || rotate(x, cos, sin, Pairs::HalfSplit));
+            assert_refuses("rotate", odd, || rotate(x, cos, sin, Pairing::HalfSplit));
         }
     }
 }
@@ -191,7 +191,7 @@ where
         let of = |name: &str, shape: &[usize]| float(name, odd, shape);
         assert_refuses("rotate", odd, || {
             let (cos, sin) = (of("cos", &[5, 2]), of("sin", &[5, 2]));
-            let by = Angles::<B> { cos, sin, pairs: Pairs::Neighbours };
+            let by = Angles::<B> { cos, sin, pairs: Pairing::Neighbours };
             by.rotated(of("x", &[1, 5, 2, 4]), true)
         });
     }
@@ -234,7 +234,7 @@ fn halves_are_refused_by_name() {
                 "rotate",
                 refusal("rotate", || {
                     let x = ones([5, 4]).reshape([1, 5, 1, 4]);
-                    rotate(x, ones([5, 2]), ones([5, 2]), Pairs::HalfSplit)
+                    rotate(x, ones([5, 2]), ones([5, 2]), Pairing::HalfSplit)
                 }),
             ),
             ("select_top_k", refusal("select_top_k", || select_top_k(ones([5, 4]), 2))),

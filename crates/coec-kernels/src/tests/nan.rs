@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{ACTS, BOTH, Product, devices, on, random, values};
-use crate::{Activation, AdamWStep, Mixing, Pairs, Precision, adamw, attention, rms_norm, rotate};
+use crate::{Activation, AdamWStep, Mixing, Pairing, Precision, adamw, attention, rms_norm, rotate};
 
 /// `tensor` with a NaN at `index`, row-major.
 fn with_nan<const D: usize>(tensor: &Tensor<D>, index: usize) -> Tensor<D> {
@@ -218,7 +218,7 @@ fn a_rotation_keeps_nan_within_its_pair() {
             let (cos, sin) = (angles.clone().cos(), angles.sin());
             let x = random([1, tokens, 2, width], &device, dtype);
             let head = 3 * width; // the second token's second
-            for (pairs, partner) in [(Pairs::HalfSplit, place + half), (Pairs::Neighbours, place - 1)] {
+            for (pairs, partner) in [(Pairing::HalfSplit, place + half), (Pairing::Neighbours, place - 1)] {
                 // What is not rotated has no partner.
                 let partner = if place < 2 * half { partner } else { place };
                 let expected = |i: usize| i == head + place || i == head + partner;

@@ -3,12 +3,12 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use super::{devices, on, random, values};
-use crate::{Pairs, rotate};
+use crate::{Pairing, rotate};
 
-const PAIRS: [Pairs; 2] = [Pairs::HalfSplit, Pairs::Neighbours];
+const PAIRS: [Pairing; 2] = [Pairing::HalfSplit, Pairing::Neighbours];
 
 /// The output and the gradient of x, for a gradient of the output.
-fn outcome(x: &Tensor<4>, [cos, sin]: &[Tensor<2>; 2], pairs: Pairs, grad: &Tensor<4>) -> [Vec<f64>; 2] {
+fn outcome(x: &Tensor<4>, [cos, sin]: &[Tensor<2>; 2], pairs: Pairing, grad: &Tensor<4>) -> [Vec<f64>; 2] {
     let device = x.device().autodiff();
     let x = on(&device, x).require_grad();
     let y = rotate(x.clone(), on(&device, cos), on(&device, sin), pairs);
@@ -63,5 +63,5 @@ fn without_pairs_or_tokens_nothing_is_rotated() {
 fn more_pairs_than_a_head_has_are_refused() {
     let device = Device::flex();
     let table = || Tensor::<2>::ones([4, 3], &device);
-    rotate(Tensor::ones([1, 4, 2, 5], &device), table(), table(), Pairs::HalfSplit);
+    rotate(Tensor::ones([1, 4, 2, 5], &device), table(), table(), Pairing::HalfSplit);
 }

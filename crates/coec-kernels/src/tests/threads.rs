@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 
 use super::{ACTS, BOTH, Product, devices, on, random, values};
-use crate::{AdamWStep, Pairs, adamw, rms_norm, rotate, select_top_k};
+use crate::{AdamWStep, Pairing, adamw, rms_norm, rotate, select_top_k};
 
 /// `run` on 1, 2, 3 and 7 threads gives the same numbers, bit for bit.
 pub(super) fn assert_same_bits(what: &str, run: impl Fn() -> Vec<Vec<f64>> + Send + Sync) {
@@ -74,7 +74,8 @@ fn of_the_rotation() {
     for (name, device) in devices() {
         let (x, grad) =
             (random([2, 70, 5, 40], &device, DType::F32), random([2, 70, 5, 40], &device, DType::F32));
-        for (pairs, half) in [Pairs::HalfSplit, Pairs::Neighbours].into_iter().flat_map(|p| [(p, 20), (p, 7)])
+        for (pairs, half) in
+            [Pairing::HalfSplit, Pairing::Neighbours].into_iter().flat_map(|p| [(p, 20), (p, 7)])
         {
             let angles = random([70, half], &device, DType::F32);
             let (cos, sin) = (angles.clone().cos(), angles.sin());

@@ -8,7 +8,7 @@ use coec_ir::{
     Act, Attention, Balance, ChainNorm, Coe, Dense, Ffn, Layer, Mha, Mla, Model, Projection, QkNorm,
     Residual, Rms, Router, Score, Stack, Tokens, Verified, verify,
 };
-use coec_kernels::{Activation, AdamWStep, Biases, Mixing, Pairs, Precision};
+use coec_kernels::{Activation, AdamWStep, Biases, Mixing, Pairing, Precision};
 use coec_nn::{LanguageModel, Source};
 
 use super::{DeviceError, guarded};
@@ -291,7 +291,7 @@ fn others() -> Vec<(&'static str, Box<Operation>)> {
                 let device = x.device().inner();
                 let (cos, sin) = (numbers(1, [9, 3], &device), numbers(2, [9, 3], &device));
                 let (cos, sin) = (Tensor::from_inner(cos), Tensor::from_inner(sin));
-                coec_kernels::rotate(x.reshape([2, 9, 4, 6]), cos, sin, Pairs::HalfSplit)
+                coec_kernels::rotate(x.reshape([2, 9, 4, 6]), cos, sin, Pairing::HalfSplit)
             })),
         ),
         (
@@ -300,7 +300,7 @@ fn others() -> Vec<(&'static str, Box<Operation>)> {
                 let device = x.device().inner();
                 let (cos, sin) = (numbers(1, [9, 2], &device), numbers(2, [9, 2], &device));
                 let (cos, sin) = (Tensor::from_inner(cos), Tensor::from_inner(sin));
-                coec_kernels::rotate(x.reshape([2, 9, 4, 7]), cos, sin, Pairs::Neighbours)
+                coec_kernels::rotate(x.reshape([2, 9, 4, 7]), cos, sin, Pairing::Neighbours)
             })),
         ),
         (

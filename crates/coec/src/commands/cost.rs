@@ -68,7 +68,11 @@ pub fn run(args: &CostArgs) -> Result<Done, Failure> {
     if counted.is_empty() {
         return ended(wrong.is_empty());
     }
-    side_by_side(&counted);
+    if counted.len() > MOST_COLUMNS {
+        one_a_line(&counted)
+    } else {
+        side_by_side(&counted)
+    }
     if args.by == Some(By::Layer) {
         for (spec, cost) in &counted {
             by_layer(spec, cost);
@@ -144,6 +148,28 @@ const LAYER_FIGURES: [Figure; 7] = [
     Figure::ExpertsCalls,
     Figure::ExpertsPaths,
 ];
+
+/// Specs that stand side by side; more stand below each other.
+const MOST_COLUMNS: usize = 8;
+
+/// A line for each spec, which is what sorts and searches of many want.
+fn one_a_line(counted: &[(&Spec, Cost)]) {
+    // All are counted in settings of one kind.
+    let first = counted.first().into_iter();
+    let shown: Vec<Figure> = first.flat_map(|(_, cost)| cost.figures().map(|(figure, _)| figure)).collect();
+    let mut header = vec!["model".to_string()];
+    header.extend(shown.iter().map(|figure| figure.name().to_string()));
+    header.push("counted for".into());
+    let mut table = Table::new(header);
+    for (spec, cost) in counted {
+        let mut row = vec![spec.model.name.clone()];
+        let value = |&figure: &Figure| cost.figure(figure).map(|value| cell(figure, &value.to_string()));
+        row.extend(shown.iter().map(|figure| value(figure).unwrap_or_default()));
+        row.push(render::figure::setting(cost.setting));
+        table.push(row);
+    }
+    table.lines().iter().for_each(|text| render::line(text));
+}
 
 fn side_by_side(counted: &[(&Spec, Cost)]) {
     let mut header = vec!["figure".to_string()];
