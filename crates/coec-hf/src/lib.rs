@@ -28,10 +28,11 @@
 //!
 //! # Tensors
 //!
-//! A tensor of the folder is one of the model, or holds several: the experts of a layer may be one tensor, gate
-//! and up one matrix, and that as its transpose. [`Mapped`] says which numbers are whose, as data: no family has
-//! code that moves any. Shared experts are one MLP on both sides. [`tensors()`] lists the folder's tensors in the
-//! order of the model, and [`sort()`] holds those that are found against them, in either [`Layout`].
+//! A tensor of the folder is one of the model, or holds several: the experts of a layer may be one tensor,
+//! gate and up one matrix, and that as its transpose. [`Mapped`] says which numbers are whose, as data: no
+//! family has code that moves any. Shared experts are one MLP on both sides. [`tensors()`] lists the folder's
+//! tensors in the order of the model, and [`sort()`] holds those that are found against them, in either
+//! [`Layout`].
 
 mod canonical;
 mod error;

@@ -1,4 +1,5 @@
-//! Folders whose weights are quantised: their architecture is what it is, and their numbers are not what they say.
+//! Folders whose weights are quantised: their architecture is what it is, and their numbers are not what they
+//! say.
 
 use serde_json::Value;
 

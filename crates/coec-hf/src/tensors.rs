@@ -74,7 +74,8 @@ fn hf_name(contract: &str, names: &Names, ffns: &[&Ffn]) -> String {
     }
 }
 
-/// What a tensor of the model is joined to: the folder's name, the rule, which of the rule's it is, its expert.
+/// What a tensor of the model is joined to: the folder's name, the rule, which of the rule's it is, its
+/// expert.
 fn joined(names: &'static Names, contract: &str) -> Option<(String, &'static Joined, usize, usize)> {
     let (layer, inner) = within(contract)?;
     let (pattern, expert) = pattern(inner);

@@ -10,8 +10,8 @@ use crate::weights::{Dtype, Factors, Reading};
 /// What follows the name of a tensor in the name of its factors.
 const FACTORS: &str = "_scale_inv";
 
-/// The tensors of a folder as an import reads them: FP8 times its factors, and all in another kind of numbers, if
-/// one is wanted.
+/// The tensors of a folder as an import reads them: FP8 times its factors, and all in another kind of
+/// numbers, if one is wanted.
 pub(super) struct Conversion<'a> {
     folder: &'a Folder,
     wanted: Option<Dtype>,
@@ -22,8 +22,8 @@ pub(super) struct Conversion<'a> {
 }
 
 impl<'a> Conversion<'a> {
-    /// That of a folder whose settings say that it is quantised so, if it is. Weights become `wanted`; FP8 becomes
-    /// f32, where nothing is.
+    /// That of a folder whose settings say that it is quantised so, if it is. Weights become `wanted`; FP8
+    /// becomes f32, where nothing is.
     pub fn of(
         folder: &'a Folder,
         quantization: Option<&Quantization>,
@@ -68,8 +68,8 @@ impl<'a> Conversion<'a> {
         Ok(shapes)
     }
 
-    /// What a tensor of the model becomes. One that is not trained keeps its precision: selection biases have more
-    /// of it than the weights.
+    /// What a tensor of the model becomes. One that is not trained keeps its precision: selection biases have
+    /// more of it than the weights.
     pub fn mapped(&self, name: &str, is_trained: bool) -> Result<Dtype, FolderError> {
         match self.factors.contains_key(name) {
             true => Ok(self.wanted.unwrap_or(Dtype::F32)),

@@ -144,13 +144,13 @@ impl FolderError {
                 "copy or download it again, or remove it: what it says is then not used".into()
             }
             Self::Dtype { .. } => {
-                "convert the weights; of quantised ones only FP8 of the kind E4M3 is read, where config.json says \
-                 that it has a factor for each block"
+                "convert the weights; of quantised ones only FP8 of the kind E4M3 is read, where config.json \
+                 says that it has a factor for each block"
                     .into()
             }
             Self::Factors { .. } => {
-                "weights and their factors belong together, and the size of a block is in config.json: parts of the \
-                 folder may be missing"
+                "weights and their factors belong together, and the size of a block is in config.json: parts \
+                 of the folder may be missing"
                     .into()
             }
             Self::Weights(error) => error.help(),

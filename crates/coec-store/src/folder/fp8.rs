@@ -142,7 +142,8 @@ fn every_number_is_its_code_times_its_factor() {
     assert_eq!(compared, 2 * 8 * 8 + 2 * 4 * 8 + 2 * 3 * 5 * 8);
 }
 
-/// As bf16 each is rounded once, from the product: of f32 that was rounded before, some ties would fall otherwise.
+/// As bf16 each is rounded once, from the product: of f32 that was rounded before, some ties would fall
+/// otherwise.
 #[test]
 fn bf16_is_rounded_once() {
     let (_dir, at, out) = scratch();
@@ -290,7 +291,8 @@ fn what_is_no_fp8_with_its_factors() {
     assert_eq!(code(&other, &|_| true).0, "coec::hf::refused");
 }
 
-/// Any folder may be imported in another precision: numbers are rounded to the nearest, and none becomes infinite.
+/// Any folder may be imported in another precision: numbers are rounded to the nearest, and none becomes
+/// infinite.
 #[test]
 fn another_precision() {
     let (_dir, at, out) = scratch();

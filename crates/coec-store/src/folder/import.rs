@@ -23,7 +23,8 @@ pub struct Imported {
     pub tensors: usize,
     /// Bytes of them.
     pub bytes: u64,
-    /// Whether any became another kind of numbers than the folder has, so that the way back is not the folder.
+    /// Whether any became another kind of numbers than the folder has, so that the way back is not the
+    /// folder.
     pub is_converted: bool,
     /// Tensors that the model has no use for, kept for the way back.
     pub carried: Vec<Carried>,
@@ -34,8 +35,9 @@ pub struct Imported {
 /// Imports a folder to `out`: `spec.coe`, `model.safetensors` under the contract's names in the
 /// folder's precision, `tokenizer.json` where there is one, and `hf/` with what the way back needs.
 ///
-/// Weights become `dtype` if one is given: f32, f16 or bf16. FP8 becomes f32 if none is. `spec` writes the text of
-/// the spec; `tell` hears how many tensors of how many are read. The folder appears whole or not at all.
+/// Weights become `dtype` if one is given: f32, f16 or bf16. FP8 becomes f32 if none is. `spec` writes the
+/// text of the spec; `tell` hears how many tensors of how many are read. The folder appears whole or not at
+/// all.
 pub fn import(
     folder: &Folder,
     name: &str,

@@ -15,8 +15,8 @@ pub struct Placed<'a> {
     pub view: View,
 }
 
-/// Hands over the tensor of which these are the parts. Parts that stand one behind the other are copied a piece at
-/// a time; those that lie among each other are in memory together.
+/// Hands over the tensor of which these are the parts. Parts that stand one behind the other are copied a
+/// piece at a time; those that lie among each other are in memory together.
 pub(super) fn join(parts: &[Placed<'_>], take: &mut Take<'_>) -> Result<(), WeightsError> {
     let mut order: Vec<&Placed<'_>> = parts.iter().filter(|part| part.view.elements() > 0).collect();
     order.sort_by_key(|part| part.view.offset);
@@ -41,7 +41,7 @@ pub(super) fn join(parts: &[Placed<'_>], take: &mut Take<'_>) -> Result<(), Weig
 fn mixed(parts: &[&Placed<'_>], from: usize, elements: usize) -> Result<Vec<u8>, WeightsError> {
     let size = parts.first().map_or(1, |part| part.reading.size());
     let mut span = vec![0; elements * size];
-    for Placed { reading, view } in parts.iter().copied() {
+    for Placed { reading, view } in parts {
         let view = view.simplified();
         let mut places = Places::new(view.offset - from, &view.axes);
         reading.read(0..view.elements(), &mut |piece| {

@@ -64,8 +64,8 @@ impl<'a> Reading<'a> {
         Ok(self.weights.shape(&self.name)?.iter().product())
     }
 
-    /// The tensor's part that a view says, in the view's order. Where its numbers lie among others, a block of
-    /// them is in memory at a time: see [`blockwise`].
+    /// The tensor's part that a view says, in the view's order. Where its numbers lie among others, a block
+    /// of them is in memory at a time: see [`blockwise`].
     pub(super) fn view(&self, view: &View, take: &mut Take<'_>) -> Result<(), WeightsError> {
         self.view_in(view, PIECE / self.size(), take)
     }
@@ -126,8 +126,8 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Appends bytes of E4M3, each times its factor: in f32 that rounds once, and what is narrower is rounded from
-    /// the product itself.
+    /// Appends bytes of E4M3, each times its factor: in f32 that rounds once, and what is narrower is rounded
+    /// from the product itself.
     fn multiplied(&self, factors: &Factors, from: usize, mut bytes: &[u8], into: &mut Vec<u8>) -> bool {
         let mut fits = true;
         for run in factors.runs(from, bytes.len()) {

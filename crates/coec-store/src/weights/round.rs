@@ -3,8 +3,8 @@
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-/// What a byte of FP8 with four bits of exponent and three of mantissa says, exactly. There is no infinity; all
-/// ones are no number.
+/// What a byte of FP8 with four bits of exponent and three of mantissa says, exactly. There is no infinity;
+/// all ones are no number.
 pub(super) fn e4m3(byte: u8) -> f32 {
     let (exponent, mantissa) = (i32::from(byte >> 3 & 0xF), f32::from(byte & 7));
     let magnitude = match (exponent, byte & 7) {
@@ -73,8 +73,8 @@ mod tests {
         assert!((0..0x7Eu8).all(|byte| e4m3(byte) < e4m3(byte + 1)));
     }
 
-    /// Just above the middle of two bf16 the upper one is nearer, and a number between that middle and the next
-    /// f32 is above it.
+    /// Just above the middle of two bf16 the upper one is nearer, and a number between that middle and the
+    /// next f32 is above it.
     #[test]
     fn rounding_once_is_not_rounding_twice() {
         let middle = 1.0 + 2f64.powi(-8);

@@ -42,11 +42,11 @@ impl Iterator for Places<'_> {
     }
 }
 
-/// The axes of a view whose elements are in memory together, and those before them, along which one such block
-/// comes after another.
+/// The axes of a view whose elements are in memory together, and those before them, along which one such
+/// block comes after another.
 ///
-/// Blocks are as large as `most` elements allow. They are larger where the elements of several would lie among
-/// each other, as rows of a transpose do: each would else be read for every row.
+/// Blocks are as large as `most` elements allow. They are larger where the elements of several would lie
+/// among each other, as rows of a transpose do: each would else be read for every row.
 pub(super) fn blockwise(axes: &[Axis], most: usize) -> (&[Axis], &[Axis]) {
     let span = |axes: &[Axis]| View { offset: 0, axes: axes.to_vec() }.span();
     let is_dense = |axes: &[Axis]| View { offset: 0, axes: axes.to_vec() }.is_dense();

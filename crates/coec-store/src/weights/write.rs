@@ -157,7 +157,8 @@ impl<F: Write + Seek> Writer<F> {
         values.write_to(&mut self.file).map_err(|source| self.unwritable(source))
     }
 
-    /// Writes an announced tensor that is read, or a part of one, a piece at a time: it need not fit into memory.
+    /// Writes an announced tensor that is read, or a part of one, a piece at a time: it need not fit into
+    /// memory.
     pub fn copy(&mut self, name: &str, source: &Reading<'_>, view: &View) -> Result<(), WeightsError> {
         self.pieces(name, source.dtype(), view.elements(), &mut |take| source.view(view, take))
     }
