@@ -9,19 +9,19 @@ pub struct Reason {
     pub why: &'static str,
 }
 
-const TOKENS: &str = "names a token, which is the tokenizer's business";
+pub(crate) const TOKENS: &str = "names a token, which is the tokenizer's business";
 const PADDING: &str =
     "names the padding token; nothing is padded here, so its embedding is trained like any other";
 const ORIGIN: &str = "says where the folder comes from";
 const PRECISION: &str = "tensors say their own precision";
 pub(crate) const RETURNS: &str = "says what a call returns, not what it computes";
 const SAMPLING: &str = "belongs to sampling";
-const LABELS: &str = "belongs to heads that are no language model's";
+pub(crate) const LABELS: &str = "belongs to heads that are no language model's";
 const START: &str = "starts a training; weights are read";
 /// Of settings that do something in training, which a training here does not.
 pub(crate) const DROPOUT: &str = "drops values in training, and a training here drops none";
 pub(crate) const NOISE: &str = "adds noise in training, and a training here adds none";
-const MACHINES: &str = "says how the work is spread, not what it is";
+pub(crate) const MACHINES: &str = "says how the work is spread, not what it is";
 
 /// Known in every family.
 pub(crate) const COMMON: &[Reason] = &[

@@ -50,7 +50,12 @@ impl Kept {
             return Ok(self.text.clone());
         }
         let mut settings = export(model, self.family, dtype)?;
-        let kept = self.inert.iter().filter(|(key, _)| !PRECISION.contains(&key.as_str()));
+        // What is written anew is what the family's class reads, not what its authors' code does.
+        let is_other = |key: &str, value: &Value| key == "model_type" && Family::is_also(value);
+        let kept = self
+            .inert
+            .iter()
+            .filter(|(key, value)| !PRECISION.contains(&key.as_str()) && !is_other(key, value));
         settings.extend(kept.map(|(key, value)| (key.clone(), value.clone())));
         Ok(pretty(&settings))
     }
@@ -63,7 +68,8 @@ impl Kept {
     }
 }
 
-/// A `config.json` of the same model with weights that are not quantised, of a precision (`float32`, `bfloat16`, ...).
+/// A `config.json` of the same model with weights that are not quantised, of a precision (`float32`,
+/// `bfloat16`, ...).
 pub fn converted(config: &str, dtype: &str) -> Result<String, HfError> {
     let mut settings = settings(config)?;
     settings.retain(|key, _| !Quantization::KEYS.contains(&key.as_str()));

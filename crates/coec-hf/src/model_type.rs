@@ -65,9 +65,26 @@ impl Family {
         Self::BailingMoeV2,
     ];
 
+    /// Families whose authors' own code has another `model_type` for them, with that and its class.
+    const ALSO: [(Self, &'static str, &'static str); 0] = [
+    ];
+
     /// The family of a `model_type`.
     pub fn of_model_type(model_type: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|family| family.model_type() == model_type)
+        let also = Self::ALSO.into_iter().find(|(_, other, _)| *other == model_type);
+        let own = Self::ALL.into_iter().find(|family| family.model_type() == model_type);
+        own.or(also.map(|(family, ..)| family))
+    }
+
+    /// Whether a `model_type` is one that only authors' own code has.
+    pub(crate) fn is_also(model_type: &Value) -> bool {
+        Self::ALSO.iter().any(|(_, other, _)| model_type == other)
+    }
+
+    /// The class that settings of a `model_type` of this family name.
+    pub(crate) fn class_of(self, model_type: &str) -> &'static str {
+        let also = Self::ALSO.into_iter().find(|(_, other, _)| *other == model_type);
+        also.map_or(self.architecture(), |(.., class)| class)
     }
 
     /// Its `model_type`.

@@ -140,7 +140,8 @@ fn count(model: &Model) -> u128 {
 
 /// Why the model has no use for a tensor that may nevertheless be there.
 fn carried_for(name: &str, model: &Model, family: Family) -> Option<Why> {
-    if within(name).is_some_and(|(layer, _)| layer >= model.layers.len()) {
+    // ERNIE's stand beside the layers.
+    if within(name).map_or(name.starts_with("model.mtp_"), |(layer, _)| layer >= model.layers.len()) {
         return family.record().predicts_further.then_some(Why::FurtherPrediction);
     }
     if name.ends_with(".rotary_emb.inv_freq") {

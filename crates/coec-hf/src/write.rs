@@ -30,6 +30,14 @@ pub(crate) struct Parts<'m> {
     pub is_dense: Vec<bool>,
 }
 
+impl Parts<'_> {
+    /// Of each layer with experts, how many are selected in the first iteration.
+    pub fn selected(&self) -> Vec<usize> {
+        let coes = self.model.layers.iter().filter_map(|layer| layer.ffn.as_coe());
+        coes.filter_map(|coe| coe.k.first().copied()).collect()
+    }
+}
+
 impl Writer {
     pub fn new(family: Family) -> Self {
         Self { family, map: Map::new(), obstacles: Vec::new() }
@@ -66,7 +74,11 @@ impl Writer {
                 self.blocked("attention", text::attention(&layer.attention), "one attention in all layers");
             }
             let differs = match &layer.ffn {
-                Ffn::Coe(other) => **coe.get_or_insert(other) != *other,
+                // How many experts are selected, a family may say of each layer; see `Parts::selected`.
+                Ffn::Coe(other) => {
+                    let first = *coe.get_or_insert(other);
+                    Coe { k: first.k.clone(), ..other.clone() } != *first
+                }
                 Ffn::Dense(other) => **dense.get_or_insert(other) != *other,
             };
             if differs {

@@ -47,7 +47,8 @@ pub(super) fn sizes(reader: &mut Reader<'_>, defaults: &Defaults) -> Sizes {
 
 /// A folder of another class has other tensors: a classifier's head instead of the output head.
 fn architectures(reader: &mut Reader<'_>) {
-    let architecture = reader.family.architecture();
+    let model_type = reader.map.get("model_type").and_then(|word| word.as_str()).unwrap_or_default();
+    let architecture = reader.family.class_of(model_type);
     let Given::Value(value) = reader.given("architectures") else { return };
     match value.as_array() {
         Some(classes) if classes.is_empty() || classes.iter().any(|class| class == architecture) => {}
@@ -130,10 +131,8 @@ pub(super) fn turned(
 /// The width of a head.
 fn width(reader: &mut Reader<'_>, sizes: &Sizes, heads: usize, head_dim: HeadDim) -> usize {
     let derived = sizes.dim / heads;
-    let mut given = reader.count_or_null("head_dim", None, bounds::WIDTH);
-    if let HeadDim::Default(width) = head_dim {
-        given = given.or(Some(width));
-    }
+    let default = if let HeadDim::Default(width) = head_dim { Some(width) } else { None };
+    let given = reader.count_or_null("head_dim", default, bounds::WIDTH);
     if given.is_none() && !sizes.dim.is_multiple_of(heads) && reader.errors.is_empty() {
         let why = format!("{} does not divide into {heads} heads", sizes.dim);
         let accepted = match head_dim {

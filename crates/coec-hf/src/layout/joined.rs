@@ -4,13 +4,14 @@ use super::{Axis, View};
 
 /// Several tensors of the model as one of the folder.
 ///
-/// They are matrices of equally many columns, whose rows stand one below the other, or vectors, whose elements do.
-#[derive(Debug)]
+/// They are matrices of equally many columns, whose rows stand one below the other, or vectors, whose
+/// elements do.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Joined {
     /// Its name in the folder, within a layer.
     pub name: &'static str,
-    /// Their names in the model, within a layer; `*` is the number of an expert. What experts have is stacked, an
-    /// expert behind the other.
+    /// Their names in the model, within a layer; `*` is the number of an expert. What experts have is
+    /// stacked, an expert behind the other.
     pub of: &'static [&'static str],
     /// How their rows come one after another.
     pub rows: Rows,

@@ -16,8 +16,8 @@ pub enum Layout {
     /// As they are published, and as `save_pretrained` of transformers writes them.
     #[default]
     Stored,
-    /// As transformers 5 holds them in memory, with the experts of a layer as one tensor, and as it writes them
-    /// with `save_original_format=False`.
+    /// As transformers 5 holds them in memory, with the experts of a layer as one tensor, and as it writes
+    /// them with `save_original_format=False`.
     Fused,
 }
 
@@ -45,8 +45,10 @@ fn same(name: &str, _: &Ffn) -> String {
     name.into()
 }
 
-const GATE_UP: &[&str] = &["mlp.experts.*.gate_proj.weight", "mlp.experts.*.up_proj.weight"];
-const DOWN: &[&str] = &["mlp.experts.*.down_proj.weight"];
+/// The first two matrices of every expert.
+pub(crate) const GATE_UP: &[&str] = &["mlp.experts.*.gate_proj.weight", "mlp.experts.*.up_proj.weight"];
+/// The last matrix of every expert.
+pub(crate) const DOWN: &[&str] = &["mlp.experts.*.down_proj.weight"];
 
 /// The experts of a layer as transformers 5 holds them in memory.
 pub(crate) const EXPERTS: &[Joined] =

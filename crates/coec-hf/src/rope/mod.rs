@@ -48,6 +48,29 @@ pub(crate) fn read(
     code: Code,
     part: Part,
 ) -> Rope {
+    described(reader, default_theta, context, code, part, dynamic)
+}
+
+/// Reads that of a family whose code stretches the base of `dynamic` by `alpha`, for heads of a width.
+pub(crate) fn stretched(
+    reader: &mut Reader<'_>,
+    default_theta: f64,
+    context: usize,
+    head_dim: usize,
+) -> Rope {
+    let dynamic = |inside: &mut Reader<'_>, theta| by_alpha(inside, theta, head_dim);
+    described(reader, default_theta, context, Code::Plain, Part::Whole, dynamic)
+}
+
+/// `dynamic` says the base: how, its family's code decides.
+fn described(
+    reader: &mut Reader<'_>,
+    default_theta: f64,
+    context: usize,
+    code: Code,
+    part: Part,
+    dynamic: impl Fn(&mut Reader<'_>, f64) -> f64,
+) -> Rope {
     let outer = reader.real_or_null("rope_theta", bounds::POSITIVE);
     let Some((map, key)) = object(reader) else {
         let dim = part::read(reader, None, part);
@@ -67,12 +90,7 @@ pub(crate) fn read(
     let rope = match kind(&mut inside) {
         "default" => Rope::Rope { theta, dim },
         "yarn" => yarn::read(&mut inside, theta, context, code, dim),
-        // Frequencies change with the length of a text that is longer than the context, and not before.
-        "dynamic" => {
-            inside.real_or_null("factor", bounds::POSITIVE);
-            inside.note(kind_key(&inside), "it says something of texts beyond max_position_embeddings alone");
-            Rope::Rope { theta, dim }
-        }
+        "dynamic" => Rope::Rope { theta: dynamic(&mut inside, theta), dim },
         "linear" if inside.real_or_null("factor", bounds::POSITIVE) == Some(1.0) => Rope::Rope { theta, dim },
         other => {
             let (name, why) = (kind_key(&inside), "the language has no such scaling of positions");
@@ -90,6 +108,32 @@ pub(crate) fn read(
     reader.errors.append(&mut inside.errors);
     reader.notes.append(&mut inside.notes);
     rope
+}
+
+/// Frequencies change with the length of a text that is longer than the context, and not before.
+fn dynamic(inside: &mut Reader<'_>, theta: f64) -> f64 {
+    inside.real_or_null("factor", bounds::POSITIVE);
+    inside.note(kind_key(inside), "it says something of texts beyond max_position_embeddings alone");
+    theta
+}
+
+/// With `alpha` the base is another, for texts of any length.
+fn by_alpha(inside: &mut Reader<'_>, theta: f64, head_dim: usize) -> f64 {
+    let alpha = inside.real_or_null("alpha", bounds::COEFFICIENT).filter(|&alpha| alpha != 0.0);
+    let Some(alpha) = alpha else { return dynamic(inside, theta) };
+    for key in ["factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"] {
+        inside.given(key);
+    }
+    let width = head_dim as f64;
+    let stretched = theta * alpha.powf(width / (width - 2.0));
+    if !(bounds::POSITIVE.min..=bounds::POSITIVE.max).contains(&stretched) {
+        let accepted = format!("one that makes {theta:?} at most {:?}", bounds::POSITIVE.max);
+        inside.refuse("alpha", &json!(alpha), format!("it makes the base {stretched:?}"), accepted);
+        return theta;
+    }
+    let text = format!("the base of the frequencies is {stretched:?} by it, and nothing beside it counts");
+    inside.note("alpha", text);
+    stretched
 }
 
 /// The object that describes the embedding, and its name.
