@@ -42,11 +42,13 @@ pub enum Family {
     BailingMoe,
     /// Ling 2.0: half of each head turns; DeepSeek-V3's experts.
     BailingMoeV2,
+    /// FlexOlmo: norms behind the sublayers.
+    FlexOlmo,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -63,6 +65,7 @@ impl Family {
         Self::Deepseek,
         Self::BailingMoe,
         Self::BailingMoeV2,
+        Self::FlexOlmo,
     ];
 
     /// Families whose authors' own code has another `model_type` for them, with that and its class.
@@ -106,6 +109,7 @@ impl Family {
             Self::Deepseek => "deepseek",
             Self::BailingMoe => "bailing_moe",
             Self::BailingMoeV2 => "bailing_moe_v2",
+            Self::FlexOlmo => "flex_olmo",
         }
     }
 

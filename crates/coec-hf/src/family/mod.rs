@@ -10,6 +10,7 @@ mod deepseek_v1;
 mod deepseek_v2;
 mod deepseek_v3;
 mod dots1;
+mod flex_olmo;
 mod glm4_moe;
 mod glm4_moe_lite;
 mod minimax_m2;
@@ -84,6 +85,7 @@ impl Family {
             Self::Deepseek => &deepseek_v1::RECORD,
             Self::BailingMoe => &bailing_moe::RECORD,
             Self::BailingMoeV2 => &bailing_moe_v2::RECORD,
+            Self::FlexOlmo => &flex_olmo::RECORD,
         }
     }
 
