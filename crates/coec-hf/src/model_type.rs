@@ -44,11 +44,13 @@ pub enum Family {
     BailingMoeV2,
     /// FlexOlmo: norms behind the sublayers.
     FlexOlmo,
+    /// Granite's mixtures: a factor for everything.
+    Granitemoe,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -66,6 +68,7 @@ impl Family {
         Self::BailingMoe,
         Self::BailingMoeV2,
         Self::FlexOlmo,
+        Self::Granitemoe,
     ];
 
     /// Families whose authors' own code has another `model_type` for them, with that and its class.
@@ -110,6 +113,7 @@ impl Family {
             Self::BailingMoe => "bailing_moe",
             Self::BailingMoeV2 => "bailing_moe_v2",
             Self::FlexOlmo => "flex_olmo",
+            Self::Granitemoe => "granitemoe",
         }
     }
 

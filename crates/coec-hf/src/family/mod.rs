@@ -13,6 +13,7 @@ mod dots1;
 mod flex_olmo;
 mod glm4_moe;
 mod glm4_moe_lite;
+mod granitemoe;
 mod minimax_m2;
 mod mixtral;
 mod olmoe;
@@ -86,6 +87,7 @@ impl Family {
             Self::BailingMoe => &bailing_moe::RECORD,
             Self::BailingMoeV2 => &bailing_moe_v2::RECORD,
             Self::FlexOlmo => &flex_olmo::RECORD,
+            Self::Granitemoe => &granitemoe::RECORD,
         }
     }
 
