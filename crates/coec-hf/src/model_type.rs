@@ -46,11 +46,13 @@ pub enum Family {
     FlexOlmo,
     /// Granite's mixtures: a factor for everything.
     Granitemoe,
+    /// Hunyuan-A13B: heads normed once they have turned.
+    HunyuanV1Moe,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -69,10 +71,12 @@ impl Family {
         Self::BailingMoeV2,
         Self::FlexOlmo,
         Self::Granitemoe,
+        Self::HunyuanV1Moe,
     ];
 
     /// Families whose authors' own code has another `model_type` for them, with that and its class.
-    const ALSO: [(Self, &'static str, &'static str); 0] = [
+    const ALSO: [(Self, &'static str, &'static str); 1] = [
+        (Self::HunyuanV1Moe, "hunyuan", "HunYuanMoEV1ForCausalLM"),
     ];
 
     /// The family of a `model_type`.
@@ -114,6 +118,7 @@ impl Family {
             Self::BailingMoeV2 => "bailing_moe_v2",
             Self::FlexOlmo => "flex_olmo",
             Self::Granitemoe => "granitemoe",
+            Self::HunyuanV1Moe => "hunyuan_v1_moe",
         }
     }
 

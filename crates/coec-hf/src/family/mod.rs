@@ -14,6 +14,7 @@ mod flex_olmo;
 mod glm4_moe;
 mod glm4_moe_lite;
 mod granitemoe;
+mod hunyuan_v1_moe;
 mod minimax_m2;
 mod mixtral;
 mod olmoe;
@@ -88,6 +89,7 @@ impl Family {
             Self::BailingMoeV2 => &bailing_moe_v2::RECORD,
             Self::FlexOlmo => &flex_olmo::RECORD,
             Self::Granitemoe => &granitemoe::RECORD,
+            Self::HunyuanV1Moe => &hunyuan_v1_moe::RECORD,
         }
     }
 
