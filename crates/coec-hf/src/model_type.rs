@@ -48,11 +48,13 @@ pub enum Family {
     Granitemoe,
     /// Hunyuan-A13B: heads normed once they have turned.
     HunyuanV1Moe,
+    /// ERNIE-4.5: selection biases on a softmax.
+    Ernie4_5Moe,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -72,11 +74,13 @@ impl Family {
         Self::FlexOlmo,
         Self::Granitemoe,
         Self::HunyuanV1Moe,
+        Self::Ernie4_5Moe,
     ];
 
     /// Families whose authors' own code has another `model_type` for them, with that and its class.
-    const ALSO: [(Self, &'static str, &'static str); 1] = [
+    const ALSO: [(Self, &'static str, &'static str); 2] = [
         (Self::HunyuanV1Moe, "hunyuan", "HunYuanMoEV1ForCausalLM"),
+        (Self::Ernie4_5Moe, "ernie", "ErnieForCausalLM"),
     ];
 
     /// The family of a `model_type`.
@@ -119,6 +123,7 @@ impl Family {
             Self::FlexOlmo => "flex_olmo",
             Self::Granitemoe => "granitemoe",
             Self::HunyuanV1Moe => "hunyuan_v1_moe",
+            Self::Ernie4_5Moe => "ernie4_5_moe",
         }
     }
 

@@ -10,6 +10,7 @@ mod deepseek_v1;
 mod deepseek_v2;
 mod deepseek_v3;
 mod dots1;
+mod ernie4_5_moe;
 mod flex_olmo;
 mod glm4_moe;
 mod glm4_moe_lite;
@@ -90,6 +91,7 @@ impl Family {
             Self::FlexOlmo => &flex_olmo::RECORD,
             Self::Granitemoe => &granitemoe::RECORD,
             Self::HunyuanV1Moe => &hunyuan_v1_moe::RECORD,
+            Self::Ernie4_5Moe => &ernie4_5_moe::RECORD,
         }
     }
 
