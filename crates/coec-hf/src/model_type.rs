@@ -50,11 +50,13 @@ pub enum Family {
     HunyuanV1Moe,
     /// ERNIE-4.5: selection biases on a softmax.
     Ernie4_5Moe,
+    /// gpt-oss: windows, sinks, and biases everywhere.
+    GptOss,
 }
 
 impl Family {
     /// Every family; where several can express a model, the most specific comes first.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Mixtral,
         Self::Olmoe,
         Self::Qwen3Moe,
@@ -75,6 +77,7 @@ impl Family {
         Self::Granitemoe,
         Self::HunyuanV1Moe,
         Self::Ernie4_5Moe,
+        Self::GptOss,
     ];
 
     /// Families whose authors' own code has another `model_type` for them, with that and its class.
@@ -124,6 +127,7 @@ impl Family {
             Self::Granitemoe => "granitemoe",
             Self::HunyuanV1Moe => "hunyuan_v1_moe",
             Self::Ernie4_5Moe => "ernie4_5_moe",
+            Self::GptOss => "gpt_oss",
         }
     }
 

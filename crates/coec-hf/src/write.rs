@@ -121,6 +121,8 @@ impl Writer {
             match act {
                 Act::Swiglu => self.set("hidden_act", "silu"),
                 Act::Geglu => self.set("hidden_act", "gelu"),
+                // Its class has no other, whatever the setting says.
+                Act::Clamped if self.family == Family::GptOss => self.set("hidden_act", "silu"),
                 Act::Gelu | Act::Relu2 | Act::Clamped => {
                     self.blocked("ffn.act", act.word(), "an MLP with a gate")
                 }

@@ -14,6 +14,7 @@ mod ernie4_5_moe;
 mod flex_olmo;
 mod glm4_moe;
 mod glm4_moe_lite;
+mod gpt_oss;
 mod granitemoe;
 mod hunyuan_v1_moe;
 mod minimax_m2;
@@ -92,6 +93,7 @@ impl Family {
             Self::Granitemoe => &granitemoe::RECORD,
             Self::HunyuanV1Moe => &hunyuan_v1_moe::RECORD,
             Self::Ernie4_5Moe => &ernie4_5_moe::RECORD,
+            Self::GptOss => &gpt_oss::RECORD,
         }
     }
 
