@@ -203,6 +203,9 @@ fn of_family(family: Family) -> impl Strategy<Value = Verified<Model>> {
         if let (Attention::Mha(mha), true) = (&layers[0].attention, divides) {
             model.dim = mha.q_dim();
         }
+        if family == Family::Granitemoe {
+            (model.embedding.multiplier, model.embedding.logits_scaling) = (12.0, 6.0);
+        }
         let model = verify(model).ok()?;
         export(&model, family, "float32").is_ok().then_some(model)
     })
@@ -226,7 +229,15 @@ fn fitted(at: usize, layer: &Layer, family: Family) -> Option<Layer> {
         mha.bias.push(Projection::O);
     }
     let ffn = match &layer.ffn {
-        Ffn::Coe(coe) => Ffn::Coe(fitted_coe(&Coe { act: usual(coe.act), ..coe.clone() }, family)),
+        Ffn::Coe(coe) => {
+            let mut coe = fitted_coe(&Coe { act: usual(coe.act), ..coe.clone() }, family);
+            match (&attention, family) {
+                (Attention::Mha(mha), Granitemoe) => coe.multiplier = mha.multiplier,
+                (_, HunyuanV1Moe) => coe.k = vec![1 + at % coe.experts],
+                _ => {}
+            }
+            Ffn::Coe(coe)
+        }
         Ffn::Dense(dense) => Ffn::Dense(Dense::plain(dense.hidden, usual(dense.act))),
     };
     Some(Layer { attention, ffn })
@@ -234,15 +245,26 @@ fn fitted(at: usize, layer: &Layer, family: Family) -> Option<Layer> {
 
 fn fitted_mha(at: usize, mha: &Mha, family: Family) -> Mha {
     use Family::*;
+    let (scale, multiplier) = (mha.scale, mha.multiplier);
     let mut mha = usual_mha(mha);
+    match family {
+        FlexOlmo => mha.norm_at = NormAt::After,
+        HunyuanV1Moe => mha.qk_norm_at = NormAt::After,
+        Granitemoe => (mha.scale, mha.multiplier) = (scale, multiplier),
+        Ernie4_5Moe => mha.pairs = Pairs::Neighbours,
+        GptOss => mha.sinks = true,
+        _ => {}
+    }
     mha.qk_norm = match family {
-        Olmoe | MinimaxM2 => QkNorm::Full,
-        Qwen3Moe | Dots1 => QkNorm::Head,
+        Olmoe | MinimaxM2 | FlexOlmo => QkNorm::Full,
+        Qwen3Moe | Dots1 | HunyuanV1Moe => QkNorm::Head,
         Glm4Moe | BailingMoeV2 if mha.qk_norm != QkNorm::None => QkNorm::Head,
         _ => QkNorm::None,
     };
     let all = match family {
-        Olmoe | Qwen3Moe | Dots1 | Deepseek => Projection::ALL,
+        Olmoe | Qwen3Moe | Dots1 | Deepseek | FlexOlmo | HunyuanV1Moe | Granitemoe | GptOss => {
+            Projection::ALL
+        }
         BailingMoeV2 if mha.bias.len() > 2 => Projection::ALL,
         Qwen2Moe | Glm4Moe | BailingMoe | BailingMoeV2 => &Projection::ALL[..3],
         _ => &[],
@@ -250,7 +272,7 @@ fn fitted_mha(at: usize, mha: &Mha, family: Family) -> Mha {
     mha.bias = if mha.bias.is_empty() { Vec::new() } else { all.to_vec() };
     mha.window = match family {
         Mixtral | Qwen3Moe => mha.window,
-        Qwen2Moe | Dots1 if at.is_multiple_of(2) => mha.window,
+        Qwen2Moe | Dots1 | GptOss if at.is_multiple_of(2) => mha.window,
         _ => None,
     };
     let turning = match family {
@@ -285,6 +307,11 @@ fn fitted_coe(coe: &Coe, family: Family) -> Coe {
     let mut coe = coe.clone();
     (coe.norm_at, coe.multiplier, coe.router.bias) = (NormAt::Before, 1.0, false);
     coe.bias &= family == BailingMoe;
+    match family {
+        FlexOlmo => coe.norm_at = NormAt::After,
+        GptOss => (coe.act, coe.bias, coe.router.bias) = (Act::Clamped, true, true),
+        _ => {}
+    }
     coe.balance.retain(|term| !matches!(term, Balance::Bias { .. }));
     if family == CoeDeepseekV2 {
         coe.router.score = Score::Softmax;
@@ -292,15 +319,19 @@ fn fitted_coe(coe: &Coe, family: Family) -> Coe {
     }
     (coe.iter, coe.k) = (1, vec![coe.k[0]]);
     (coe.residual, coe.norm) = (Residual::Outer, ChainNorm::Once);
+    let newer = [FlexOlmo, Granitemoe, HunyuanV1Moe, Ernie4_5Moe, GptOss];
     let is_softmax =
-        matches!(family, Mixtral | Olmoe | Qwen2Moe | Qwen3Moe | DeepseekV2 | Deepseek | BailingMoe);
+        matches!(family, Mixtral | Olmoe | Qwen2Moe | Qwen3Moe | DeepseekV2 | Deepseek | BailingMoe)
+            || newer.contains(&family);
     coe.router.score = if is_softmax { Score::Softmax } else { Score::Sigmoid };
     let is_unbiased = family == BailingMoeV2 && coe.experts.is_multiple_of(2);
-    if !is_softmax && !is_unbiased {
+    if !is_softmax && !is_unbiased || family == Ernie4_5Moe {
         coe.balance.insert(0, Balance::Bias { rate: 0.001 });
     }
     (coe.shared, coe.shared_gate) = match family {
-        Mixtral | Olmoe | Qwen3Moe | MinimaxM2 => (0, SharedGate::None),
+        Mixtral | Olmoe | Qwen3Moe | MinimaxM2 | FlexOlmo | Granitemoe | GptOss => (0, SharedGate::None),
+        HunyuanV1Moe => (1, SharedGate::None),
+        Ernie4_5Moe => (coe.shared, SharedGate::None),
         Qwen2Moe => (coe.shared.max(1), SharedGate::Sigmoid),
         Deepseek | BailingMoe | BailingMoeV2 => (coe.shared, SharedGate::None),
         _ => (coe.shared.max(1), SharedGate::None),
@@ -313,7 +344,7 @@ fn fitted_coe(coe: &Coe, family: Family) -> Coe {
         groups.score = if is_softmax { GroupScore::Max } else { GroupScore::Top2 };
     }
     coe.router.renorm = match family {
-        Mixtral | MinimaxM2 => true,
+        Mixtral | MinimaxM2 | Granitemoe | HunyuanV1Moe | Ernie4_5Moe | GptOss => true,
         DeepseekV2 => false,
         Deepseek | BailingMoe => coe.router.renorm && coe.k[0] > 1,
         BailingMoeV2 => coe.k[0] > 1,
@@ -330,7 +361,8 @@ fn whole(model: &Verified<Model>, folder: &[Mapped]) -> Result<(), TestCaseError
     let parts = folder.iter().flat_map(|tensor| &tensor.parts);
     let mut parts: Vec<_> = parts.map(|part| (&part.contract, &part.shape)).collect();
     let mut ours: Vec<_> = ours.collect();
-    (ours.sort(), parts.sort());
+    ours.sort();
+    parts.sort();
     prop_assert_eq!(ours, parts);
     for tensor in folder {
         let mut seen = vec![0; tensor.shape.iter().product()];

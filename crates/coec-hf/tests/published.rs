@@ -34,6 +34,11 @@ fn parameters_are_as_published() {
         ("deepseek_moe_16b", 16_375_728_128, 2_828_650_496),
         ("ling_lite_1_5", 16_801_974_272, 2_753_153_024),
         ("ling_mini_2_0", 16_255_638_528, 1_432_968_192),
+        ("flex_olmo_7x7b", 33_270_665_216, 24_613_621_760),
+        ("granite_3_1_1b_a400m", 1_334_625_280, 428_655_616),
+        ("hunyuan_a13b", 80_393_183_232, 12_747_448_320),
+        ("ernie_4_5_21b_a3b", 21_825_437_888 - 27 * 64, 3_352_148_480),
+        ("gpt_oss_20b", 20_914_757_184, 4_187_440_704),
     ] {
         let model = imported(published(name)).model;
         assert_eq!(figure(&model, Figure::ParamsTotal), total, "{name}");
@@ -61,6 +66,7 @@ fn tensors_add_up() {
             "dots_llm1" => 61 * 128,
             "minimax_m2" => 62 * 256,
             "ling_mini_2_0" => 19 * 256,
+            "ernie_4_5_21b_a3b" => 27 * 64,
             _ => 0,
         };
         assert_eq!(elements(false), biases, "{name}");
@@ -94,6 +100,21 @@ fn names_are_the_folders() {
         ("deepseek_moe_16b", "model.layers.27.mlp.shared_experts.gate_proj.weight", vec![2816, 2048]),
         ("ling_mini_2_0", "model.layers.19.attention.query_layernorm.weight", vec![128]),
         ("ling_mini_2_0", "model.layers.19.mlp.gate.expert_bias", vec![256]),
+        ("ling_mini_2_0", "model.layers.0.attention.query_key_value.weight", vec![3072, 2048]),
+        ("ling_mini_2_0", "model.word_embeddings.weight", vec![157_184, 2048]),
+        ("flex_olmo_7x7b", "model.layers.31.post_feedforward_layernorm.weight", vec![4096]),
+        ("granite_3_1_1b_a400m", "model.layers.23.block_sparse_moe.router.layer.weight", vec![32, 1024]),
+        ("granite_3_1_1b_a400m", "model.layers.0.block_sparse_moe.input_linear.weight", vec![32, 1024, 1024]),
+        ("granite_3_1_1b_a400m", "model.layers.0.block_sparse_moe.output_linear.weight", vec![32, 1024, 512]),
+        ("hunyuan_a13b", "model.layers.31.mlp.gate.wg.weight", vec![64, 4096]),
+        ("hunyuan_a13b", "model.layers.31.self_attn.query_layernorm.weight", vec![128]),
+        ("hunyuan_a13b", "model.layers.31.mlp.shared_mlp.up_proj.weight", vec![3072, 4096]),
+        ("ernie_4_5_21b_a3b", "model.layers.27.mlp.moe_statics.e_score_correction_bias", vec![1, 64]),
+        ("gpt_oss_20b", "model.layers.23.self_attn.sinks", vec![64]),
+        ("gpt_oss_20b", "model.layers.23.mlp.router.bias", vec![32]),
+        ("gpt_oss_20b", "model.layers.0.mlp.experts.gate_up_proj", vec![32, 2880, 5760]),
+        ("gpt_oss_20b", "model.layers.0.mlp.experts.gate_up_proj_bias", vec![32, 5760]),
+        ("gpt_oss_20b", "model.layers.0.mlp.experts.down_proj", vec![32, 2880, 2880]),
     ] {
         let import = imported(published(name));
         let tensors = import.tensors();

@@ -6,7 +6,7 @@ use coec_ir::{Model, Verified, verify};
 use serde_json::{Map, Value};
 
 /// The settings of published folders, by the file's name.
-pub const PUBLISHED: [(&str, &str); 17] = [
+pub const PUBLISHED: [(&str, &str); 22] = [
     ("mixtral_8x7b", include_str!("../configs/mixtral_8x7b.json")),
     ("olmoe_1b_7b", include_str!("../configs/olmoe_1b_7b.json")),
     ("qwen1_5_moe_a2_7b", include_str!("../configs/qwen1_5_moe_a2_7b.json")),
@@ -24,6 +24,11 @@ pub const PUBLISHED: [(&str, &str); 17] = [
     ("deepseek_moe_16b", include_str!("../configs/deepseek_moe_16b.json")),
     ("ling_lite_1_5", include_str!("../configs/ling_lite_1_5.json")),
     ("ling_mini_2_0", include_str!("../configs/ling_mini_2_0.json")),
+    ("flex_olmo_7x7b", include_str!("../configs/flex_olmo_7x7b.json")),
+    ("granite_3_1_1b_a400m", include_str!("../configs/granite_3_1_1b_a400m.json")),
+    ("hunyuan_a13b", include_str!("../configs/hunyuan_a13b.json")),
+    ("ernie_4_5_21b_a3b", include_str!("../configs/ernie_4_5_21b_a3b.json")),
+    ("gpt_oss_20b", include_str!("../configs/gpt_oss_20b.json")),
 ];
 
 /// The text of a published configuration.
