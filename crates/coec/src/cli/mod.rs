@@ -345,7 +345,7 @@ pub struct FitArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Families: mixtral, olmoe, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, coe_deepseekv2. A
+Families: docs/families.md lists 21, from mixtral and deepseek_v3 to glm4_moe and gpt_oss. A
 setting of config.json is honoured, or known to change nothing, or refused by name. Shards are
 streamed. FP8 with a factor for each block becomes f32, or what --dtype says.
 
