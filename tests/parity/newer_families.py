@@ -215,7 +215,7 @@ def of_latents():
              "ffn[0]    = dense(hidden=12)"),
         dtype=torch.bfloat16,
         old_keys=True,
-        published={**AUTHORS, "model_type": "kimi_k2", "aux_loss_alpha": 0.001, "seq_aux": True,
+        published={**AUTHORS, "model_type": "kimi_k2", "aux_loss_alpha": 0.0, "seq_aux": True,
                    "transformers_version": "4.48.3"},
         unsaid=UNSAID,
         unlike=[("mscale_all_dim=1", "mscale_all_dim=0"), ("balance=bias(rate=0.001)", "balance=none")],

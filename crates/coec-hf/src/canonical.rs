@@ -1,12 +1,17 @@
 //! One form of models that compute the same.
 
-use coec_ir::{ChainNorm, Coe, Ffn, Gate, Layer, Model, Residual, SharedAt, SharedGate, Stack};
+use coec_ir::{
+    Attention, ChainNorm, Coe, Ffn, Gate, Layer, Mla, Model, NormAt, QkNorm, Residual, SharedAt, SharedGate,
+    Stack,
+};
 
 /// `model` in the form that an imported folder has: where an axis of a block makes no difference,
 /// with the value that says so. Tensors have the same names in both forms, and the same places.
 ///
-/// With one iteration, `gate`, `shared_at` and `norm` say nothing, and several residuals are the
-/// ordinary `outer`; without shared experts, `shared_at` and `shared_gate` say nothing.
+/// With one iteration, `gate`, `shared_at` and `norm` say nothing, and several residuals are the ordinary
+/// `outer`; without shared experts, `shared_at` and `shared_gate` say nothing. A window as long as the
+/// context is none, and so is a `scale` that is the usual one, or a `latent_eps` that is the model's eps;
+/// without a norm `qk_norm_at` says nothing, and a latent that is not there has no bias.
 pub fn canonical(model: &Model) -> Model {
     with(model, ordinary)
 }
@@ -20,16 +25,37 @@ pub(crate) fn canonical_chain(model: &Model) -> Model {
 }
 
 fn with(model: &Model, form: impl Fn(&Coe) -> Coe) -> Model {
-    let layers: Vec<Layer> = model
-        .layers
-        .iter()
-        .map(|layer| match &layer.ffn {
-            Ffn::Coe(coe) => Layer { ffn: Ffn::Coe(form(coe)), ..layer.clone() },
-            Ffn::Dense(_) => layer.clone(),
-        })
-        .collect();
+    let layer = |layer: &Layer| Layer {
+        attention: attention(&layer.attention, model),
+        ffn: match &layer.ffn {
+            Ffn::Coe(coe) => Ffn::Coe(form(coe)),
+            Ffn::Dense(dense) => Ffn::Dense(dense.clone()),
+        },
+    };
+    let layers: Vec<Layer> = model.layers.iter().map(layer).collect();
     let loops = model.layers.loops().iter().copied();
     Model { layers: Stack::from_layers(&layers).with_loops(loops), ..model.clone() }
+}
+
+fn attention(attention: &Attention, model: &Model) -> Attention {
+    let mut attention = attention.clone();
+    let (window, scale, usual) = match &mut attention {
+        Attention::Mha(mha) => {
+            if mha.qk_norm == QkNorm::None {
+                mha.qk_norm_at = NormAt::Before;
+            }
+            (&mut mha.window, &mut mha.scale, mha.head_dim)
+        }
+        Attention::Mla(mla) => {
+            mla.bias = mla.biased().collect();
+            mla.latent_eps = mla.latent_eps.filter(|&eps| eps != model.norm.eps);
+            let usual = Mla::head_dim(mla);
+            (&mut mla.window, &mut mla.scale, usual)
+        }
+    };
+    *window = window.filter(|&window| window < model.context);
+    *scale = scale.filter(|&scale| scale != (usual as f64).powf(-0.5));
+    attention
 }
 
 fn ordinary(coe: &Coe) -> Coe {

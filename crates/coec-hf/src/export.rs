@@ -47,10 +47,11 @@ fn unsaid(model: &Model, writer: &mut Writer) {
     }
 }
 
-/// The most specific family that can express `model`; or, of each family, what stops it.
+/// The most specific family with a [class](Family::has_class) that can express `model`; or, of each, what
+/// stops it.
 pub fn family_of(model: &Verified<Model>) -> Result<Family, HfError> {
     let mut obstacles = Vec::new();
-    for family in Family::ALL {
+    for family in Family::ALL.into_iter().filter(|family| family.has_class()) {
         match write(model, family).obstacles.into_iter().next() {
             None => return Ok(family),
             Some(obstacle) => obstacles.push((family, obstacle)),

@@ -3,6 +3,7 @@
 use coec_ir::{Attention, Model, Place, Verified, Violation, verify};
 use serde_json::{Map, Value};
 
+use crate::inert::{DROPOUT, NOISE};
 use crate::json::settings;
 use crate::read::{Reader, is_off, shown};
 use crate::{Family, HfError, Mapped, Note, Quantization, tensors};
@@ -20,6 +21,8 @@ pub struct Import {
     pub inert: Vec<Inert>,
     /// How the folder's weights are quantised, if they are.
     pub quantization: Option<Quantization>,
+    /// Why the folder's weights are not read, though its settings are.
+    pub unread: Option<HfError>,
 }
 
 /// A setting that was given and changes no output.
@@ -47,14 +50,21 @@ pub fn import(config: &str, name: &str) -> Result<Import, Vec<HfError>> {
         reader.note(quantization.key, quantization.note());
     }
     let inert = inert(&mut reader);
+    for inert in &inert {
+        if [DROPOUT, NOISE].contains(&inert.why)
+            && settings.get(&inert.key).is_some_and(|value| !is_off(value))
+        {
+            reader.note(&inert.key, format!("{} {}", inert.value, inert.why));
+        }
+    }
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
-    let notes = reader.notes;
+    let (notes, unread) = (reader.notes, reader.unread);
     let model = verify(model.clone()).map_err(|violations| {
         violations.iter().map(|violation| inconsistent(&settings, &model, violation)).collect::<Vec<_>>()
     })?;
-    Ok(Import { family, model, notes, inert, quantization })
+    Ok(Import { family, model, notes, inert, quantization, unread })
 }
 
 impl Import {
@@ -69,7 +79,8 @@ impl Import {
 pub(crate) fn family(settings: &Map<String, Value>) -> Result<Family, HfError> {
     let found = settings.get("model_type");
     let family = found.and_then(Value::as_str).and_then(Family::of_model_type);
-    family.ok_or_else(|| HfError::ModelType { found: found.map(shown) })
+    let family = family.ok_or_else(|| HfError::ModelType { found: found.map(shown) })?;
+    Ok(family.of_settings(settings))
 }
 
 /// The settings that no getter asked for and that change nothing; the others are errors.
@@ -117,12 +128,14 @@ fn key_of(settings: &Map<String, Value>, model: &Model, violation: &Violation) -
         (_, "kv_heads") => "num_key_value_heads",
         (_, "head_dim") => given(&["head_dim", "hidden_size"]),
         (_, "rope_dim") => "qk_rope_head_dim",
+        (_, "window") => "sliding_window",
+        (_, "rope.dim") => given(&["partial_rotary_factor", "rotary_dim", "rope_parameters", "rope_scaling"]),
         (Place::Attention(_), path) if path.starts_with("rope.") => {
             given(&["rope_scaling", "rope_parameters", "rope_theta"])
         }
         (_, "k") => "num_experts_per_tok",
         (_, "experts") if is_latent => "n_routed_experts",
-        (_, "experts") => given(&["num_experts", "num_local_experts"]),
+        (_, "experts") => given(&["num_experts", "num_local_experts", "n_routed_experts"]),
         (_, "router.groups" | "router.group_score") => "n_group",
         (_, "router.keep") => "topk_group",
         (_, "router.scale") => "routed_scaling_factor",

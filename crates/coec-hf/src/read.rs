@@ -38,11 +38,14 @@ pub(crate) struct Reader<'a> {
     asked: BTreeSet<&'static str>,
     pub errors: Vec<HfError>,
     pub notes: Vec<Note>,
+    /// Why the weights of the folder are not read, though its settings are.
+    pub unread: Option<HfError>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(family: Family, map: &'a Map<String, Value>) -> Self {
-        Self { family, map, prefix: "", asked: BTreeSet::new(), errors: Vec::new(), notes: Vec::new() }
+        let (errors, notes) = (Vec::new(), Vec::new());
+        Self { family, map, prefix: "", asked: BTreeSet::new(), errors, notes, unread: None }
     }
 
     /// The settings of an object inside this one.
@@ -95,6 +98,18 @@ impl<'a> Reader<'a> {
         self.errors.push(HfError::Refused { key, value, why: why.into(), accepted: accepted.into() });
     }
 
+    /// Says that a setting is understood, and that the weights of such a folder are not read.
+    pub fn leave_weights(&mut self, key: &str, value: &Value, why: &str, accepted: &str) {
+        self.note(key, format!("{why}; the weights of such a folder are not read"));
+        let (key, value) = (self.path(key), shown(value));
+        self.unread.get_or_insert(HfError::Refused {
+            key,
+            value,
+            why: why.into(),
+            accepted: accepted.into(),
+        });
+    }
+
     pub fn note(&mut self, key: &str, text: impl Into<String>) {
         self.notes.push(Note { key: self.path(key), text: text.into() });
     }
@@ -102,6 +117,15 @@ impl<'a> Reader<'a> {
     fn missing(&mut self, key: &str) {
         let key = self.path(key);
         self.errors.push(HfError::Missing { family: self.family, key });
+    }
+
+    /// Reports settings that are not there and must be.
+    pub fn require(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            if let Given::Missing = self.given(key) {
+                self.missing(key);
+            }
+        }
     }
 
     /// A whole number; required where there is no default.
@@ -214,6 +238,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Refuses a flag that is not `only`; null is that.
+    pub fn only_flag(&mut self, key: &'static str, only: bool, why: &str) {
+        if self.flag(key, only) != only {
+            self.refuse(key, &Value::Bool(!only), why, only.to_string());
+        }
+    }
+
     /// A flag without a default.
     pub fn required_flag(&mut self, key: &'static str) -> bool {
         if let Given::Missing | Given::Null = self.given(key) {
@@ -267,6 +298,24 @@ impl<'a> Reader<'a> {
                 Act::Swiglu
             }
         }
+    }
+
+    /// A word for each of so many layers: whether it is `yes`, where `no` is the other.
+    pub fn kinds(&mut self, key: &'static str, count: usize, [yes, no]: [&str; 2]) -> Option<Vec<bool>> {
+        let Given::Value(value) = self.given(key) else { return None };
+        let Some(kinds) = value.as_array() else {
+            self.wrong_type(key, value, "a list of kinds of layers");
+            return None;
+        };
+        if kinds.iter().any(|kind| kind != yes && kind != no) {
+            self.refuse(key, value, "a layer is of another kind", format!("\"{yes}\", \"{no}\""));
+        } else if kinds.len() != count {
+            let why = format!("it has {} of {count} layers", kinds.len());
+            self.refuse(key, value, why, "one word for each of num_hidden_layers");
+        } else {
+            return Some(kinds.iter().map(|kind| kind == yes).collect());
+        }
+        None
     }
 
     /// Layers by their numbers.

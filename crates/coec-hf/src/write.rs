@@ -16,11 +16,14 @@ pub(crate) struct Writer {
     pub obstacles: Vec<Obstacle>,
 }
 
-/// A model of one attention, one kind of layer with experts and at most one dense kind, as every
-/// family has it.
+/// A model of one attention but for its windows, one kind of layer with experts and at most one dense
+/// kind, as every family has it.
 pub(crate) struct Parts<'m> {
     pub model: &'m Model,
-    pub attention: &'m Attention,
+    /// As it is without a window.
+    pub attention: Attention,
+    /// The window of each layer.
+    pub windows: Vec<Option<usize>>,
     pub coe: &'m Coe,
     pub dense: Option<&'m Dense>,
     /// Of each layer, whether it is dense.
@@ -54,11 +57,12 @@ impl Writer {
     /// The parts of `model`, if it has no more than every family can say.
     pub fn parts<'m>(&mut self, model: &'m Model) -> Option<Parts<'m>> {
         let before = self.obstacles.len();
-        let mut attention: Option<&Attention> = None;
+        let mut attention: Option<Attention> = None;
         let mut coe: Option<&Coe> = None;
         let mut dense: Option<&Dense> = None;
         for layer in model.layers.kinds() {
-            if **attention.get_or_insert(&layer.attention) != layer.attention {
+            let (unwindowed, _) = without_window(&layer.attention);
+            if *attention.get_or_insert(unwindowed.clone()) != unwindowed {
                 self.blocked("attention", text::attention(&layer.attention), "one attention in all layers");
             }
             let differs = match &layer.ffn {
@@ -81,7 +85,8 @@ impl Writer {
             return None;
         }
         let is_dense = model.layers.iter().map(|layer| matches!(layer.ffn, Ffn::Dense(_))).collect();
-        Some(Parts { model, attention: attention?, coe: coe?, dense, is_dense })
+        let windows = model.layers.iter().map(|layer| without_window(&layer.attention).1).collect();
+        Some(Parts { model, attention: attention?, windows, coe: coe?, dense, is_dense })
     }
 
     /// The settings that every family has.
@@ -117,8 +122,8 @@ impl Writer {
     }
 
     /// Attention without a latent, if it is that.
-    pub fn mha<'m>(&mut self, parts: &Parts<'m>) -> Option<&'m Mha> {
-        if let Attention::Mha(mha) = parts.attention {
+    pub fn mha<'p>(&mut self, parts: &'p Parts<'_>) -> Option<&'p Mha> {
+        if let Attention::Mha(mha) = &parts.attention {
             return Some(mha);
         }
         self.blocked("attention", parts.attention.block().table.word, "mha");
@@ -126,8 +131,8 @@ impl Writer {
     }
 
     /// Latent attention, if it is that.
-    pub fn mla<'m>(&mut self, parts: &Parts<'m>) -> Option<&'m Mla> {
-        if let Attention::Mla(mla) = parts.attention {
+    pub fn mla<'p>(&mut self, parts: &'p Parts<'_>) -> Option<&'p Mla> {
+        if let Attention::Mla(mla) = &parts.attention {
             return Some(mla);
         }
         self.blocked("attention", parts.attention.block().table.word, "mla");
@@ -175,6 +180,16 @@ impl Writer {
         }
     }
 
+    /// One window in all layers, if they have that.
+    pub fn one_window(&mut self, parts: &Parts<'_>) -> Option<usize> {
+        let window = parts.windows.first().copied().flatten();
+        if let Some(layer) = parts.windows.iter().position(|&other| other != window) {
+            let other = parts.windows[layer].map_or("none".into(), |window| window.to_string());
+            self.blocked(&format!("attention[{layer}].window"), other, "one window in all layers");
+        }
+        window
+    }
+
     /// A softmax over all experts whose k best are taken, with nothing besides.
     pub fn plain_router(&mut self, coe: &Coe) {
         self.score(coe, Score::Softmax);
@@ -207,4 +222,14 @@ impl Writer {
             self.set(BALANCE, terms);
         }
     }
+}
+
+/// Attention without its window, and that.
+fn without_window(attention: &Attention) -> (Attention, Option<usize>) {
+    let mut attention = attention.clone();
+    let window = match &mut attention {
+        Attention::Mha(mha) => mha.window.take(),
+        Attention::Mla(mla) => mla.window.take(),
+    };
+    (attention, window)
 }

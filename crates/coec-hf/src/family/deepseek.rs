@@ -1,49 +1,68 @@
 //! What DeepSeek-V2, V3 and the chain built on them have in common.
 
-use coec_ir::{Balance, GroupScore, Groups, Mla, bounds};
-use serde_json::{Value, json};
+use coec_ir::{Attention, Balance, GroupScore, Groups, LatentProjection, Mla, Pairs, bounds};
+use serde_json::Value;
 
-use super::plain::{self, Defaults, Sizes};
+use super::plain::{Defaults, Sizes};
 use crate::read::{Given, Reader};
-use crate::rope::{self, Code};
+use crate::rope::{self, Code, part::Part};
 use crate::write::{Parts, Writer};
 
 /// The eps of the norms of both latents, which no setting changes.
 const LATENT_EPS: f64 = 1e-6;
 
-/// Sizes, with the one eps that all norms of such a model share.
-pub(super) fn sizes(reader: &mut Reader<'_>, defaults: &Defaults) -> Sizes {
-    let sizes = plain::sizes(reader, defaults);
-    if sizes.eps != LATENT_EPS && reader.map.contains_key("rms_norm_eps") {
-        let why = "the norms of the latents keep 1e-06 in the published code, and the language has one eps";
-        reader.refuse("rms_norm_eps", &json!(sizes.eps), why, "1e-06");
-    }
-    reader.off("attention_bias", "latent attention has no biases here");
-    sizes
+/// What a family's configuration class gives the parts of latent attention that are left out.
+pub(super) struct Latent {
+    pub kv_rank: usize,
+    pub q_rank: usize,
+    pub nope: usize,
+    pub rope_dim: usize,
+    pub value: usize,
 }
 
-/// Latent attention.
-pub(super) fn mla(reader: &mut Reader<'_>, defaults: &Defaults, sizes: &Sizes, code: Code) -> Mla {
+/// DeepSeek's own.
+pub(super) const LATENT: Latent = Latent { kv_rank: 512, q_rank: 1536, nope: 128, rope_dim: 64, value: 128 };
+
+/// Latent attention. How many heads share a key, files may say as they like: none do.
+pub(super) fn mla(
+    reader: &mut Reader<'_>,
+    defaults: &Defaults,
+    latent: &Latent,
+    sizes: &Sizes,
+    code: Code,
+) -> Mla {
     let heads = reader.count("num_attention_heads", Some(defaults.heads), bounds::HEADS);
-    let kv_heads = reader.count_or_null("num_key_value_heads", None, bounds::HEADS);
-    if let Some(kv_heads) = kv_heads
-        && kv_heads != heads
-    {
-        let why = "latent attention has keys and values for every head";
-        reader.refuse("num_key_value_heads", &kv_heads.into(), why, format!("{heads}, or null"));
-    }
-    let kv_rank = reader.count("kv_lora_rank", Some(512), bounds::WIDTH);
-    let q_rank = reader.count_or_null("q_lora_rank", Some(1536), bounds::WIDTH);
-    let parts = [("qk_nope_head_dim", 128), ("qk_rope_head_dim", 64), ("v_head_dim", 128)];
+    let kv_rank = reader.count("kv_lora_rank", Some(latent.kv_rank), bounds::WIDTH);
+    let q_rank = reader.count_or_null("q_lora_rank", Some(latent.q_rank), bounds::WIDTH);
+    let parts = [
+        ("qk_nope_head_dim", latent.nope),
+        ("qk_rope_head_dim", latent.rope_dim),
+        ("v_head_dim", latent.value),
+    ];
     let parts = parts.map(|(key, default)| reader.count(key, Some(default), bounds::WIDTH));
-    let rope = rope::read(reader, defaults.theta, sizes.context, code);
-    Mla { q_rank, rope, ..Mla::plain(heads, kv_rank, parts) }
+    let rope = rope::read(reader, defaults.theta, sizes.context, code, Part::Whole);
+    let has_bias = reader.flag("attention_bias", false);
+    let mut mla = Mla { q_rank, rope, ..Mla::plain(heads, kv_rank, parts) };
+    mla.bias = if has_bias { LatentProjection::ALL.to_vec() } else { Vec::new() };
+    mla.bias = mla.biased().collect();
+    mla.latent_eps = Some(LATENT_EPS).filter(|&eps| eps != sizes.eps);
+    mla
 }
 
-/// How many of the first layers are dense; all, without routed experts.
-pub(super) fn dense_layers(reader: &mut Reader<'_>, default: usize) -> usize {
+/// Which dimensions turn together, as `rope_interleave` says it.
+pub(super) fn pairs(reader: &mut Reader<'_>) -> Pairs {
+    if reader.flag("rope_interleave", true) { Pairs::Neighbours } else { Pairs::Halves }
+}
+
+/// How many of the first layers are dense.
+pub(super) fn first_dense(reader: &mut Reader<'_>, default: usize) -> usize {
     let bounds = coec_ir::Bounds { min: 0.0, ..bounds::LAYERS };
-    let first = reader.count("first_k_dense_replace", Some(default), bounds);
+    reader.count("first_k_dense_replace", Some(default), bounds)
+}
+
+/// The same, where all the others have experts.
+pub(super) fn dense_layers(reader: &mut Reader<'_>, default: usize) -> usize {
+    let first = first_dense(reader, default);
     if let Given::Value(value) = reader.given("moe_layer_freq")
         && value.as_u64() != Some(1)
     {
@@ -100,11 +119,16 @@ pub(super) fn aux_loss(reader: &mut Reader<'_>, default: f64) -> Vec<Balance> {
 /// Writes latent attention, if the model has it, and the sizes around it.
 pub(super) fn write_mla(writer: &mut Writer, parts: &Parts<'_>, code: Code) {
     writer.common(parts);
-    if parts.model.norm.eps != LATENT_EPS {
-        let why = "1e-6, which the norms of the latents always have";
-        writer.blocked("norm.eps", format!("{:?}", parts.model.norm.eps), why);
-    }
     let Some(mla) = writer.mla(parts) else { return };
+    let eps = mla.latent_eps.unwrap_or(parts.model.norm.eps);
+    if eps != LATENT_EPS {
+        writer.blocked("attention.latent_eps", format!("{eps:?}"), "the norms of the latents have 1e-6");
+    }
+    let all: Vec<_> = LatentProjection::ALL.iter().copied().filter(|&p| is_there(mla, p)).collect();
+    if !mla.bias.is_empty() && mla.bias != all {
+        let words: Vec<_> = mla.bias.iter().map(|projection| projection.word()).collect();
+        writer.blocked("attention.bias", format!("[{}]", words.join(", ")), "biases of all three, or none");
+    }
     writer.set("num_attention_heads", mla.heads);
     writer.set("num_key_value_heads", mla.heads);
     writer.set("kv_lora_rank", mla.kv_rank);
@@ -112,18 +136,39 @@ pub(super) fn write_mla(writer: &mut Writer, parts: &Parts<'_>, code: Code) {
     writer.set("qk_nope_head_dim", mla.nope);
     writer.set("qk_rope_head_dim", mla.rope_dim);
     writer.set("v_head_dim", mla.value);
-    writer.set("attention_bias", false);
+    writer.set("attention_bias", !mla.bias.is_empty());
     rope::write(writer, &mla.rope, code);
 }
 
-/// Writes which layers are dense: the first ones, or none.
-pub(super) fn write_layers(writer: &mut Writer, parts: &Parts<'_>) {
+fn is_there(mla: &Mla, projection: LatentProjection) -> bool {
+    projection != LatentProjection::QA || mla.q_rank.is_some()
+}
+
+/// Writes which dimensions turn together.
+pub(super) fn write_pairs(writer: &mut Writer, parts: &Parts<'_>) {
+    if let Attention::Mla(mla) = &parts.attention {
+        writer.set("rope_interleave", mla.pairs == Pairs::Neighbours);
+    }
+}
+
+/// Writes how many first layers are dense, if no others are.
+pub(super) fn write_first_dense(writer: &mut Writer, parts: &Parts<'_>) {
     let first = parts.is_dense.iter().take_while(|&&dense| dense).count();
     if let Some(layer) = parts.is_dense.iter().skip(first).position(|&dense| dense) {
         writer.blocked(&format!("ffn[{}]", first + layer), "dense", "only the first layers are dense");
     }
     writer.set("first_k_dense_replace", first);
+}
+
+/// Writes which layers are dense: the first ones, or none.
+pub(super) fn write_layers(writer: &mut Writer, parts: &Parts<'_>) {
+    write_first_dense(writer, parts);
     writer.set("moe_layer_freq", 1);
+    write_widths(writer, parts);
+}
+
+/// Writes how wide layers are, how many experts there are, and how many are selected.
+pub(super) fn write_widths(writer: &mut Writer, parts: &Parts<'_>) {
     // Without dense layers nothing has this width.
     writer.set("intermediate_size", parts.dense.map_or(parts.coe.hidden, |dense| dense.hidden));
     writer.set("moe_intermediate_size", parts.coe.hidden);

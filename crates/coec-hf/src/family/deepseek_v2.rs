@@ -18,6 +18,8 @@ pub(super) const RECORD: Record = Record {
     rename: plain::same_name,
     predicts_further: false,
     is_chain: false,
+    has_class: true,
+    fused: None,
 };
 
 const DEFAULTS: Defaults = Defaults {
@@ -32,8 +34,8 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 fn read(reader: &mut Reader<'_>) -> Model {
-    let sizes = deepseek::sizes(reader, &DEFAULTS);
-    let mla = deepseek::mla(reader, &DEFAULTS, &sizes, Code::Latent);
+    let sizes = plain::sizes(reader, &DEFAULTS);
+    let mla = deepseek::mla(reader, &DEFAULTS, &deepseek::LATENT, &sizes, Code::Latent);
     reader.off("mlp_bias", "experts have no biases here");
     reader.only_word("scoring_func", "softmax", "the family's code scores by softmax alone");
     let k = reader.count("num_experts_per_tok", None, bounds::EXPERTS);

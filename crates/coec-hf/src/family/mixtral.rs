@@ -4,22 +4,21 @@ use coec_ir::{Attention, Ffn, Model, QkNorm, bounds};
 
 use super::Record;
 use super::plain::{self, Defaults, HeadDim};
-use crate::Reason;
 use crate::inert::ROUTER_LOSS;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
     architecture: "MixtralForCausalLM",
-    inert: &[&INERT],
+    inert: &[ROUTER_LOSS],
     read,
     write,
     rename,
     predicts_further: false,
     is_chain: false,
+    has_class: true,
+    fused: None,
 };
-
-const INERT: [Reason; 1] = [ROUTER_LOSS];
 
 const DEFAULTS: Defaults = Defaults {
     vocab: 32000,
@@ -34,9 +33,9 @@ const DEFAULTS: Defaults = Defaults {
 
 fn read(reader: &mut Reader<'_>) -> Model {
     let sizes = plain::sizes(reader, &DEFAULTS);
-    plain::no_window(reader, &sizes);
-    plain::no_router_loss(reader);
-    reader.off("router_jitter_noise", "the language has no noise in its routers");
+    let window = plain::window(reader, None, &sizes);
+    plain::no_layer_types(reader);
+    plain::router_loss(reader);
     let mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Free, QkNorm::None);
     let k = reader.count("num_experts_per_tok", Some(2), bounds::EXPERTS);
     let experts = reader.count_by_names(&["num_local_experts", "num_experts"], Some(8), bounds::EXPERTS);
@@ -44,7 +43,7 @@ fn read(reader: &mut Reader<'_>) -> Model {
     let mut coe = plain::moe(k, experts, hidden, sizes.act, true);
     coe.balance = reader.balance(Vec::new(), false);
     let layers = plain::layers(&sizes, Attention::Mha(mha), coe, 1, |_| false);
-    sizes.model(layers)
+    sizes.model(plain::windowed(layers, |_| window))
 }
 
 fn write(parts: &Parts<'_>, writer: &mut Writer) {
@@ -62,12 +61,13 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.set("num_experts_per_tok", coe.k[0]);
     writer.set("num_local_experts", coe.experts);
     writer.set("intermediate_size", coe.hidden);
-    writer.set("sliding_window", serde_json::Value::Null);
+    let window = writer.one_window(parts);
+    writer.set("sliding_window", window);
     writer.set("output_router_logits", false);
     writer.balance(coe, &[], false);
 }
 
-fn rename(name: &str, _: &Ffn) -> String {
+pub(super) fn rename(name: &str, _: &Ffn) -> String {
     let Some(inner) = name.strip_prefix("mlp.") else { return name.into() };
     let inner =
         inner.replace(".gate_proj.", ".w1.").replace(".down_proj.", ".w2.").replace(".up_proj.", ".w3.");

@@ -1,9 +1,18 @@
 //! The families: one file for each, which says how its settings are read and written.
 
+mod bailing;
+mod bailing_moe;
+mod bailing_moe_v2;
+mod biased;
 mod coe_deepseekv2;
 mod deepseek;
+mod deepseek_v1;
 mod deepseek_v2;
 mod deepseek_v3;
+mod dots1;
+mod glm4_moe;
+mod glm4_moe_lite;
+mod minimax_m2;
 mod mixtral;
 mod olmoe;
 mod plain;
@@ -16,7 +25,7 @@ use coec_ir::{Ffn, Model};
 use crate::inert::COMMON;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
-use crate::{Family, Reason, canonical, canonical::canonical_chain};
+use crate::{Family, HfError, Reason, canonical, canonical::canonical_chain};
 
 /// What a family is made of.
 pub(crate) struct Record {
@@ -35,6 +44,10 @@ pub(crate) struct Record {
     pub predicts_further: bool,
     /// Whether `gate` of a single iteration is said.
     pub is_chain: bool,
+    /// Whether `transformers` has a class for it, or code is published that it loads.
+    pub has_class: bool,
+    /// What keeps the family's tensors from being read and written one for one, if anything does.
+    pub fused: Option<&'static str>,
 }
 
 impl Family {
@@ -48,6 +61,20 @@ impl Family {
         COMMON.iter().chain(self.record().inert.iter().copied().flatten())
     }
 
+    /// Whether `transformers` has a class for it, or code is published that it loads: what is exported can be
+    /// used.
+    pub fn has_class(self) -> bool {
+        self.record().has_class
+    }
+
+    /// Fails for a family whose settings are read, and whose tensors are not.
+    pub fn check_tensors(self) -> Result<(), HfError> {
+        let Some(why) = self.record().fused else { return Ok(()) };
+        let (key, value) = ("model_type".into(), format!("\"{self}\""));
+        let accepted = "its settings alone, as a spec: `coec cost DIR/config.json`".into();
+        Err(HfError::Refused { key, value, why: why.into(), accepted })
+    }
+
     pub(crate) fn record(self) -> &'static Record {
         match self {
             Self::Mixtral => &mixtral::RECORD,
@@ -57,6 +84,14 @@ impl Family {
             Self::DeepseekV2 => &deepseek_v2::RECORD,
             Self::DeepseekV3 => &deepseek_v3::RECORD,
             Self::CoeDeepseekV2 => &coe_deepseekv2::RECORD,
+            Self::KimiK2 | Self::JoyaiLlmFlash => &deepseek_v3::BY_ANOTHER_NAME,
+            Self::Glm4Moe => &glm4_moe::RECORD,
+            Self::Glm4MoeLite => &glm4_moe_lite::RECORD,
+            Self::Dots1 => &dots1::RECORD,
+            Self::MinimaxM2 => &minimax_m2::RECORD,
+            Self::Deepseek => &deepseek_v1::RECORD,
+            Self::BailingMoe => &bailing_moe::RECORD,
+            Self::BailingMoeV2 => &bailing_moe_v2::RECORD,
         }
     }
 

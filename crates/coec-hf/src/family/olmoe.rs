@@ -1,25 +1,24 @@
 //! OLMoE: a norm over whole queries and keys, many small experts.
 
-use coec_ir::{Attention, Model, QkNorm, bounds};
+use coec_ir::{Attention, Model, Projection, QkNorm, bounds};
 
 use super::Record;
 use super::plain::{self, Defaults, HeadDim};
-use crate::Reason;
 use crate::inert::ROUTER_LOSS;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
     architecture: "OlmoeForCausalLM",
-    inert: &[&INERT],
+    inert: &[ROUTER_LOSS],
     read,
     write,
     rename: plain::same_name,
     predicts_further: false,
     is_chain: false,
+    has_class: true,
+    fused: None,
 };
-
-const INERT: [Reason; 1] = [ROUTER_LOSS];
 
 const DEFAULTS: Defaults = Defaults {
     vocab: 50304,
@@ -35,14 +34,14 @@ const DEFAULTS: Defaults = Defaults {
 fn read(reader: &mut Reader<'_>) -> Model {
     let sizes = plain::sizes(reader, &DEFAULTS);
     plain::no_window(reader, &sizes);
-    plain::no_router_loss(reader);
-    reader.off("attention_bias", "the language has no bias on the output projection");
+    plain::router_loss(reader);
     // Zero would clip everything, so only null is off.
     if let crate::read::Given::Value(value) = reader.given("clip_qkv") {
         reader.refuse("clip_qkv", value, "the language does not clip queries, keys and values", "null");
     }
     // The norms are as wide as the model, so a head is as wide as that allows.
-    let mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Derived, QkNorm::Full);
+    let mut mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Derived, QkNorm::Full);
+    mha.bias = plain::bias(reader, "attention_bias", false, Projection::ALL);
     let k = reader.count("num_experts_per_tok", Some(8), bounds::EXPERTS);
     let experts = reader.count_by_names(&["num_experts", "num_local_experts"], Some(64), bounds::EXPERTS);
     let hidden = reader.count("intermediate_size", Some(2048), bounds::WIDTH);
@@ -57,12 +56,11 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     let coe = parts.coe;
     writer.common(parts);
     plain::write_mha(writer, parts, HeadDim::Derived, QkNorm::Full);
-    plain::no_bias(writer, parts);
+    plain::write_bias(writer, parts, "attention_bias", Projection::ALL);
     writer.no_dense(parts);
     writer.ordinary_block(coe);
     writer.no_shared(coe);
     writer.plain_router(coe);
-    writer.set("attention_bias", false);
     writer.set("clip_qkv", serde_json::Value::Null);
     writer.set("num_experts_per_tok", coe.k[0]);
     writer.set("num_experts", coe.experts);

@@ -1,26 +1,18 @@
 //! What the two Qwen families have in common.
 
 use coec_ir::bounds;
-use serde_json::Value;
 
 use super::plain::{self, Sizes};
-use crate::Reason;
 use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
-pub(super) const INERT: [Reason; 2] = [
-    crate::inert::ROUTER_LOSS,
-    Reason { key: "max_window_layers", why: "counts layers with a sliding window, which is refused" },
-];
-
-/// Refuses a sliding window that is switched on. `sliding_window` alone switches nothing on.
-pub(super) fn no_window(reader: &mut Reader<'_>, sizes: &Sizes) {
+/// The window that is switched on, where it cuts anything off. `sliding_window` alone switches nothing on.
+pub(super) fn window(reader: &mut Reader<'_>, sizes: &Sizes) -> Option<usize> {
     if reader.flag("use_sliding_window", false) {
-        plain::no_window(reader, sizes);
-    } else {
-        reader.given("sliding_window");
-        plain::layer_types(reader);
+        return plain::window(reader, Some(4096), sizes);
     }
+    reader.given("sliding_window");
+    None
 }
 
 /// Which layers are dense: those named, and those that the step leaves out.
@@ -41,7 +33,5 @@ pub(super) fn write_layers(writer: &mut Writer, parts: &Parts<'_>) {
     writer.set("mlp_only_layers", named);
     // Without dense layers nothing has this width.
     writer.set("intermediate_size", parts.dense.map_or(parts.coe.hidden, |dense| dense.hidden));
-    writer.set("use_sliding_window", false);
-    writer.set("sliding_window", Value::Null);
     writer.set("output_router_logits", false);
 }

@@ -1,21 +1,24 @@
 //! Qwen1.5-MoE and Qwen2-MoE: biased projections, shared experts behind a sigmoid.
 
-use coec_ir::{Attention, Ffn, Model, QkNorm, SharedGate, bounds};
+use coec_ir::{Attention, Bounds, Ffn, Model, QkNorm, SharedGate, bounds};
 
 use super::Record;
-use super::plain::{self, Defaults, HeadDim};
+use super::plain::{self, Defaults, HeadDim, Sizes};
 use super::qwen;
-use crate::read::Reader;
+use crate::inert::ROUTER_LOSS;
+use crate::read::{Given, Reader};
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
     architecture: "Qwen2MoeForCausalLM",
-    inert: &[&qwen::INERT],
+    inert: &[ROUTER_LOSS],
     read,
     write,
     rename,
     predicts_further: false,
     is_chain: false,
+    has_class: true,
+    fused: None,
 };
 
 const DEFAULTS: Defaults = Defaults {
@@ -31,10 +34,10 @@ const DEFAULTS: Defaults = Defaults {
 
 fn read(reader: &mut Reader<'_>) -> Model {
     let sizes = plain::sizes(reader, &DEFAULTS);
-    qwen::no_window(reader, &sizes);
-    plain::no_router_loss(reader);
+    let windows = windows(reader, &sizes);
+    plain::router_loss(reader);
     let mut mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Derived, QkNorm::None);
-    mha.bias = if reader.flag("qkv_bias", true) { plain::QKV.to_vec() } else { Vec::new() };
+    mha.bias = plain::bias(reader, "qkv_bias", true, &plain::QKV);
     let k = reader.count("num_experts_per_tok", Some(4), bounds::EXPERTS);
     let experts = reader.count_by_names(&["num_experts", "num_local_experts"], Some(60), bounds::EXPERTS);
     let hidden = reader.count("moe_intermediate_size", Some(1408), bounds::WIDTH);
@@ -46,7 +49,27 @@ fn read(reader: &mut Reader<'_>) -> Model {
     let dense = qwen::dense_hidden(reader, 5632);
     let is_dense = qwen::dense_layers(reader, &sizes);
     let layers = plain::layers(&sizes, Attention::Mha(mha), coe, dense, |layer| is_dense[layer]);
-    sizes.model(layers)
+    sizes.model(plain::windowed(layers, |layer| windows[layer]))
+}
+
+/// The window of each layer. Without `layer_types` it is in every second layer below `max_window_layers`, as
+/// in transformers 5; earlier versions had other ideas.
+fn windows(reader: &mut Reader<'_>, sizes: &Sizes) -> Vec<Option<usize>> {
+    let window = qwen::window(reader, sizes);
+    let below = reader.count("max_window_layers", Some(28), Bounds { min: 0.0, ..bounds::LAYERS });
+    let types = plain::layer_types(reader, sizes);
+    if let (None, Some(types), Given::Value(value)) = (window, &types, reader.given("layer_types"))
+        && types.contains(&true)
+        && !reader.flag("use_sliding_window", false)
+    {
+        let why = "use_sliding_window is not true, and without it there is no window";
+        reader.refuse("layer_types", value, why, "\"full_attention\" in every layer");
+    }
+    let has_window = |layer: usize| match &types {
+        Some(types) => types[layer],
+        None => layer.is_multiple_of(2) && layer < below,
+    };
+    (0..sizes.layers).map(|layer| window.filter(|_| has_window(layer))).collect()
 }
 
 /// The shared expert's width, in experts: S of them are one MLP of S times the width.
@@ -64,12 +87,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     let coe = parts.coe;
     writer.common(parts);
     plain::write_mha(writer, parts, HeadDim::Derived, QkNorm::None);
-    if let Attention::Mha(mha) = parts.attention {
-        writer.set("qkv_bias", !mha.bias.is_empty());
-        if !mha.bias.is_empty() && mha.bias != plain::QKV {
-            writer.blocked("attention.bias", plain::words(&mha.bias), "biases of all of q, k and v, or none");
-        }
-    }
+    plain::write_bias(writer, parts, "qkv_bias", &plain::QKV);
     writer.ordinary_block(coe);
     writer.plain_router(coe);
     if coe.shared == 0 {
@@ -84,6 +102,9 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.set("shared_expert_intermediate_size", coe.shared * coe.hidden);
     writer.set("norm_topk_prob", coe.router.renorm);
     qwen::write_layers(writer, parts);
+    plain::write_layer_types(writer, parts);
+    writer.set("use_sliding_window", parts.windows.iter().any(Option::is_some));
+    writer.set("max_window_layers", parts.windows.len());
     writer.balance(coe, &[], false);
 }
 

@@ -6,7 +6,7 @@ use coec_ir::{Model, Verified, verify};
 use serde_json::{Map, Value};
 
 /// The settings of published folders, by the file's name.
-pub const PUBLISHED: [(&str, &str); 8] = [
+pub const PUBLISHED: [(&str, &str); 17] = [
     ("mixtral_8x7b", include_str!("../configs/mixtral_8x7b.json")),
     ("olmoe_1b_7b", include_str!("../configs/olmoe_1b_7b.json")),
     ("qwen1_5_moe_a2_7b", include_str!("../configs/qwen1_5_moe_a2_7b.json")),
@@ -15,6 +15,15 @@ pub const PUBLISHED: [(&str, &str); 8] = [
     ("deepseek_v2", include_str!("../configs/deepseek_v2.json")),
     ("deepseek_v3", include_str!("../configs/deepseek_v3.json")),
     ("coe", include_str!("../configs/coe.json")),
+    ("kimi_k2", include_str!("../configs/kimi_k2.json")),
+    ("joyai_llm_flash", include_str!("../configs/joyai_llm_flash.json")),
+    ("glm_4_5_air", include_str!("../configs/glm_4_5_air.json")),
+    ("glm_4_7_flash", include_str!("../configs/glm_4_7_flash.json")),
+    ("dots_llm1", include_str!("../configs/dots_llm1.json")),
+    ("minimax_m2", include_str!("../configs/minimax_m2.json")),
+    ("deepseek_moe_16b", include_str!("../configs/deepseek_moe_16b.json")),
+    ("ling_lite_1_5", include_str!("../configs/ling_lite_1_5.json")),
+    ("ling_mini_2_0", include_str!("../configs/ling_mini_2_0.json")),
 ];
 
 /// The text of a published configuration.

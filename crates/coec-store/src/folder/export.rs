@@ -45,6 +45,7 @@ pub fn export(
         (None, Some(kept)) => kept.family(),
         (None, None) => coec_hf::family_of(model)?,
     };
+    family.check_tensors()?;
     let mapped = coec_hf::tensors(model, family);
     let expected: Vec<_> = mapped.iter().map(|tensor| (&tensor.contract, &tensor.shape)).collect();
     weights.check(&expected)?;

@@ -41,6 +41,10 @@ pub fn import(
     if let Some(quantization) = &import.quantization {
         return Err(quantization.refusal().into());
     }
+    import.family.check_tensors()?;
+    if let Some(unread) = &import.unread {
+        return Err(unread.clone().into());
+    }
     let Sorted { mapped, carried } = coec_hf::sort(&import.model, import.family, folder.shapes()?)?;
     let (mut announced, mut bytes) = (Vec::with_capacity(mapped.len()), 0);
     for tensor in &mapped {

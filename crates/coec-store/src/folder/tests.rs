@@ -128,3 +128,51 @@ fn integers_are_no_weights() {
     weights::write(&at.join("model.safetensors"), &values, &[]).unwrap();
     assert_eq!(take(&at, &out).unwrap_err().code(), "coec::folder::dtype");
 }
+
+/// The goldens of transformers, and of what its authors' code computes.
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/goldens/families").join(name)
+}
+
+#[test]
+fn what_transformers_wrote_comes_back_bit_for_bit() {
+    for name in [
+        "deepseek_v1",
+        "deepseek_v1_options",
+        "deepseek_v3_halves",
+        "dots1",
+        "glm4_moe",
+        "glm4_moe_lite",
+        "glm4_moe_yarn",
+        "joyai_llm_flash",
+        "kimi_k2",
+        "minimax_m2",
+    ] {
+        let (dir, at, out) = scratch();
+        let imported = take(&golden(name), &out).unwrap_or_else(|error| panic!("{name}: {error}"));
+        // Layers that predict further tokens are kept beside the model.
+        assert_eq!(imported.carried.is_empty(), name != "joyai_llm_flash", "{name}");
+        let weights = Weights::open(&out.join("model.safetensors")).unwrap();
+        export(&out, &weights, &imported.import.model, None, 10_000, &at, &mut |_, _| ()).unwrap();
+        let (before, after) = (Folder::open(&golden(name)).unwrap(), Folder::open(&at).unwrap());
+        assert_eq!(before.config(), after.config(), "{name}");
+        assert_eq!(before.shapes().unwrap(), after.shapes().unwrap(), "{name}");
+        for (tensor, _) in before.shapes().unwrap() {
+            let bytes = |folder: &Folder| folder.weights(tensor).unwrap().bytes(tensor).unwrap();
+            assert_eq!(bytes(&before), bytes(&after), "{name}: {tensor}");
+        }
+        drop(dir);
+    }
+}
+
+/// Settings that are read and weights that are not.
+#[test]
+fn a_layout_that_is_not_read_is_refused_by_name() {
+    for name in ["bailing_moe", "bailing_moe_norm_head", "bailing_moe_v2"] {
+        let (_dir, _, out) = scratch();
+        let error = take(&golden(name), &out).unwrap_err();
+        assert_eq!(error.code(), "coec::hf::refused");
+        assert!(error.to_string().contains("attention.query_key_value"), "{error}");
+        assert!(!out.exists());
+    }
+}

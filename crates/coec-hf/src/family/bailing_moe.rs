@@ -1,0 +1,107 @@
+//! Ling, the first: ordinary attention, shared experts, a renormalised softmax.
+
+use coec_ir::{Attention, Ffn, Model, Projection, QkNorm, Rope, Score, bounds};
+
+use super::plain::{self, Defaults, HeadDim};
+use super::{Record, bailing, deepseek};
+use crate::inert::ROUTER_LOSS;
+use crate::read::{Given, Reader};
+use crate::write::{Parts, Writer};
+
+pub(super) const RECORD: Record = Record {
+    architecture: "BailingMoeForCausalLM",
+    inert: &[ROUTER_LOSS, &bailing::INERT],
+    read,
+    write,
+    rename: bailing::rename,
+    predicts_further: false,
+    is_chain: false,
+    has_class: false,
+    fused: Some(bailing::FUSED),
+};
+
+/// The sizes are required.
+const DEFAULTS: Defaults =
+    Defaults { vocab: 1, context: 1, dim: 1, layers: 1, heads: 1, kv_heads: None, eps: 1e-5, theta: 1e4 };
+
+fn read(reader: &mut Reader<'_>) -> Model {
+    reader.require(&bailing::SIZES);
+    let sizes = plain::sizes(reader, &DEFAULTS);
+    bailing::unread(reader);
+    plain::router_loss(reader);
+    let mut mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Free, QkNorm::None);
+    if let (Rope::Yarn { .. }, Given::Value(value)) = (mha.rope, reader.given("rope_scaling")) {
+        reader.refuse("rope_scaling", value, "no code is known that reads YaRN", "null");
+    }
+    mha.bias = plain::bias(reader, "use_qkv_bias", false, &plain::QKV);
+    // It puts biases on the output projection, and on every projection of every MLP.
+    let has_biases = reader.flag("use_bias", true);
+    if has_biases {
+        mha.bias.push(Projection::O);
+    }
+    if reader.flag("norm_head", false) {
+        let why = "each column of the output head is divided by its length";
+        reader.leave_weights("norm_head", &true.into(), why, "false");
+    }
+    let k = reader.count("num_experts_per_tok", Some(2), bounds::EXPERTS);
+    let experts = reader.count("num_experts", Some(16), bounds::EXPERTS);
+    let hidden = reader.count("moe_intermediate_size", Some(1), bounds::WIDTH);
+    // A single weight is left as it is.
+    let renorm = reader.flag("norm_topk_prob", true) && k > 1;
+    let mut coe = plain::moe(k, experts, hidden, sizes.act, renorm);
+    coe.shared = reader.count("num_shared_experts", Some(0), bounds::SHARED);
+    coe.bias = has_biases;
+    coe.balance = reader.balance(Vec::new(), false);
+    let first = deepseek::first_dense(reader, 0);
+    let dense = reader.count_or_null("intermediate_size", None, bounds::WIDTH).unwrap_or(hidden);
+    let mut layers = plain::layers(&sizes, Attention::Mha(mha), coe, dense, |layer| layer < first);
+    for layer in &mut layers {
+        if let Ffn::Dense(dense) = &mut layer.ffn {
+            dense.bias = has_biases;
+        }
+    }
+    sizes.model(layers)
+}
+
+fn write(parts: &Parts<'_>, writer: &mut Writer) {
+    let coe = parts.coe;
+    writer.common(parts);
+    plain::write_mha(writer, parts, HeadDim::Free, QkNorm::None);
+    if let Attention::Mha(mha) = &parts.attention
+        && matches!(mha.rope, Rope::Yarn { .. })
+    {
+        writer.blocked("attention.rope", "yarn", "no code is known that reads YaRN");
+    }
+    write_biases(writer, parts);
+    writer.ordinary_block(coe);
+    writer.score(coe, Score::Softmax);
+    writer.no_scale(coe);
+    writer.no_groups(coe);
+    writer.no_shared_gate(coe);
+    if coe.router.renorm && coe.k[0] == 1 {
+        writer.blocked("ffn.router.renorm", true, "a single weight is not renormalised");
+    }
+    writer.set("norm_head", false);
+    writer.set("norm_topk_prob", coe.router.renorm);
+    bailing::write_experts(writer, parts);
+    writer.balance(coe, &[], false);
+}
+
+/// Writes which projections have biases: those of queries, keys and values, and all the others.
+fn write_biases(writer: &mut Writer, parts: &Parts<'_>) {
+    let Attention::Mha(mha) = &parts.attention else { return };
+    let has_others = parts.coe.bias;
+    let of_queries: Vec<_> = mha.bias.iter().copied().filter(|&of| of != Projection::O).collect();
+    if !of_queries.is_empty() && of_queries != plain::QKV {
+        let why = "biases of all of q, k and v, or of none";
+        writer.blocked("attention.bias", plain::words(&mha.bias), why);
+    } else if mha.bias.contains(&Projection::O) != has_others {
+        let why = "o has a bias where experts have some";
+        writer.blocked("attention.bias", plain::words(&mha.bias), why);
+    }
+    if let Some(dense) = parts.dense.filter(|dense| dense.bias != has_others) {
+        writer.blocked("ffn.bias", dense.bias, "biases of all MLPs, or of none");
+    }
+    writer.set("use_qkv_bias", !of_queries.is_empty());
+    writer.set("use_bias", has_others);
+}
