@@ -203,7 +203,9 @@ fn modules<'a>(names: impl IntoIterator<Item = &'a str>, indent: &str) -> String
 fn exports<'a>(files: impl IntoIterator<Item = &'a str>) -> String {
     let mut files: Vec<&str> = files.into_iter().collect();
     files.sort_unstable();
-    files.into_iter().map(|file| format!("pub use {file}::*;\n")).collect()
+    // What `params` has for its own crate would be two things at the root.
+    let names = |file: &str| if file == "params" { "{Init, Param}" } else { "*" };
+    files.into_iter().map(|file| format!("pub use {file}::{};\n", names(file))).collect()
 }
 
 /// Files of `block` that every model has, and that export something.

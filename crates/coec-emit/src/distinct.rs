@@ -73,9 +73,13 @@ impl Distinct {
     }
 }
 
-/// The fields of a block as parts of names.
+/// The fields of a block as parts of names: those that are left out too, so that blocks of one word have as many.
 fn words(block: &Block) -> Vec<(&'static str, String)> {
-    block.fields().map(|(field, value)| (field, word(field, value))).collect()
+    let fields = block.table.fields.iter().zip(&block.values);
+    let said = |field, value: &Option<Value>| {
+        value.as_ref().map_or_else(|| "none".into(), |value| word(field, value))
+    };
+    fields.map(|(field, value)| (field.name, said(field.name, value))).collect()
 }
 
 fn word(field: &str, value: &Value) -> String {

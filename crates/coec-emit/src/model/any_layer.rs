@@ -25,8 +25,7 @@ impl Writer<'_> {
             .collect();
         let order: Vec<String> =
             self.plan.order.iter().map(|&kind| format!("Kind::{}", names[kind])).collect();
-        let order =
-            array("ORDER", "Kind", &order).replace(&format!("[Kind; {}]", order.len()), "[Kind; LAYERS]");
+        let order = array("ORDER", "Kind", "LAYERS", &order);
         let arms: String = self
             .plan
             .kinds

@@ -120,8 +120,8 @@ impl<'a> Writer<'a> {
     fn constants(&self) -> String {
         let Model { vocab, dim, layers, norm, embedding, .. } = self.model;
         let loops = if layers.loops().is_empty() { String::new() } else { loops(layers) };
-        let tokens =
-            literal::literal(embedding).map_or_else(String::new, |tokens| tokens.value.print(0, 0, 0));
+        let tokens = literal::literal(embedding).map_or_else(String::new, |tokens| tokens.value.line());
+        let tokens = constant("pub const TOKENS: Tokens =", &format!("{tokens};"));
         format!(
             "/// Vocabulary V.\n\
              pub const VOCAB: usize = {vocab};\n\
@@ -132,7 +132,7 @@ impl<'a> Writer<'a> {
              /// Every RMSNorm of the model.\n\
              pub const NORM: Rms = Rms {{ eps: {:?} }};\n\
              /// The token embedding, and how logits are made.\n\
-             pub const TOKENS: Tokens = {tokens};\n\
+             {tokens}\
              {loops}\
              \n",
             layers.len(),
@@ -436,20 +436,30 @@ fn loops(layers: &Stack) -> String {
          {}\
          /// The layers in the order they run.\n\
          {}",
-        array("LOOPS", "Loop", &loops),
-        array("PASSES", "usize", &passes)
+        array("LOOPS", "Loop", &loops.len().to_string(), &loops),
+        array("PASSES", "usize", &passes.len().to_string(), &passes)
     )
 }
 
-/// A constant list.
-fn array(name: &str, of: &str, items: &[String]) -> String {
-    let start = format!("pub const {name}: [{of}; {}] =", items.len());
-    let list = format!("[{}];\n", items.join(", "));
-    if start.len() + list.len() <= WIDTH {
-        format!("{start} {list}")
-    } else if 4 + list.len() <= WIDTH + 1 {
-        format!("{start}\n    {list}")
-    } else {
-        format!("{start} [\n{}];\n", lines(items, 4))
+/// A constant list of `count` items.
+fn array(name: &str, of: &str, count: &str, items: &[String]) -> String {
+    let start = format!("pub const {name}: [{of}; {count}] =");
+    let list = format!("[{}];", items.join(", "));
+    if list.len() + 4 <= WIDTH {
+        return constant(&start, &list);
     }
+    // Structs stand below each other.
+    match of {
+        "Loop" => format!(
+            "{start} [\n{}];\n",
+            items.iter().map(|item| format!("    {item},\n")).collect::<String>()
+        ),
+        _ => format!("{start} [\n{}];\n", lines(items, 4)),
+    }
+}
+
+/// A constant on one line, or on two.
+fn constant(start: &str, value: &str) -> String {
+    let is_short = start.len() + 1 + value.len() <= WIDTH;
+    if is_short { format!("{start} {value}\n") } else { format!("{start}\n    {value}\n") }
 }
