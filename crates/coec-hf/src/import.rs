@@ -23,6 +23,8 @@ pub struct Import {
     pub quantization: Option<Quantization>,
     /// Why the folder's weights are not read, though its settings are.
     pub unread: Option<HfError>,
+    /// The tensor of the folder that the model has with each column divided by its length.
+    pub unit_columns: Option<&'static str>,
 }
 
 /// A setting that was given and changes no output.
@@ -60,11 +62,11 @@ pub fn import(config: &str, name: &str) -> Result<Import, Vec<HfError>> {
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
-    let (notes, unread) = (reader.notes, reader.unread);
+    let (notes, unread, unit_columns) = (reader.notes, reader.unread, reader.unit_columns);
     let model = verify(model.clone()).map_err(|violations| {
         violations.iter().map(|violation| inconsistent(&settings, &model, violation)).collect::<Vec<_>>()
     })?;
-    Ok(Import { family, model, notes, inert, quantization, unread })
+    Ok(Import { family, model, notes, inert, quantization, unread, unit_columns })
 }
 
 impl Import {

@@ -4,6 +4,7 @@ use coec_ir::{Model, Verified};
 use serde_json::{Map, Value};
 
 use crate::export::export;
+use crate::family::bailing::NORM_HEAD;
 use crate::import::{family, import, inert};
 use crate::json::settings;
 use crate::read::Reader;
@@ -68,14 +69,15 @@ impl Kept {
     }
 }
 
-/// A `config.json` of the same model with weights that are not quantised, of a precision (`float32`,
-/// `bfloat16`, ...).
+/// A `config.json` of the same model with weights as an import leaves them: not quantised, of a precision
+/// (`float32`, `bfloat16`, ...), and every tensor what the model has.
 pub fn converted(config: &str, dtype: &str) -> Result<String, HfError> {
     let mut settings = settings(config)?;
     settings.retain(|key, _| !Quantization::KEYS.contains(&key.as_str()));
-    for key in PRECISION {
+    let precision = PRECISION.map(|key| (key, Value::from(dtype)));
+    for (key, new) in precision.into_iter().chain([(NORM_HEAD, false.into())]) {
         if let Some(value) = settings.get_mut(key) {
-            *value = dtype.into();
+            *value = new;
         }
     }
     Ok(pretty(&settings))

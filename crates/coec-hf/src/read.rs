@@ -40,12 +40,23 @@ pub(crate) struct Reader<'a> {
     pub notes: Vec<Note>,
     /// Why the weights of the folder are not read, though its settings are.
     pub unread: Option<HfError>,
+    /// The tensor of the folder whose columns are to be of length one.
+    pub unit_columns: Option<&'static str>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(family: Family, map: &'a Map<String, Value>) -> Self {
         let (errors, notes) = (Vec::new(), Vec::new());
-        Self { family, map, prefix: "", asked: BTreeSet::new(), errors, notes, unread: None }
+        Self {
+            family,
+            map,
+            prefix: "",
+            asked: BTreeSet::new(),
+            errors,
+            notes,
+            unread: None,
+            unit_columns: None,
+        }
     }
 
     /// The settings of an object inside this one.

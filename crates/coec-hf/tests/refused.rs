@@ -235,6 +235,9 @@ fn settings_of_latent_attention() {
 fn settings_that_are_read_without_weights() {
     assert_eq!(imported(published("ling_lite_1_5")).unread, None);
     let import = imported(&with(published("ling_lite_1_5"), &[("norm_head", json!(true))]));
+    assert_eq!((import.unread, import.unit_columns), (None, Some("lm_head.weight")));
+    let tied = [("norm_head", json!(true)), ("tie_word_embeddings", json!(true))];
+    let import = imported(&with(published("ling_lite_1_5"), &tied));
     let unread = import.unread.unwrap();
     assert_eq!((unread.code(), unread.key()), ("coec::hf::refused", Some("norm_head")));
     assert!(import.notes.iter().any(|note| note.key == "norm_head"), "{:?}", import.notes);

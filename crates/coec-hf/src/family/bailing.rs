@@ -31,6 +31,9 @@ pub(super) const NAMES: Names = Names {
 const WEIGHTS: [&str; 3] = ["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"];
 const BIASES: [&str; 3] = ["self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"];
 
+/// Whether columns of the output head are divided by their lengths, in the first version.
+pub(crate) const NORM_HEAD: &str = "norm_head";
+
 /// The sizes, of which no class that could be asked has defaults.
 pub(super) const SIZES: [&str; 9] = [
     "vocab_size",

@@ -2,7 +2,7 @@
 
 use coec_ir::{Attention, Ffn, Model, Projection, QkNorm, Rope, Score, bounds};
 
-use super::plain::{self, Defaults, HeadDim};
+use super::plain::{self, Defaults, HeadDim, Sizes};
 use super::{Record, bailing, deepseek};
 use crate::inert::ROUTER_LOSS;
 use crate::read::{Given, Reader};
@@ -39,10 +39,7 @@ fn read(reader: &mut Reader<'_>) -> Model {
     if has_biases {
         mha.bias.push(Projection::O);
     }
-    if reader.flag("norm_head", false) {
-        let why = "each column of the output head is divided by its length";
-        reader.leave_weights("norm_head", &true.into(), why, "false");
-    }
+    norm_head(reader, &sizes);
     let k = reader.count("num_experts_per_tok", Some(2), bounds::EXPERTS);
     let experts = reader.count("num_experts", Some(16), bounds::EXPERTS);
     let hidden = reader.count("moe_intermediate_size", Some(1), bounds::WIDTH);
@@ -61,6 +58,21 @@ fn read(reader: &mut Reader<'_>) -> Model {
         }
     }
     sizes.model(layers)
+}
+
+/// Columns of the output head that are divided by their lengths can be once, when the weights are read; but not
+/// those of a table of tokens, which is looked up as it is.
+fn norm_head(reader: &mut Reader<'_>, sizes: &Sizes) {
+    if !reader.flag(bailing::NORM_HEAD, false) {
+        return;
+    }
+    let why = "each column of the output head is divided by its length";
+    if sizes.tied {
+        reader.leave_weights(bailing::NORM_HEAD, &true.into(), why, "false");
+    } else {
+        reader.note(bailing::NORM_HEAD, format!("{why}, once, when weights are imported"));
+        reader.unit_columns = Some("lm_head.weight");
+    }
 }
 
 fn write(parts: &Parts<'_>, writer: &mut Writer) {

@@ -1,6 +1,6 @@
 //! The families: one file for each, which says how its settings are read and written.
 
-mod bailing;
+pub(crate) mod bailing;
 mod bailing_moe;
 mod bailing_moe_v2;
 mod biased;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coec_hf::Quantization;
+use coec_hf::Import;
 
 use super::{Folder, FolderError};
 use crate::weights::{Dtype, Factors, Reading};
@@ -19,18 +19,19 @@ pub(super) struct Conversion<'a> {
     factors: BTreeMap<&'a str, String>,
     /// The rows and columns that one factor is for.
     block: [usize; 2],
+    /// The tensor whose columns are divided by their lengths.
+    unit_columns: Option<&'static str>,
 }
 
+/// What Ling adds to the length of a column before it divides by it.
+const LEAST: f64 = 1e-7;
+
 impl<'a> Conversion<'a> {
-    /// That of a folder whose settings say that it is quantised so, if it is. Weights become `wanted`; FP8
-    /// becomes f32, where nothing is.
-    pub fn of(
-        folder: &'a Folder,
-        quantization: Option<&Quantization>,
-        wanted: Option<Dtype>,
-    ) -> Result<Self, FolderError> {
-        let mut conversion = Self { folder, wanted, factors: BTreeMap::new(), block: [1, 1] };
-        let Some(quantization) = quantization else { return Ok(conversion) };
+    /// That of a folder whose settings were imported. Weights become `wanted`; FP8 becomes f32, where nothing is.
+    pub fn of(folder: &'a Folder, import: &Import, wanted: Option<Dtype>) -> Result<Self, FolderError> {
+        let (factors, unit_columns) = (BTreeMap::new(), import.unit_columns);
+        let mut conversion = Self { folder, wanted, factors, block: [1, 1], unit_columns };
+        let Some(quantization) = &import.quantization else { return Ok(conversion) };
         let Some(block) = quantization.blocks else { return Err(quantization.refusal().into()) };
         conversion.block = block;
         for (name, shape) in folder.shapes()? {
@@ -68,6 +69,11 @@ impl<'a> Conversion<'a> {
         Ok(shapes)
     }
 
+    /// Whether a tensor of the model has other numbers than the folder's.
+    pub fn is_changed(&self, name: &str, becomes: Dtype) -> Result<bool, FolderError> {
+        Ok(self.unit_columns == Some(name) || self.folder.weights(name)?.dtype(name)? != becomes)
+    }
+
     /// What a tensor of the model becomes. One that is not trained keeps its precision: selection biases have
     /// more of it than the weights.
     pub fn mapped(&self, name: &str, is_trained: bool) -> Result<Dtype, FolderError> {
@@ -93,7 +99,14 @@ impl<'a> Conversion<'a> {
         let weights = self.folder.weights(name)?;
         let reading = Reading::plain(weights, name)?;
         let factors = match self.factors.get(name) {
-            Some(of) => Factors::new(self.folder.weights(of)?.f32(of)?, weights.shape(name)?, self.block),
+            Some(_) if self.unit_columns == Some(name) => {
+                return Err(FolderError::Dtype { name: name.into(), dtype: reading.dtype() });
+            }
+            Some(of) => {
+                let factors = self.folder.weights(of)?.f32(of)?.into_iter().map(f64::from).collect();
+                Factors::new(factors, weights.shape(name)?, self.block)
+            }
+            None if self.unit_columns == Some(name) => Some(Factors::of_unit_columns(weights, name, LEAST)?),
             None if reading.dtype() == becomes => return Ok(reading),
             None => None,
         };

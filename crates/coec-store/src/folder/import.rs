@@ -47,7 +47,7 @@ pub fn import(
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Imported, FolderError> {
     let import = coec_hf::import(folder.config(), name)?;
-    let conversion = Conversion::of(folder, import.quantization.as_ref(), dtype)?;
+    let conversion = Conversion::of(folder, &import, dtype)?;
     if let Some(unread) = &import.unread {
         return Err(unread.clone().into());
     }
@@ -57,7 +57,7 @@ pub fn import(
     let dtypes = dtypes.collect::<Result<Vec<_>, _>>()?;
     let mut is_converted = false;
     for (tensor, &dtype) in mapped.iter().zip(&dtypes) {
-        is_converted |= folder.weights(&tensor.hf)?.dtype(&tensor.hf)? != dtype;
+        is_converted |= conversion.is_changed(&tensor.hf, dtype)?;
     }
     let announced = announced(&import, &mapped, &dtypes);
     let scratch = begin(out)?;

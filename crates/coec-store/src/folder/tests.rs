@@ -153,7 +153,7 @@ fn goldens() -> Vec<PathBuf> {
 fn what_transformers_wrote_comes_back_bit_for_bit() {
     let goldens = goldens();
     assert!(goldens.len() >= 31, "{goldens:?}");
-    for path in goldens.into_iter().filter(|path| !path.ends_with("bailing_moe_norm_head")) {
+    for path in goldens.into_iter().filter(|path| !path.ends_with(NORMED)) {
         let name = path.display();
         let (_dir, at, out) = scratch();
         let imported = take(&path, &out).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -171,11 +171,50 @@ fn what_transformers_wrote_comes_back_bit_for_bit() {
     }
 }
 
-/// Settings that are read and weights that are not.
+/// Ling with columns of its output head that are divided by their lengths.
+const NORMED: &str = "bailing_moe_norm_head";
+
+/// A head of unit columns is made one when it is read, and the way back says that it is.
 #[test]
-fn a_head_that_is_no_matrix_as_it_is_is_refused_by_name() {
-    let (_dir, _, out) = scratch();
-    let error = take(&golden("bailing_moe_norm_head"), &out).unwrap_err();
+fn a_head_of_unit_columns_is_folded() {
+    let (_dir, at, out) = scratch();
+    let source = Folder::open(&golden(NORMED)).unwrap();
+    let imported = take(&golden(NORMED), &out).unwrap();
+    assert!(imported.is_converted);
+    let weights = Weights::open(&out.join("model.safetensors")).unwrap();
+    let (theirs, ours) = (source.weights("lm_head.weight").unwrap(), weights.f32("lm_head.weight").unwrap());
+    let columns = theirs.shape("lm_head.weight").unwrap()[1];
+    let theirs = theirs.f32("lm_head.weight").unwrap();
+    for column in 0..columns {
+        let of = |head: &[f32]| -> Vec<f64> {
+            head.iter().skip(column).step_by(columns).map(|&number| number.into()).collect()
+        };
+        let length = of(&theirs).iter().map(|number| number * number).sum::<f64>().sqrt() + 1e-7;
+        for (ours, theirs) in of(&ours).into_iter().zip(of(&theirs)) {
+            assert!((ours - theirs / length).abs() <= f64::from(f32::EPSILON) * ours.abs());
+        }
+    }
+    export(&out, &weights, &imported.import.model, None, 10_000, &at, &mut |_, _| ()).unwrap();
+    let back = Folder::open(&at).unwrap();
+    let mut expected: serde_json::Value = serde_json::from_str(source.config()).unwrap();
+    expected["norm_head"] = false.into();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(back.config()).unwrap(), expected);
+    assert_eq!(source.shapes().unwrap(), back.shapes().unwrap());
+    let (_again, _, out) = scratch();
+    assert!(!take(&at, &out).unwrap().is_converted);
+}
+
+/// A table of tokens is looked up as it is, and cannot be the head of unit columns too.
+#[test]
+fn a_tied_head_of_unit_columns_is_refused_by_name() {
+    let (_dir, at, out) = scratch();
+    fs::create_dir_all(&at).unwrap();
+    let mut config: serde_json::Value =
+        serde_json::from_str(Folder::open(&golden(NORMED)).unwrap().config()).unwrap();
+    config["tie_word_embeddings"] = true.into();
+    fs::write(at.join("config.json"), config.to_string()).unwrap();
+    fs::copy(golden(NORMED).join("model.safetensors"), at.join("model.safetensors")).unwrap();
+    let error = take(&at, &out).unwrap_err();
     assert_eq!(error.code(), "coec::hf::refused");
     assert!(error.to_string().contains("norm_head"), "{error}");
     assert!(!out.exists());

@@ -1,10 +1,13 @@
 //! Matrices in blocks, each with a factor.
 
+use super::convert::to_f32;
+use super::{Weights, WeightsError};
+
 /// The factors of a matrix, or of several of one size: each is that of a block of the matrix. Blocks at the
 /// right and lower edges may be partial.
 #[derive(Debug, Clone)]
 pub struct Factors {
-    factors: Vec<f32>,
+    factors: Vec<f64>,
     block: [usize; 2],
     rows: usize,
     columns: usize,
@@ -12,7 +15,7 @@ pub struct Factors {
 
 /// Elements of one row that have one factor.
 pub(super) struct Run {
-    pub factor: f32,
+    pub factor: f64,
     pub count: usize,
 }
 
@@ -24,12 +27,29 @@ impl Factors {
     }
 
     /// Those of a tensor, in the order of [`Factors::shape`]; none, if they are not as many.
-    pub fn new(factors: Vec<f32>, tensor: &[usize], block: [usize; 2]) -> Option<Self> {
+    pub fn new(factors: Vec<f64>, tensor: &[usize], block: [usize; 2]) -> Option<Self> {
         let count = Self::shape(tensor, block)?.iter().product::<usize>();
         match *tensor {
             [.., rows, columns] if factors.len() == count => Some(Self { factors, block, rows, columns }),
             _ => None,
         }
+    }
+
+    /// Those that divide each column of a matrix by its length and `least` more.
+    pub fn of_unit_columns(weights: &Weights, name: &str, least: f64) -> Result<Self, WeightsError> {
+        let &[rows, columns] = weights.shape(name)? else {
+            return Err(weights.misshapen(name, "is no matrix"));
+        };
+        let (dtype, mut squares, mut at) = (weights.dtype(name)?, vec![0.0f64; columns], 0);
+        weights.read(name, 0..weights.len(name)?, &mut |piece| {
+            for number in to_f32(dtype, piece).unwrap_or_default() {
+                squares[at % columns] += f64::from(number) * f64::from(number);
+                at += 1;
+            }
+            Ok(())
+        })?;
+        let factors = squares.into_iter().map(|square| 1.0 / (square.sqrt() + least)).collect();
+        Ok(Self { factors, block: [rows.max(1), 1], rows, columns })
     }
 
     /// The runs that so many elements from one on are.
@@ -67,10 +87,10 @@ mod tests {
             let tensor = [matrices, rows, columns];
             let shape = Factors::shape(&tensor, block).unwrap();
             let [_, down, across] = shape[..] else { panic!("{shape:?}") };
-            let numbers: Vec<f32> = (0..matrices * down * across).map(|n| n as f32).collect();
+            let numbers: Vec<f64> = (0..matrices * down * across).map(|n| n as f64).collect();
             let factors = Factors::new(numbers.clone(), &tensor, block).unwrap();
             let all = matrices * rows * columns;
-            let expected: Vec<f32> = (0..all)
+            let expected: Vec<f64> = (0..all)
                 .map(|at| {
                     let (m, i, j) = (at / (rows * columns), at / columns % rows, at % columns);
                     numbers[(m * down + i / block[0]) * across + j / block[1]]
@@ -79,11 +99,24 @@ mod tests {
             for from in 0..all {
                 for to in from..=all {
                     let runs = factors.runs(from, to - from);
-                    let found: Vec<f32> = runs.flat_map(|run| vec![run.factor; run.count]).collect();
+                    let found: Vec<f64> = runs.flat_map(|run| vec![run.factor; run.count]).collect();
                     assert_eq!(found, expected[from..to], "{tensor:?} {block:?} {from}..{to}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn columns_of_length_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let head: [f32; 6] = [3.0, 0.0, -1.0, 4.0, 0.0, 1.0];
+        crate::weights::write(&path, &[("w", &[2, 3], crate::weights::Values::F32(&head))], &[]).unwrap();
+        let weights = Weights::open(&path).unwrap();
+        let factors = Factors::of_unit_columns(&weights, "w", 0.5).unwrap();
+        let found: Vec<f64> = factors.runs(0, 6).flat_map(|run| vec![run.factor; run.count]).collect();
+        let row = [1.0 / 5.5, 2.0, 1.0 / (2f64.sqrt() + 0.5)];
+        assert_eq!(found, [row, row].concat());
     }
 
     #[test]

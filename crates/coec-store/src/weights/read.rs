@@ -211,6 +211,11 @@ impl Weights {
             .ok_or_else(|| WeightsError::NoTensor { path: self.path.clone(), name: name.to_owned() })
     }
 
+    /// A tensor that is of another shape than what is to be done with it needs.
+    pub(super) fn misshapen(&self, name: &str, is: &str) -> WeightsError {
+        WeightsError::Invalid { path: self.path.clone(), reason: format!("`{name}` {is}") }
+    }
+
     pub(super) fn wrong_dtype(&self, name: &str, found: Dtype, expected: &'static str) -> WeightsError {
         WeightsError::WrongDtype { path: self.path.clone(), name: name.to_owned(), found, expected }
     }

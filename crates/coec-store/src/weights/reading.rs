@@ -36,7 +36,7 @@ impl<'a> Reading<'a> {
         let from = self.weights.dtype(&self.name)?;
         let is_known = match from {
             Dtype::F8_E4M3 => factors.is_some(),
-            Dtype::F32 | Dtype::F16 | Dtype::BF16 => factors.is_none(),
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 => true,
             _ => false,
         };
         if !is_known {
@@ -114,33 +114,27 @@ impl<'a> Reading<'a> {
         let (mut at, mut piece) = (elements.start, Vec::new());
         self.weights.read(&self.name, bytes, &mut |stored| {
             piece.clear();
-            let fits = match &self.factors {
-                Some(factors) => self.multiplied(factors, at, stored, &mut piece),
-                None => {
-                    let numbers = to_f32(from, stored).unwrap_or_default();
-                    numbers.into_iter().all(|number| round::push(self.dtype, number, &mut piece))
-                }
+            let numbers = match from {
+                Dtype::F8_E4M3 => stored.iter().map(|&byte| round::e4m3(byte)).collect(),
+                _ => to_f32(from, stored).unwrap_or_default(),
             };
-            at += stored.len() / size;
+            let fits = match &self.factors {
+                Some(factors) => self.multiplied(factors, at, &numbers, &mut piece),
+                None => numbers.iter().all(|&number| round::push(self.dtype, number.into(), &mut piece)),
+            };
+            at += numbers.len();
             if fits { take(&piece) } else { Err(self.overflow()) }
         })
     }
 
-    /// Appends bytes of E4M3, each times its factor: in f32 that rounds once, and what is narrower is rounded
-    /// from the product itself.
-    fn multiplied(&self, factors: &Factors, from: usize, mut bytes: &[u8], into: &mut Vec<u8>) -> bool {
+    /// Appends numbers, each times its factor, rounded once.
+    fn multiplied(&self, factors: &Factors, from: usize, mut numbers: &[f32], into: &mut Vec<u8>) -> bool {
         let mut fits = true;
-        for run in factors.runs(from, bytes.len()) {
-            let (these, rest) = bytes.split_at(run.count);
-            bytes = rest;
-            for &byte in these {
-                let number = round::e4m3(byte);
-                let product = match self.dtype {
-                    Dtype::F32 => number * run.factor,
-                    _ => round::to_odd(f64::from(number) * f64::from(run.factor)),
-                };
-                fits &= round::push(self.dtype, product, into);
-                fits &= product.is_finite() || !number.is_finite() || !run.factor.is_finite();
+        for run in factors.runs(from, numbers.len()) {
+            let (these, rest) = numbers.split_at(run.count);
+            numbers = rest;
+            for &number in these {
+                fits &= round::push(self.dtype, f64::from(number) * run.factor, into);
             }
         }
         fits

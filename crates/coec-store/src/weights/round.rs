@@ -18,7 +18,7 @@ pub(super) fn e4m3(byte: u8) -> f32 {
 /// A number as f32 that rounds to whatever is narrower as the number itself would: what lies between two f32
 /// becomes the one whose last bit is set. Rounded to the nearer one, it could come to lie between two of the
 /// narrower, and be rounded a second time.
-pub(super) fn to_odd(number: f64) -> f32 {
+fn to_odd(number: f64) -> f32 {
     let near = number as f32;
     if f64::from(near) == number || number.is_nan() {
         return near;
@@ -28,21 +28,22 @@ pub(super) fn to_odd(number: f64) -> f32 {
 }
 
 /// Appends a number as `dtype`, which is f32, f16 or bf16. Whether it is finite there if it is here.
-pub(super) fn push(dtype: Dtype, number: f32, into: &mut Vec<u8>) -> bool {
+pub(super) fn push(dtype: Dtype, number: f64, into: &mut Vec<u8>) -> bool {
     let is_finite = match dtype {
         Dtype::F16 => {
-            let half = f16::from_f32(number);
+            let half = f16::from_f32(to_odd(number));
             into.extend_from_slice(&half.to_le_bytes());
             half.is_finite()
         }
         Dtype::BF16 => {
-            let half = bf16::from_f32(number);
+            let half = bf16::from_f32(to_odd(number));
             into.extend_from_slice(&half.to_le_bytes());
             half.is_finite()
         }
         _ => {
-            into.extend_from_slice(&number.to_le_bytes());
-            true
+            let single = number as f32;
+            into.extend_from_slice(&single.to_le_bytes());
+            single.is_finite()
         }
     };
     is_finite || !number.is_finite()
@@ -94,7 +95,9 @@ mod tests {
     fn what_does_not_fit_is_told() {
         let mut into = Vec::new();
         assert!(push(Dtype::F16, 65504.0, &mut into) && !push(Dtype::F16, 65520.0, &mut into));
-        assert!(push(Dtype::F16, f32::INFINITY, &mut into) && push(Dtype::F16, f32::NAN, &mut into));
-        assert!(!push(Dtype::BF16, f32::MAX, &mut into) && push(Dtype::F32, f32::MAX, &mut into));
+        assert!(push(Dtype::F16, f64::INFINITY, &mut into) && push(Dtype::F16, f64::NAN, &mut into));
+        let largest = f64::from(f32::MAX);
+        assert!(!push(Dtype::BF16, largest, &mut into) && push(Dtype::F32, largest, &mut into));
+        assert!(!push(Dtype::F32, 2.0 * largest, &mut into));
     }
 }

@@ -53,9 +53,7 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
         render::line(&format!("{}: {}", note.key, note.text));
     }
     if imported.is_converted {
-        render::line(
-            "weights became another kind of numbers: an export of them is not the folder they are from",
-        );
+        render::line("weights were converted: an export of them is not the folder they are from");
     }
     if !imported.carried.is_empty() {
         let why: std::collections::BTreeSet<_> = imported.carried.iter().map(|c| c.why.words()).collect();
