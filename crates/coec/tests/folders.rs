@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use coec_train::weights::Weights;
+use coec_train::weights::{self, Dtype, Values, Weights};
 use common::Shell;
 
 /// A small folder as `transformers` writes it.
@@ -92,4 +92,47 @@ fn every_wrong_setting_is_named() {
     }
     shell.fails(&["import", "nowhere", "--out", "out"], 3, "coec::folder::unreadable");
     assert!(!shell.path().join("out").exists());
+}
+
+/// One matrix of FP8 and its factors among weights that are none.
+#[test]
+fn quantised_weights_are_read_and_other_precisions_are_made() {
+    let shell = Shell::new();
+    let source = golden("qwen3_moe");
+    let config = std::fs::read_to_string(format!("{source}/config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["quantization_config"] =
+        serde_json::json!({ "quant_method": "fp8", "weight_block_size": [128, 128] });
+    std::fs::create_dir(shell.path().join("in")).unwrap();
+    shell.write("in/config.json", config.to_string());
+    let of = Weights::open(&Path::new(&source).join("model.safetensors")).unwrap();
+    let name = "model.layers.0.self_attn.q_proj.weight";
+    // Of every code 0x38, which is 1.
+    let ones = vec![0x38; of.shape(name).unwrap().iter().product()];
+    let kept: Vec<_> = of.names().filter(|other| *other != name).collect();
+    let bytes: Vec<_> = kept.iter().map(|name| of.bytes(name).unwrap()).collect();
+    let mut tensors = vec![(name, of.shape(name).unwrap(), Values::Bytes(Dtype::F8_E4M3, &ones))];
+    for (other, bytes) in kept.into_iter().zip(&bytes) {
+        let dtype = of.dtype(other).unwrap();
+        tensors.push((other, of.shape(other).unwrap(), Values::Bytes(dtype, bytes)));
+    }
+    let save = |tensors: &[(&str, &[usize], Values<'_>)]| {
+        weights::write(&shell.path().join("in/model.safetensors"), tensors, &[]).unwrap();
+    };
+    save(&tensors);
+    shell.fails(&["import", "in", "--out", "out"], 2, "coec::folder::factors");
+    let scale = format!("{name}_scale_inv");
+    tensors.push((&scale, &[1, 1], Values::F32(&[0.25])));
+    save(&tensors);
+    let said = shell.json(&["import", "in", "--out", "out", "--json"]);
+    assert_eq!(said["converted"], true);
+    let out = Weights::open(&shell.path().join("out/model.safetensors")).unwrap();
+    assert!(out.f32(name).unwrap().iter().all(|&number| number == 0.25));
+
+    shell.ok(&["import", &source, "--out", "half", "--dtype", "bf16"]);
+    let half = Weights::open(&shell.path().join("half/model.safetensors")).unwrap();
+    assert_eq!(half.dtype(name).unwrap(), Dtype::BF16);
+    shell.ok(&["export", "out", "--out", "back"]);
+    let back = std::fs::read_to_string(shell.path().join("back/config.json")).unwrap();
+    assert!(!back.contains("quantization_config"), "{back}");
 }
