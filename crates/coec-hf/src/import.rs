@@ -71,7 +71,7 @@ pub fn import(config: &str, name: &str) -> Result<Import, Vec<HfError>> {
 
 impl Import {
     /// Every tensor of the model in both names, in the order of the model. The list is as long as
-    /// the settings say: hold a folder against it with [`sort`](crate::sort), which counts first.
+    /// the settings say: hold a folder against it with [`sort`](crate::sort()), which counts first.
     pub fn tensors(&self) -> Vec<Mapped> {
         tensors(&self.model, self.family)
     }

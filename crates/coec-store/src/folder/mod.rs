@@ -12,6 +12,8 @@ mod export;
 mod files;
 #[cfg(test)]
 mod fp8;
+#[cfg(test)]
+mod fused;
 mod import;
 mod precision;
 mod settings;
