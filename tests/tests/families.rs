@@ -103,7 +103,10 @@ fn biases_move(model: &coec_ir::Model, dir: &RunDir, path: &str) {
         assert!(bias.iter().any(|&b| b != 0.0), "{path}: the biases of layer {l} never moved");
         for b in bias {
             let steps = f64::from(b) / rate;
-            assert!((steps - steps.round()).abs() < 1e-3 && steps.abs() <= STEPS as f64, "{path}: {b}");
+            assert!(
+                (steps - steps.round()).abs() < 1e-3 && steps.round().abs() <= STEPS as f64,
+                "{path}: {b}"
+            );
         }
     }
 }
