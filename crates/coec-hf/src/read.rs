@@ -284,6 +284,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Refuses a factor that is not 1.
+    pub fn only_one(&mut self, key: &'static str, why: &str) {
+        if let Given::Value(value) = self.given(key)
+            && value.as_f64() != Some(1.0)
+        {
+            self.refuse(key, value, why, "1.0");
+        }
+    }
+
     /// Refuses a setting that is switched on: anything but null, false and 0.
     pub fn off(&mut self, key: &'static str, why: &str) {
         if let Given::Value(value) = self.given(key)

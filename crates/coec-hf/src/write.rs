@@ -194,6 +194,20 @@ impl Writer {
         }
     }
 
+    /// The weights of selected experts are always divided by their sum.
+    pub fn always_renorm(&mut self, coe: &Coe) {
+        if !coe.router.renorm {
+            self.blocked("ffn.router.renorm", false, "weights are always renormalised");
+        }
+    }
+
+    /// They are, if there are more than one.
+    pub fn single_weight(&mut self, renorm: bool, k: usize) {
+        if renorm && k == 1 {
+            self.blocked("ffn.router.renorm", true, "a single weight is not renormalised");
+        }
+    }
+
     /// One window in all layers, if they have that.
     pub fn one_window(&mut self, parts: &Parts<'_>) -> Option<usize> {
         let window = parts.windows.first().copied().flatten();

@@ -1,11 +1,11 @@
 //! Ling, the first: ordinary attention, shared experts, a renormalised softmax.
 
-use coec_ir::{Attention, Ffn, Model, Projection, QkNorm, Rope, Score, bounds};
+use coec_ir::{Attention, Ffn, Model, Projection, QkNorm, bounds};
 
 use super::plain::{self, Defaults, HeadDim, Sizes};
 use super::{Record, bailing, deepseek};
 use crate::inert::ROUTER_LOSS;
-use crate::read::{Given, Reader};
+use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
@@ -24,15 +24,16 @@ pub(super) const RECORD: Record = Record {
 const DEFAULTS: Defaults =
     Defaults { vocab: 1, context: 1, dim: 1, layers: 1, heads: 1, kv_heads: None, eps: 1e-5, theta: 1e4 };
 
+/// Why there is no YaRN.
+const NO_YARN: &str = "no code is known that reads YaRN";
+
 fn read(reader: &mut Reader<'_>) -> Model {
     reader.require(&bailing::SIZES);
     let sizes = plain::sizes(reader, &DEFAULTS);
     bailing::unread(reader);
     plain::router_loss(reader);
     let mut mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Free, QkNorm::None);
-    if let (Rope::Yarn { .. }, Given::Value(value)) = (mha.rope, reader.given("rope_scaling")) {
-        reader.refuse("rope_scaling", value, "no code is known that reads YaRN", "null");
-    }
+    plain::no_yarn(reader, &mha, NO_YARN);
     mha.bias = plain::bias(reader, "use_qkv_bias", false, &plain::QKV);
     // It puts biases on the output projection, and on every projection of every MLP.
     let has_biases = reader.flag("use_bias", true);
@@ -79,20 +80,12 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     let coe = parts.coe;
     writer.common(parts);
     plain::write_mha(writer, parts, HeadDim::Free, QkNorm::None);
-    if let Attention::Mha(mha) = &parts.attention
-        && matches!(mha.rope, Rope::Yarn { .. })
-    {
-        writer.blocked("attention.rope", "yarn", "no code is known that reads YaRN");
-    }
+    plain::write_no_yarn(writer, parts, NO_YARN);
     write_biases(writer, parts);
     writer.ordinary_block(coe);
-    writer.score(coe, Score::Softmax);
-    writer.no_scale(coe);
-    writer.no_groups(coe);
+    writer.plain_router(coe);
     writer.no_shared_gate(coe);
-    if coe.router.renorm && coe.k[0] == 1 {
-        writer.blocked("ffn.router.renorm", true, "a single weight is not renormalised");
-    }
+    writer.single_weight(coe.router.renorm, coe.k[0]);
     writer.set("norm_head", false);
     writer.set("norm_topk_prob", coe.router.renorm);
     bailing::write_experts(writer, parts);

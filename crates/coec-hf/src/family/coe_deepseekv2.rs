@@ -156,9 +156,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
 }
 
 fn router(writer: &mut Writer, renorm: bool, scale: f64, k: usize) {
-    if renorm && k == 1 {
-        writer.blocked("ffn.router.renorm", true, "a single weight is not renormalised");
-    }
+    writer.single_weight(renorm, k);
     if renorm && scale != 1.0 {
         writer.blocked("ffn.router.scale", format!("{scale:?}"), "renormalised weights are not scaled");
     }

@@ -1,13 +1,13 @@
 //! The first DeepSeekMoE, `deepseek`: ordinary attention, softmax scores, shared experts. Its authors
 //! published code, and transformers has no class for it.
 
-use coec_ir::{Attention, Model, Projection, QkNorm, Rope, Score, bounds};
+use coec_ir::{Attention, Model, Projection, QkNorm, bounds};
 use serde_json::Value;
 
 use super::plain::{self, Defaults, HeadDim};
 use super::{Record, deepseek};
 use crate::layout::Names;
-use crate::read::{Given, Reader};
+use crate::read::Reader;
 use crate::write::{Parts, Writer};
 
 pub(super) const RECORD: Record = Record {
@@ -33,12 +33,13 @@ const DEFAULTS: Defaults = Defaults {
     theta: 1e4,
 };
 
+/// Why there is no YaRN.
+const NO_YARN: &str = "the published code has no YaRN";
+
 fn read(reader: &mut Reader<'_>) -> Model {
     let sizes = plain::sizes(reader, &DEFAULTS);
     let mut mha = plain::mha(reader, &DEFAULTS, &sizes, HeadDim::Derived, QkNorm::None);
-    if let (Rope::Yarn { .. }, Given::Value(value)) = (mha.rope, reader.given("rope_scaling")) {
-        reader.refuse("rope_scaling", value, "the published code has no YaRN", "null");
-    }
+    plain::no_yarn(reader, &mha, NO_YARN);
     mha.bias = plain::bias(reader, "attention_bias", false, Projection::ALL);
     reader.only_word("scoring_func", "softmax", "the published code scores by softmax alone");
     let k = reader.count("num_experts_per_tok", None, bounds::EXPERTS);
@@ -63,20 +64,12 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     let coe = parts.coe;
     writer.common(parts);
     plain::write_mha(writer, parts, HeadDim::Derived, QkNorm::None);
-    if let Attention::Mha(mha) = &parts.attention
-        && matches!(mha.rope, Rope::Yarn { .. })
-    {
-        writer.blocked("attention.rope", "yarn", "the published code has no YaRN");
-    }
+    plain::write_no_yarn(writer, parts, NO_YARN);
     plain::write_bias(writer, parts, "attention_bias", Projection::ALL);
     writer.ordinary_block(coe);
-    writer.score(coe, Score::Softmax);
-    writer.no_scale(coe);
-    writer.no_groups(coe);
+    writer.plain_router(coe);
     writer.no_shared_gate(coe);
-    if coe.router.renorm && coe.k[0] == 1 {
-        writer.blocked("ffn.router.renorm", true, "a single weight is not renormalised");
-    }
+    writer.single_weight(coe.router.renorm, coe.k[0]);
     writer.set("scoring_func", "softmax");
     writer.set("norm_topk_prob", coe.router.renorm);
     writer.set("n_shared_experts", if coe.shared == 0 { Value::Null } else { coe.shared.into() });

@@ -148,11 +148,7 @@ fn unlike(reader: &mut Reader<'_>) {
     if !["topk", "top2_fused"].contains(&gate) {
         reader.refuse("moe_gate", &gate.into(), "no code is known that reads it", "\"topk\", \"top2_fused\"");
     }
-    if let Given::Value(value) = reader.given("compression_ratio")
-        && value.as_f64() != Some(1.0)
-    {
-        reader.refuse("compression_ratio", value, "positions are whole numbers here", "1.0");
-    }
+    reader.only_one("compression_ratio", "positions are whole numbers here");
 }
 
 fn write(parts: &Parts<'_>, writer: &mut Writer) {
@@ -168,9 +164,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.ordinary_block(coe);
     writer.no_shared_gate(coe);
     writer.plain_router(coe);
-    if !coe.router.renorm {
-        writer.blocked("ffn.router.renorm", false, "weights are always renormalised");
-    }
+    writer.always_renorm(coe);
     writer.set("use_bias", false);
     writer.set("moe_k", coe.k[0]);
     writer.set("moe_num_experts", coe.experts);

@@ -137,9 +137,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
             writer.blocked(field, false, "experts and routers have biases");
         }
     }
-    if !coe.router.renorm {
-        writer.blocked("ffn.router.renorm", false, "weights are always renormalised");
-    }
+    writer.always_renorm(coe);
     writer.set("swiglu_limit", 7.0);
     writer.set("num_experts_per_tok", coe.k[0]);
     writer.set("num_local_experts", coe.experts);

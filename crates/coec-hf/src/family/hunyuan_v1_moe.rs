@@ -179,11 +179,7 @@ fn unlike(reader: &mut Reader<'_>) {
     ] {
         reader.off(key, why);
     }
-    if let Given::Value(value) = reader.given("routed_scaling_factor")
-        && value.as_f64() != Some(1.0)
-    {
-        reader.refuse("routed_scaling_factor", value, "the family's class scales no weights", "1.0");
-    }
+    reader.only_one("routed_scaling_factor", "the family's class scales no weights");
 }
 
 fn write(parts: &Parts<'_>, writer: &mut Writer) {
@@ -207,9 +203,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     }
     writer.no_shared_gate(coe);
     writer.plain_router(coe);
-    if !coe.router.renorm {
-        writer.blocked("ffn.router.renorm", false, "weights are always renormalised");
-    }
+    writer.always_renorm(coe);
     let selected = parts.selected();
     let is_one = selected.iter().all(|&k| k == selected[0]);
     writer.set("moe_topk", if is_one { json!(selected[0]) } else { json!(selected) });

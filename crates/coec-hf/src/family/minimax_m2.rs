@@ -76,11 +76,7 @@ fn unlike(reader: &mut Reader<'_>, layers: usize) {
     reader.only_flag("use_routing_bias", true, "the family's class always has selection biases");
     reader.off("shared_intermediate_size", "the family's class has no shared experts");
     for key in ["layernorm_full_attention_beta", "layernorm_linear_attention_beta", "layernorm_mlp_beta"] {
-        if let Given::Value(value) = reader.given(key)
-            && value.as_f64() != Some(1.0)
-        {
-            reader.refuse(key, value, "the family's class adds to the stream as it is", "1.0");
-        }
+        reader.only_one(key, "the family's class adds to the stream as it is");
     }
     if let Given::Value(value) = reader.given("attn_type_list")
         && *value != json!(vec![1; layers])
@@ -106,9 +102,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.score(coe, Score::Sigmoid);
     writer.no_scale(coe);
     writer.no_groups(coe);
-    if !coe.router.renorm {
-        writer.blocked("ffn.router.renorm", false, "weights are always renormalised");
-    }
+    writer.always_renorm(coe);
     writer.set("use_qk_norm", true);
     writer.set("qk_norm_type", "per_layer");
     writer.set("scoring_func", "sigmoid");

@@ -57,9 +57,7 @@ fn write(parts: &Parts<'_>, writer: &mut Writer) {
     writer.ordinary_block(coe);
     writer.no_shared(coe);
     writer.plain_router(coe);
-    if !coe.router.renorm {
-        writer.blocked("ffn.router.renorm", false, "weights are always renormalised");
-    }
+    writer.always_renorm(coe);
     writer.set("num_experts_per_tok", coe.k[0]);
     writer.set("num_local_experts", coe.experts);
     writer.set("intermediate_size", coe.hidden);

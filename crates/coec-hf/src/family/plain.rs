@@ -4,7 +4,7 @@ use crate::read::{Given, Reader, is_off};
 use crate::rope::{self, Code, part, part::Part};
 use crate::write::{Parts, Writer};
 use coec_ir::{
-    Act, Attention, Coe, Dense, Ffn, Layer, Mha, Model, Projection, QkNorm, Rms, Router, Score, Stack,
+    Act, Attention, Coe, Dense, Ffn, Layer, Mha, Model, Projection, QkNorm, Rms, Rope, Router, Score, Stack,
     Tokens, bounds,
 };
 
@@ -154,6 +154,13 @@ fn width(reader: &mut Reader<'_>, sizes: &Sizes, heads: usize, head_dim: HeadDim
 pub(super) fn window(reader: &mut Reader<'_>, default: Option<usize>, sizes: &Sizes) -> Option<usize> {
     let window = reader.count_or_null("sliding_window", default, bounds::CONTEXT);
     window.filter(|&window| window < sizes.context)
+}
+
+/// Refuses YaRN, which no code of the family reads.
+pub(super) fn no_yarn(reader: &mut Reader<'_>, mha: &Mha, why: &str) {
+    if let (Rope::Yarn { .. }, Given::Value(value)) = (mha.rope, reader.given("rope_scaling")) {
+        reader.refuse("rope_scaling", value, why, "null");
+    }
 }
 
 /// Refuses a window that cuts anything off.
@@ -326,6 +333,15 @@ pub(super) fn bias(
     of: &[Projection],
 ) -> Vec<Projection> {
     if reader.flag(key, default) { of.to_vec() } else { Vec::new() }
+}
+
+/// Blocks YaRN, which no code of the family reads.
+pub(super) fn write_no_yarn(writer: &mut Writer, parts: &Parts<'_>, why: &str) {
+    if let Attention::Mha(mha) = &parts.attention
+        && matches!(mha.rope, Rope::Yarn { .. })
+    {
+        writer.blocked("attention.rope", "yarn", why);
+    }
 }
 
 /// Blocks biases on the projections.

@@ -3,7 +3,7 @@
 use coec_ir::{Bounds, Rope, bounds};
 use serde_json::json;
 
-use crate::read::{Given, Reader};
+use crate::read::Reader;
 use crate::write::Writer;
 
 /// What of a head turns, by its family's code.
@@ -74,16 +74,5 @@ pub(crate) fn write(writer: &mut Writer, rope: &Rope, head_dim: usize, by_width:
     }
     if !by_width || fraction != exact {
         writer.set(FRACTION, fraction);
-    }
-}
-
-impl Reader<'_> {
-    /// Refuses a factor that is not 1.
-    fn only_one(&mut self, key: &'static str, why: &str) {
-        if let Given::Value(value) = self.given(key)
-            && value.as_f64() != Some(1.0)
-        {
-            self.refuse(key, value, why, "1.0");
-        }
     }
 }
