@@ -168,7 +168,8 @@ pub struct SetArgs {
 
 #[derive(Debug, Args)]
 pub struct SpecsArgs {
-    /// Specs: a path, `path#model`, `-` for standard input, or the paper's notation such as `CoE-2(4/64)`
+    /// Specs: a path of a spec or a `config.json`, `path#model`, `-` for standard input, or the paper's
+    /// notation such as `CoE-2(4/64)`
     #[arg(required = true, value_name = "SPEC")]
     pub specs: Vec<String>,
     #[command(flatten)]
@@ -194,7 +195,7 @@ budget, examples/generate generates text. With --link it depends on coec-nn inst
 
 Example: coec build specs/coe2_4_64.coe --out build/coe2")]
 pub struct BuildArgs {
-    /// A path, `path#model`, `-` for standard input, or the paper's notation
+    /// A path of a spec or a `config.json`, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
     /// Where to write; the model's name in the current folder when left out
     #[arg(short, long, value_name = "DIR")]
@@ -295,7 +296,8 @@ Fields have the names that --set takes; `ffn[1..3].k` are those of layers 1 and 
 tensors have alternatives in braces; of `{0..3}` both ends are meant. Exits with 0 whether or not
 anything differs; with --json, `equal` says whether the specs mean the same.")]
 pub struct DiffArgs {
-    /// The first spec: a path, `path#model`, `-` for standard input, or the paper's notation
+    /// The first spec: a path of a spec or a `config.json`, `path#model`, `-` for standard input, or the
+    /// paper's notation
     #[arg(value_name = "A")]
     pub old: String,
     /// The second; A itself when left out, for what --set changes
@@ -322,7 +324,8 @@ Examples:
   coec fit a.coe --free dim --free layers --match flops.forward=b.coe --match params.total=b.coe
   coec fit my.coe --free dim --match 'memory.train=16GiB @ batch=4, context=512'")]
 pub struct FitArgs {
-    /// The spec to change: a path, `path#model`, `-` for standard input, or the paper's notation
+    /// The spec to change: a path of a spec or a `config.json`, `path#model`, `-` for standard input, or the
+    /// paper's notation
     #[arg(value_name = "A")]
     pub spec: String,
     /// A field that holds one whole number, as --set names it; twice for two under two figures
@@ -490,7 +493,7 @@ Examples:
 One box per block, with its share of the parameters and of the forward FLOPs at the model's
 context. Layers of one kind are drawn once.")]
 pub struct GraphArgs {
-    /// A path, `path#model`, `-` for standard input, or the paper's notation
+    /// A path of a spec or a `config.json`, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
     /// What to draw; when left out, svg for an --out that ends in .svg, else mermaid
     #[arg(long, value_enum)]

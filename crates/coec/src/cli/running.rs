@@ -32,8 +32,8 @@ A run is committed while it goes on, by default every ten minutes; killed anywhe
 from its last commit and ends as if it had not been. SIGINT, SIGTERM, SIGHUP and SIGUSR1 finish
 the step, save, and exit with 128 + signal; a second one ends at once.")]
 pub struct TrainArgs {
-    /// A path, `path#model`, `-` for standard input, or the paper's notation; the built-in quickstart when
-    /// left out. With --resume, a run's directory
+    /// A path of a spec or a `config.json`, `path#model`, `-` for standard input, or the paper's notation; the
+    /// built-in quickstart when left out. With --resume, a run's directory
     pub spec: Option<String>,
     #[command(flatten)]
     pub at: DeviceArgs,
@@ -101,7 +101,8 @@ Examples:
   coec compare a.coe b.coe --set train.flops=1e15        equal compute for arms of different cost
   coec compare a.coe b.coe --fair flops.forward=1% --fair params.total=5% --check")]
 pub struct CompareArgs {
-    /// The arms, two or more: paths, `path#model`, `-` for standard input, or the paper's notation
+    /// The arms, two or more: paths of specs or of `config.json`s, `path#model`, `-` for standard input, or the
+    /// paper's notation
     #[arg(required = true, value_name = "SPEC")]
     pub specs: Vec<String>,
     /// How many seeds each arm is trained with: the spec's own and those behind it
@@ -280,7 +281,7 @@ pub struct GenerateArgs {
 T holds `tokens` [B, L] and optionally `targets` [B, L]; O receives `logits`, with targets `loss`
 and `aux_loss`, and with --grads `grad.NAME` of loss + aux_loss for every trained parameter.")]
 pub struct ForwardArgs {
-    /// A path, `path#model`, `-` for standard input, or the paper's notation
+    /// A path of a spec or a `config.json`, `path#model`, `-` for standard input, or the paper's notation
     pub spec: String,
     /// The weights, safetensors
     #[arg(long, value_name = "W")]
