@@ -83,7 +83,13 @@ impl Expr {
             }
             Self::Tuple(values) => Self::Call(String::new(), values.clone()).print(indent, before, after),
             Self::Text(text) => {
-                let pieces = pieces(text).into_iter().map(|piece| format!("{inner}{piece:?},\n"));
+                let pieces: Vec<_> = pieces(text).iter().map(|piece| format!("{piece:?}")).collect();
+                let line = format!("[{}]", pieces.join(", "));
+                // Pieces that fit on a line stand on one, with a column left, and then the call goes a step in.
+                if indent + before + line.chars().count() < WIDTH {
+                    return format!("{line}\n{inner}.concat()");
+                }
+                let pieces = pieces.into_iter().map(|piece| format!("{inner}{piece},\n"));
                 format!("[\n{}{outer}]\n{outer}.concat()", pieces.collect::<String>())
             }
         }
@@ -250,5 +256,17 @@ mod tests {
         assert!(pieces.iter().all(|piece| piece.chars().count() <= PIECE && !piece.is_empty()));
         assert_eq!(pieces[0].len(), PIECE, "lines are filled");
         assert!(pieces.contains(&"short\n".to_string()));
+    }
+
+    #[test]
+    fn pieces_stand_side_by_side_where_they_fit() {
+        let text = |len: usize| Expr::string(&format!("{} {}", "a".repeat(PIECE - 1), "b".repeat(len)));
+        let two = |len: usize| text(len).print(4, "doc: ".len(), 1);
+        // What the first piece, brackets, quotes, a comma and the column that stays free leave.
+        let fits = WIDTH - "    doc: ".len() - (PIECE + 2) - "[, \"\"]".len() - 1;
+        let side_by_side = two(fits);
+        assert_eq!(side_by_side.lines().next().map(|line| "    doc: ".len() + line.len()), Some(WIDTH - 1));
+        assert_eq!(side_by_side.lines().nth(1), Some("        .concat()"));
+        assert_eq!(two(fits + 1).lines().count(), 5, "brackets, a line for each piece, and the call");
     }
 }
