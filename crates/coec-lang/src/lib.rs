@@ -52,6 +52,7 @@ mod foreign;
 mod format;
 mod loader;
 mod notation;
+pub mod outline;
 mod parse;
 mod read;
 mod reading;

@@ -90,7 +90,7 @@ pub(crate) fn scan(source: SourceId, text: &str) -> (Scan, Option<ParseError>) {
 }
 
 /// What a comment or a string is to a reader of brackets and words.
-enum Skipped {
+pub(crate) enum Skipped {
     /// There is none here.
     Nothing,
     /// It ends before this offset.
@@ -100,7 +100,7 @@ enum Skipped {
 }
 
 /// The comment or string that begins at `i`.
-fn skipped(bytes: &[u8], i: usize) -> Skipped {
+pub(crate) fn skipped(bytes: &[u8], i: usize) -> Skipped {
     let rest = &bytes[i..];
     let until = |end: Option<usize>| end.map_or(Skipped::Endless, Skipped::Until);
     if rest.starts_with(b"//") {
