@@ -36,6 +36,9 @@ pub struct Verdict {
     pub readings: Vec<Reading>,
     /// For a rule that does not hold: what is wrong and what would close the gap.
     pub diagnostic: Option<Diagnostic>,
+    /// For a rule that does not hold, as far as they were searched for: values of single fields that would close the gap,
+    /// the smallest change first.
+    pub fixes: Vec<Fix>,
 }
 
 /// What became of a rule.
@@ -172,18 +175,18 @@ fn judge(
             _ => known = false,
         }
     }
-    let (outcome, diagnostic) = match broken {
+    let (outcome, diagnostic, fixes) = match broken {
         Some((layer, actual, target)) => {
             let outcome = if rule.warn { Outcome::Warned } else { Outcome::Violated };
             let fixes = fixes(actual > target);
             let error = describe(spec, rule, layer, actual, target, fixes.as_deref());
-            (outcome, Some(Diagnostic::new(error, &spec.sources)))
+            (outcome, Some(Diagnostic::new(error, &spec.sources)), fixes.unwrap_or_default())
         }
-        None if known => (Outcome::Holds, None),
-        None => (Outcome::Deferred, None),
+        None if known => (Outcome::Holds, None, Vec::new()),
+        None => (Outcome::Deferred, None, Vec::new()),
     };
     debug_assert!(diagnostic.as_ref().is_none_or(|d| d.severity() != Severity::Advice));
-    Verdict { rule: rule.clone(), at, outcome, readings, diagnostic }
+    Verdict { rule: rule.clone(), at, outcome, readings, diagnostic, fixes }
 }
 
 fn describe(

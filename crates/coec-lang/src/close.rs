@@ -12,10 +12,13 @@ use crate::turn::{base_ffn, turned_model};
 const MOST_WORK: usize = 6000;
 
 /// A value of one field that would meet a rule.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Fix {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// The field by its dotted name: `ffn.k`.
     pub path: &'static str,
+    /// What it holds.
     pub now: usize,
+    /// What it could hold instead.
     pub then: usize,
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use miette::{LabeledSpan, SourceCode};
 use serde::Serialize;
 
-use crate::error::{Advice, BudgetError, Problem};
+use crate::error::{Advice, BudgetError, Meant, Problem};
 use crate::source::{Sources, Span};
 
 /// How much a diagnostic matters.
@@ -118,6 +118,26 @@ impl Diagnostic {
     /// Where, the main place first.
     pub fn labels(&self) -> Vec<Label> {
         self.problem.labels().into_iter().map(|(span, text)| Label::new(&self.sources, span, text)).collect()
+    }
+
+    /// What mends it, if that is known: for every "did you mean" of the help, the place and what belongs there.
+    pub fn replacements(&self) -> Vec<Label> {
+        let replacement = |(span, meant): (Span, Meant)| {
+            let source = self.sources.get(span.source);
+            let (start, end) = (span.start as usize, span.end as usize);
+            let is_text = source.text[start..end].starts_with('"');
+            let (at, text) = match meant {
+                Meant::Word(word) if is_text => (span, coec_ir::table::string(&word)),
+                Meant::Word(word) | Meant::Model(word) if !is_text => (span, word),
+                Meant::Word(word) | Meant::Model(word) => {
+                    // The name of a model stands in front of the second quote, behind a mark if there was one.
+                    let named = source.text[start..end].rfind('#').map(|mark| start + mark);
+                    (Span::new(span.source, named.unwrap_or(end - 1), end - 1), format!("#{word}"))
+                }
+            };
+            Label::new(&self.sources, at, text)
+        };
+        self.problem.meant().into_iter().map(replacement).collect()
     }
 
     /// The form for JSON.

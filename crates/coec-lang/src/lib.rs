@@ -68,6 +68,7 @@ mod turn;
 mod unit;
 
 pub use check::{Outcome, Report, Verdict, check};
+pub use close::Fix;
 pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
 pub use error::codes;
 pub use fit::{Candidate, Fit, FitError, Matched, Other, Relocate, fit, fit_point};
@@ -77,6 +78,7 @@ pub use loader::{Loader, MapLoader};
 pub use read::{MAX_SOURCE, read};
 pub use reading::Reading;
 pub use resolve::budget::RuleAt;
+pub use resolve::layers::LayerField;
 pub use resolve::train::Bases;
 pub use spec::{Spec, load, load_one};
 pub use suggest::nearest;

@@ -11,6 +11,32 @@ use crate::resolve::{Cx, Fuel};
 use crate::source::{SourceId, Span};
 use crate::spec::Spec;
 
+impl Spec {
+    /// The model with other whole numbers in some of its fields, each by its dotted name, as `--set` would change them;
+    /// `None` where that is no model.
+    pub fn with(&self, values: &[(&str, usize)]) -> Option<Verified<Model>> {
+        turned_model(self, values)
+    }
+
+    /// The whole number that a field of the model holds, by its dotted name. Of a list of equal numbers, that number.
+    pub fn count(&self, path: &str) -> Option<usize> {
+        match field(self, path)?.1 {
+            Known::Count(n) => Some(n),
+            Known::List(list) => {
+                let first = list.first()?.clone();
+                let Known::Count(n) = first else { return None };
+                list.iter().all(|value| *value == first).then_some(n)
+            }
+            _ => None,
+        }
+    }
+
+    /// The feed-forward block that layers have unless an override says otherwise.
+    pub fn base_ffn(&self) -> Option<Ffn> {
+        base_ffn(self, &self.draft)
+    }
+}
+
 /// The draft of `spec` with these values in its fields, each by its dotted name.
 pub(crate) fn turned(spec: &Spec, values: &[(&str, usize)]) -> Draft {
     // The errors of such drafts are never shown, so it does not matter where they point.

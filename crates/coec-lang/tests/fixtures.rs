@@ -252,6 +252,66 @@ fn what_fails() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// The byte of a line and a column, both from 1.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    text[start..].char_indices().nth(column - 1).map_or(text.len(), |(at, _)| start + at)
+}
+
+/// Every "did you mean" can be done in place of being read, and mends what it is said of.
+#[test]
+fn what_is_meant_mends() {
+    struct Instead<'f>(&'f Fixture, String);
+    impl Loader for Instead<'_> {
+        fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+            let is_own = path == Path::new(&format!("{}.coe", self.0.name));
+            if is_own { Ok(self.1.clone().into()) } else { self.0.folder.read(path) }
+        }
+    }
+    let mut mended = BTreeSet::new();
+    for fixture in Fixture::all("fail").iter().filter(|fixture| fixture.sets.is_empty()) {
+        for diagnostic in fixture.run().1 {
+            let replacements = diagnostic.replacements();
+            // A note says what was meant where that is no other word in the same place.
+            let says = diagnostic.help().contains("did you mean") && !diagnostic.help().contains("; here, ");
+            let name = &fixture.name;
+            assert!(!says || !replacements.is_empty(), "{name}: {}", diagnostic.help());
+            for at in replacements.iter().filter(|at| at.file == format!("{name}.coe")) {
+                let [start, end] = [(at.line, at.column), (at.end_line, at.end_column)]
+                    .map(|(line, column)| offset(&fixture.text, line, column));
+                let text = [&fixture.text[..start], &at.text, &fixture.text[end..]].concat();
+                let loader = Instead(fixture, text.clone());
+                let again = load(&fixture.load, &[], &loader).err().unwrap_or_default();
+                let is_same = |other: &Diagnostic| {
+                    let (one, other_at) = (&diagnostic.labels()[0], &other.labels()[0]);
+                    other.code() == diagnostic.code()
+                        && (other_at.line, other_at.column) == (one.line, one.column)
+                };
+                assert!(
+                    !again.iter().any(is_same),
+                    "{name}: {} is still there in\n{text}",
+                    diagnostic.code()
+                );
+                mended.insert(diagnostic.code());
+            }
+        }
+    }
+    let known: BTreeSet<&str> = [
+        "coec::resolve::bytes_unit",
+        "coec::resolve::gate_shared",
+        "coec::resolve::negative_number",
+        "coec::resolve::several_models",
+        "coec::resolve::tolerance_not_percent",
+        "coec::resolve::unknown_condition",
+        "coec::resolve::unknown_field",
+        "coec::resolve::unknown_figure",
+        "coec::resolve::unknown_model",
+        "coec::resolve::unknown_word",
+    ]
+    .into();
+    assert_eq!(mended, known);
+}
+
 #[test]
 fn every_code_has_a_fixture() {
     let mut missing: BTreeSet<&str> = codes().into_iter().collect();

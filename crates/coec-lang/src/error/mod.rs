@@ -7,6 +7,7 @@
 mod advice;
 mod budget;
 mod foreign;
+mod meant;
 mod parse;
 mod read;
 mod resolve;
@@ -15,6 +16,7 @@ mod verify;
 pub(crate) use advice::Advice;
 pub(crate) use budget::BudgetError;
 pub(crate) use foreign::ForeignError;
+pub(crate) use meant::Meant;
 pub(crate) use parse::ParseError;
 pub(crate) use read::ReadError;
 pub(crate) use resolve::ResolveError;

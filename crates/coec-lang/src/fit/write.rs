@@ -29,27 +29,56 @@ impl Fit {
         rules: &[Rule],
         relocate: Option<Relocate<'_>>,
     ) -> String {
-        let lines: Vec<String> = rules.iter().map(coec_ir::text::rule).collect();
-        if spec.path.is_none() {
-            return explicit(candidate, &lines);
-        }
-        let own = spec.draft.own();
-        let text: &str = &spec.sources.get(own.unit.source).text;
-        let mut edits = Edits { text, edits: Vec::new() };
-        if let Some(relocate) = relocate {
-            edits.relocate(spec, relocate);
-        }
-        let bare = is_bare(spec);
-        for (path, value) in &candidate.values {
-            edits.set(spec, candidate, path, *value, bare);
-        }
-        if bare {
-            return edits.as_model(spec, &lines);
-        }
-        edits.add_rules(spec, &lines);
-        edits.finish()
+        text(spec, candidate, rules, relocate)
     }
 }
+
+impl Spec {
+    /// The text of the spec with other whole numbers in some of its fields, each by its dotted name; `None` where that
+    /// is no model. The rest of the text stays as it is.
+    pub fn text_with(&self, values: &[(&str, usize)]) -> Option<String> {
+        let model = self.with(values)?;
+        let values = values.iter().map(|(path, value)| ((*path).to_owned(), *value)).collect();
+        Some(text(self, &Candidate { values, model, matched: Vec::new() }, &[], None))
+    }
+
+    /// The text of the spec as a file in which other models may stand: one that is nothing but a block becomes a model.
+    pub fn text_with_names(&self) -> String {
+        let own = self.draft.own();
+        let text: &str = &self.sources.get(own.unit.source).text;
+        match is_bare(self) {
+            true => Edits { text, edits: Vec::new() }.as_model(self, &[]),
+            false => text.to_owned(),
+        }
+    }
+}
+
+fn text(spec: &Spec, candidate: &Candidate, rules: &[Rule], relocate: Option<Relocate<'_>>) -> String {
+    let lines: Vec<String> = rules.iter().map(coec_ir::text::rule).collect();
+    if spec.path.is_none() {
+        return explicit(candidate, &lines);
+    }
+    let own = spec.draft.own();
+    let text: &str = &spec.sources.get(own.unit.source).text;
+    let mut edits = Edits { text, edits: Vec::new() };
+    if let Some(relocate) = relocate {
+        edits.relocate(spec, relocate);
+    }
+    let bare = is_bare(spec);
+    for (path, value) in &candidate.values {
+        edits.set(spec, candidate, path, *value, bare);
+    }
+    // Values inside the block alone leave it the block that it is.
+    let is_block = edits.edits.iter().all(|edit| !edit.2.ends_with(AS_FFN));
+    if bare && !(is_block && lines.is_empty()) {
+        return edits.as_model(spec, &lines);
+    }
+    edits.add_rules(spec, &lines);
+    edits.finish()
+}
+
+/// What stands in front of a block that becomes the last field of a model.
+const AS_FFN: &str = "ffn = ";
 
 /// A model that has no file, with everything written out.
 fn explicit(candidate: &Candidate, lines: &[String]) -> String {
@@ -152,7 +181,7 @@ impl Edits<'_> {
         if is_bare {
             // The block becomes the last field of a model.
             let at = model.fields[0].value.span.start as usize;
-            return self.insert(at, format!("{field}\n{INDENT}ffn = "));
+            return self.insert(at, format!("{field}\n{INDENT}{AS_FFN}"));
         }
         match model.fields.last() {
             Some(last) => self.add_behind(last.value.span.end as usize, field),
@@ -209,14 +238,15 @@ impl Edits<'_> {
         let block = model.fields[0].value.span;
         let (start, end) = (block.start as usize, block.end as usize);
         let inner = self.apply(start, end);
-        let inner = if self.edits.iter().any(|edit| edit.2.ends_with("ffn = ")) {
+        let inner = if self.edits.iter().any(|edit| edit.2.ends_with(AS_FFN)) {
             inner
         } else {
-            format!("ffn = {inner}")
+            format!("{AS_FFN}{inner}")
         };
         let rest = self.text[end..].trim_end();
         let (name, before) = (&model.name.text, &self.text[..start]);
-        format!("{before}model {name} {{\n{INDENT}{inner}\n}}{rest}\n\n{}", budget(None, lines))
+        let budget = if lines.is_empty() { String::new() } else { format!("\n{}", budget(None, lines)) };
+        format!("{before}model {name} {{\n{INDENT}{inner}\n}}{rest}\n{budget}")
     }
 
     /// Names the files that the text names as they are called where it will stand.

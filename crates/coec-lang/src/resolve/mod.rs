@@ -4,6 +4,7 @@ pub(crate) mod block;
 pub(crate) mod budget;
 pub(crate) mod claims;
 pub(crate) mod gaps;
+pub(crate) mod layers;
 pub(crate) mod locate;
 pub(crate) mod model;
 pub(crate) mod sets;

@@ -94,9 +94,9 @@ impl Head {
 }
 
 /// `ffn[...] = ...` or `loop[...] = ...`, with how near to the model itself it stands.
-struct Override<'v> {
-    level: usize,
-    field: &'v Field,
+pub(super) struct Override<'v> {
+    pub level: usize,
+    pub field: &'v Field,
 }
 
 /// Fields with an index.
@@ -108,7 +108,7 @@ struct Indexed<'v> {
 }
 
 /// What every layer has, by its index among the overrides; `None` for the base.
-type Choice = Vec<Option<usize>>;
+pub(super) type Choice = Vec<Option<usize>>;
 
 impl<'a> Cx<'a> {
     /// The model of a draft, as far as it has a meaning.
@@ -274,7 +274,12 @@ impl<'a> Cx<'a> {
     }
 
     /// Which override each layer has. Nearer models win; within one model two are an error.
-    fn choose(&mut self, overrides: &[Override], layers: usize, layers_at: Option<Span>) -> Choice {
+    pub(super) fn choose(
+        &mut self,
+        overrides: &[Override],
+        layers: usize,
+        layers_at: Option<Span>,
+    ) -> Choice {
         let mut choice: Choice = vec![None; layers];
         for (i, o) in overrides.iter().enumerate() {
             let Some(range) = self.range(o.field, layers, layers_at) else { continue };
