@@ -71,7 +71,7 @@ pub use check::{Outcome, Report, Verdict, check};
 pub use close::Fix;
 pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
 pub use error::codes;
-pub use fit::{Candidate, Fit, FitError, Matched, Other, Relocate, fit, fit_point};
+pub use fit::{Candidate, Fit, FitError, Matched, Other, Relocate, fit, fit_point, fit_rule};
 pub use foreign::{Remark, Translated};
 pub use format::format;
 pub use loader::{Loader, MapLoader};

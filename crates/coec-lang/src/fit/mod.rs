@@ -10,12 +10,15 @@ mod search;
 mod wanted;
 mod write;
 
+use std::sync::Arc;
+
 use coec_ir::cost::{Cost, Setting};
 use coec_ir::table::{Field, Kind, Value as Known};
 use coec_ir::{Bounds, Model, Quantity, Rule, Verified};
 use num_bigint::BigUint;
 
 use crate::loader::Loader;
+use crate::resolve::budget::RuleAt;
 use crate::spec::Spec;
 use crate::sweep::Fitted;
 use crate::turn::{field, turned_model};
@@ -128,6 +131,16 @@ pub fn fit_point(spec: &Spec, fits: &[Fitted], loader: &dyn Loader) -> Result<Fi
     let rules: Vec<_> = fits.iter().map(|fit| fit.rule.clone()).collect();
     let wanted = wanted::of_rules(spec, &rules, loader)?;
     solved(spec, &free, wanted)
+}
+
+/// The same for one field and a rule that the spec itself has: the value with which it comes nearest to its right side.
+///
+/// # Errors
+///
+/// As of [`fit`].
+pub fn fit_rule(spec: &Spec, field: &str, rule: &Arc<RuleAt>, loader: &dyn Loader) -> Result<Fit, FitError> {
+    let wanted = wanted::of_rules(spec, std::slice::from_ref(rule), loader)?;
+    solved(spec, &[field.to_owned()], wanted)
 }
 
 /// Holds fields and figures to what can be solved.

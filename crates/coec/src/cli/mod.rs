@@ -83,6 +83,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// Say what an error code means and what to do about it
     Explain(ExplainArgs),
+    /// Serve an editor: errors, figures and completions while one types
+    Lsp(LspArgs),
     /// Print what a shell needs to complete commands and options
     Completions(CompletionsArgs),
 }
@@ -114,8 +116,8 @@ impl Command {
             Self::Fmt(a) => a.json.json,
             Self::Graph(a) => a.json.json,
             Self::Explain(a) => a.json.json,
-            // A script for a shell has no other form.
-            Self::Completions(_) => false,
+            // A script for a shell has no other form, and an editor reads no standard error.
+            Self::Lsp(_) | Self::Completions(_) => false,
         }
     }
 }
@@ -460,6 +462,16 @@ pub struct ExplainArgs {
     pub code: Option<String>,
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Editors start it; docs/editors.md says how, for VS Code, Neovim and Helix. It speaks the Language
+Server Protocol over standard input and output until the editor says to stop.")]
+pub struct LspArgs {
+    /// Standard input and output, which there is no other way than; some editors give it
+    #[arg(long, hide = true)]
+    pub stdio: bool,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@ mod forward;
 mod generate;
 mod graph;
 mod import;
+mod lsp;
 mod new;
 #[cfg(feature = "train")]
 mod report;
@@ -68,6 +69,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
         Command::Fmt(args) => fmt::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Lsp(_) => lsp::run(),
         Command::Completions(args) => completions::run(&args),
         #[cfg(not(feature = "train"))]
         Command::Train(_)

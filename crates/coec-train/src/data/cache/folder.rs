@@ -2,19 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::data::DataError;
 
-/// The folder of the cache: `$COEC_CACHE`, else `coec` in the user's folder for caches, else in the folder
-/// for temporary files.
-pub(in crate::data) fn folder() -> PathBuf {
-    match std::env::var_os("COEC_CACHE").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None => dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("coec"),
-    }
-}
+pub(in crate::data) use coec_store::cache_folder as folder;
 
 /// Tokens, a folder for each key.
 pub(in crate::data) const TOKENS: &str = "tokens";

@@ -1,0 +1,336 @@
+//! What a token means, and what it comes to.
+
+use std::ops::Range as Bytes;
+
+use coec_ir::table::{Default, FFN, Field, Kind, Table};
+use coec_ir::{Figure, Quantity, Unit, grouped, short};
+use coec_lang::outline::{ItemKind, Role, Token};
+use gen_lsp_types::{Contents, Hover};
+
+use super::hints::{Share, value};
+use super::names::{self, Named};
+use super::{View, markdown};
+use crate::analysis::{Judged, cost_of};
+use crate::reference;
+
+/// What there is to say of the token at a byte.
+pub(crate) fn at(view: &View, at: usize) -> Option<Hover> {
+    let token = *view.document.outline().token_at(at)?;
+    let text = view.document.slice(token.start..token.end);
+    let said = match token.role {
+        Role::Field(table, field) => field_text(view, &token, table, field),
+        Role::Block(table) => block_text(view, &token, table),
+        Role::Word(field) => {
+            let said = reference::word(field.name, text).or_else(|| reference::word(text, text));
+            format!("**`{text}`**, a value of `{}`\n\n{}", field.name, said.unwrap_or_default())
+        }
+        Role::Figure(figure) => figure_text(view, &token, figure),
+        Role::Condition => format!("**`{text}`**, a condition\n\n{}", reference::condition(text)?),
+        Role::Model { .. } => model_text(view.analysis.model(text)?),
+        Role::Let { .. } => let_text(view, text)?,
+        Role::Spec => spec_text(view, at)?,
+        Role::Number => number_text(text)?,
+        Role::Keyword => keyword_text(text)?.to_owned(),
+        _ => return None,
+    };
+    let range = view.document.text.span(token.start..token.end);
+    Some(Hover::new(Contents::MarkupContent(markdown(said)), Some(range)))
+}
+
+fn field_text(view: &View, token: &Token, table: &'static Table, field: &'static Field) -> String {
+    let said = reference::field(table, field.name).unwrap_or_default();
+    let mut text = format!("**`{}`** of `{}`\n\n{said}  \n{}", field.name, table.word, holds(table, field));
+    if let Some(more) = one_more(view, token, field) {
+        text.push_str(&format!("\n\n{more}"));
+    }
+    text
+}
+
+/// What a field holds, between which bounds, and what it holds when left out.
+pub(crate) fn holds(table: &'static Table, field: &'static Field) -> String {
+    let what = match field.kind {
+        Kind::Count(bounds) => format!("a whole number, {} to {}", number(bounds.min), number(bounds.max)),
+        Kind::OptionalCount(bounds) => {
+            format!("a whole number, {} to {}, or `none`", number(bounds.min), number(bounds.max))
+        }
+        Kind::Counts(bounds, per) => format!(
+            "a whole number, {} to {}, or a list with one for each of `{per}`",
+            number(bounds.min),
+            number(bounds.max)
+        ),
+        Kind::Real(bounds) => format!("a number, {} to {}", number(bounds.min), number(bounds.max)),
+        Kind::Pair(_) => "a list of two numbers".into(),
+        Kind::Reals(_) => "a list of numbers".into(),
+        Kind::Amount => "a number of steps, or a share of them".into(),
+        Kind::Flag => "`true` or `false`".into(),
+        Kind::Text => "a string".into(),
+        Kind::Texts => "a string, or a list of them".into(),
+        Kind::Name(names, _) => {
+            names.iter().map(|name| format!("`\"{name}\"`")).collect::<Vec<_>>().join(", ")
+        }
+        Kind::Word(words) => listed(&words()),
+        Kind::Words(words) => format!("a list of {}, or `true` or `false`", listed(&words())),
+        Kind::Block(tables) | Kind::Blocks(tables) => {
+            tables.iter().map(|table| format!("`{}(...)`", table.word)).collect::<Vec<_>>().join(", ")
+        }
+    };
+    match (table.default(field), default(table, field)) {
+        (Default::Required, _) => format!("Holds {what}; required"),
+        (_, Some(default)) => format!("Holds {what}; when left out: `{default}`"),
+        (Default::Like(other), _) => format!("Holds {what}; when left out: as `{other}`"),
+        (Default::Share(whole, parts), _) => format!("Holds {what}; when left out: `{whole} / {parts}`"),
+        (Default::OfModel(field), _) => format!("Holds {what}; when left out: the model's `{field}`"),
+        _ => format!("Holds {what}; may be left out"),
+    }
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A bound as people write it.
+fn number(bound: f64) -> String {
+    if bound.fract() == 0.0 && bound.abs() < 1e9 { grouped(bound as i64) } else { format!("{bound:e}") }
+}
+
+/// What a field holds when left out, as it would be written.
+pub(crate) fn default(table: &'static Table, field: &'static Field) -> Option<String> {
+    Some(match table.default(field) {
+        Default::Count(n) | Default::CountUnless(n, _) => n.to_string(),
+        Default::Real(x) => format!("{x:?}"),
+        Default::Pair([a, b]) => format!("[{a:?}, {b:?}]"),
+        Default::Steps(share) => format!("{}%", 100.0 * share),
+        Default::Flag(flag) => flag.to_string(),
+        Default::Text(text) => coec_ir::table::string(text),
+        Default::Word(word) => match field.tables().iter().any(|table| table.word == word) {
+            true => format!("{word}()"),
+            false => word.into(),
+        },
+        Default::Preset(word, fields) => {
+            let fields: Vec<_> = fields.iter().map(|(name, x)| format!("{name}={x:?}")).collect();
+            format!("{word}({})", fields.join(", "))
+        }
+        _ => return None,
+    })
+}
+
+/// What one more of a field's number would change of the model around it.
+fn one_more(view: &View, token: &Token, field: &'static Field) -> Option<String> {
+    let path = path_of(view, token, field)?;
+    let model = view.model_at(token.start)?;
+    let now = model.spec.count(&path)?;
+    let more = model.spec.with(&[(&path, now + 1)])?;
+    let (before, after) = (model.cost(), cost_of(&more));
+    let change = |figure: Figure| {
+        let (old, new) = (value(before, figure), value(&after, figure));
+        let sign = if new < old { "-" } else { "+" };
+        let share = if old == 0.0 { String::new() } else { format!(", {:+.2}%", 100.0 * (new / old - 1.0)) };
+        match new == old {
+            true => format!("| `{}` | equal |", figure.name()),
+            false => {
+                format!("| `{}` | {sign}{}{share} |", figure.name(), short((new - old).abs(), figure.unit()))
+            }
+        }
+    };
+    let figures =
+        [Figure::ParamsTotal, Figure::ParamsActive, Figure::FlopsForward, Figure::ExpertsCalls].map(change);
+    Some(format!(
+        "One more, `{path} = {}`:\n\n| figure | change |\n|---|---|\n{}",
+        now + 1,
+        figures.join("\n")
+    ))
+}
+
+/// The dotted name of a field that holds for all layers, of a model's head or directly inside its feed-forward block or
+/// its attention.
+fn path_of(view: &View, token: &Token, field: &'static Field) -> Option<String> {
+    let outline = view.document.outline();
+    let item = &outline.items[outline.item_at(token.start)?];
+    if item.kind == ItemKind::Block {
+        return is_direct(view, item.range.clone(), token).then(|| format!("{FFN}.{}", field.name));
+    }
+    let part =
+        item.parts.iter().find(|part| part.range.start <= token.start && token.end <= part.range.end)?;
+    if item.kind != ItemKind::Model {
+        return None;
+    }
+    if part.name.start == token.start {
+        return Some(field.name.to_owned());
+    }
+    // A name with an index is an override, which no dotted name reaches.
+    let name = view.document.slice(part.name.clone());
+    let is_plain = names::is_name(name) && is_direct(view, part.name.end..part.range.end, token);
+    is_plain.then(|| format!("{name}.{}", field.name))
+}
+
+/// Whether a token stands in the outer brackets of a piece, and in no others.
+fn is_direct(view: &View, piece: Bytes<usize>, token: &Token) -> bool {
+    let brackets = view.document.outline().brackets.iter();
+    let around = brackets
+        .filter(|range| range.start >= piece.start && range.start < token.start && token.end <= range.end);
+    around.count() == 1
+}
+
+fn block_text(view: &View, token: &Token, table: &'static Table) -> String {
+    let said = reference::block(table).unwrap_or_default();
+    let mut text = format!("**`{}`**\n\n{said}", table.word);
+    let models =
+        view.analysis.models.iter().flat_map(|model| model.fields().iter().map(move |field| (model, field)));
+    for (model, field) in models {
+        let is_here = view.range_of(&field.at).is_some_and(|range| {
+            // The block itself, and not one inside of it.
+            range.contains(&token.start) && is_outer(view, range, token)
+        });
+        if is_here {
+            text.push_str(&format!("\n\n{}", figures_of_field(model, field)));
+        }
+    }
+    text
+}
+
+/// Whether a token stands in no brackets of a piece.
+fn is_outer(view: &View, piece: Bytes<usize>, token: &Token) -> bool {
+    let brackets = view.document.outline().brackets.iter();
+    !brackets
+        .clone()
+        .any(|range| range.start >= piece.start && range.start < token.start && token.end <= range.end)
+}
+
+fn figures_of_field(model: &Judged, field: &coec_lang::LayerField) -> String {
+    let share = Share::of(&model.spec.model, field);
+    let layers = coec_ir::counted(field.layers.len(), "layer");
+    let mut text = format!(
+        "In {layers} of `{}`: {} parameters, {} FLOPs a token; {}",
+        model.spec.model.name,
+        grouped(share.params),
+        grouped(share.flops),
+        share.text(model.cost())
+    );
+    let first = field.layers.first().map(|&layer| (layer, model.spec.model.layers.order()[layer]));
+    if let Some((layer, kind)) = first.filter(|_| !field.is_attention)
+        && let Some(chain) = model.spec.model.layers.kinds()[kind].ffn.as_coe()
+    {
+        let passes = model.spec.model.layers.times(layer);
+        let calls = chain.calls() * passes as u128;
+        let paths = Quantity::integer(chain.paths()).to_f64();
+        text.push_str(&format!(
+            "\n\nA token calls {calls} experts in each, on one of {} paths",
+            short(paths, Unit::Paths)
+        ));
+        if passes > 1 {
+            text.push_str(&format!(" in each of {passes} passes"));
+        }
+    }
+    text
+}
+
+fn figure_text(view: &View, token: &Token, figure: Figure) -> String {
+    let said = reference::figure(figure).unwrap_or_default();
+    let mut text = format!("**`{}`**, {}\n\n{said}", figure.name(), figure.unit().word());
+    let rows: Vec<String> = view
+        .analysis
+        .models
+        .iter()
+        .filter_map(|model| {
+            let value = model.cost().figure(figure)?;
+            Some(format!("| `{}` | {} |", model.spec.model.name, grouped(value)))
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push_str(&format!("\n\n| model | {} |\n|---|---|\n{}", figure.unit().word(), rows.join("\n")));
+    }
+    // What its own rules read is counted in their conditions.
+    let rules = view.analysis.models.iter().flat_map(|model| &model.verdicts);
+    let here = rules.filter(|verdict| {
+        verdict.rule.figure == figure
+            && view.range_of(&verdict.at).is_some_and(|range| range.contains(&token.start))
+    });
+    for verdict in here {
+        let actual = verdict.readings.first().and_then(|reading| reading.actual.as_ref()?.to_integer());
+        if let Some(actual) = actual {
+            text.push_str(&format!("\n\nHere, `{}` is {}", verdict.at.text, grouped(actual)));
+        }
+    }
+    text
+}
+
+/// The figures of a model that people look at first.
+pub(crate) fn model_text(model: &Judged) -> String {
+    let own = &model.spec.model;
+    let about = if own.doc.is_empty() { String::new() } else { format!("\n\n{}", own.doc) };
+    let cost = model.cost();
+    let rows: Vec<String> = cost
+        .figures()
+        .map(|(figure, value)| {
+            let quantity = Quantity::integer(value.clone()).to_f64();
+            format!("| `{}` | {} | {} |", figure.name(), short(quantity, figure.unit()), figure.unit().word())
+        })
+        .collect();
+    format!(
+        "**`{}`**, {} of width {}, context {}{about}\n\n| figure | | |\n|---|---:|---|\n{}",
+        own.name,
+        coec_ir::counted(own.layers.len(), "layer"),
+        grouped(own.dim),
+        grouped(own.context),
+        rows.join("\n")
+    )
+}
+
+fn let_text(view: &View, name: &str) -> Option<String> {
+    let items = view.document.outline().items.iter();
+    let is_it =
+        |range: &Option<Bytes<usize>>| range.clone().is_some_and(|range| view.document.slice(range) == name);
+    let item = items.clone().find(|item| item.kind == ItemKind::Let && is_it(&item.name))?;
+    Some(format!("```coe\n{}\n```", view.document.slice(item.range.clone())))
+}
+
+/// The models of the spec that is named.
+fn spec_text(view: &View, at: usize) -> Option<String> {
+    let named = names::at(view.texts, view.document, at)?.named;
+    let (path, wanted) = match &named {
+        Named::Model(path, name) => (path, Some(name)),
+        Named::File(path) => (path, None),
+        Named::Let(_) => return None,
+    };
+    let document = view.texts.at(path)?;
+    let analysis = crate::analysis::Analysis::of(view.texts, &document.path);
+    let models =
+        analysis.models.iter().filter(|model| wanted.is_none_or(|name| model.spec.model.name == *name));
+    let texts: Vec<String> = models.take(4).map(model_text).collect();
+    if texts.is_empty() {
+        return Some(format!("`{}`", document.path.display()));
+    }
+    Some(texts.join("\n\n---\n\n"))
+}
+
+/// A number with a unit, written out.
+fn number_text(text: &str) -> Option<String> {
+    let quantity = Quantity::parse(text).ok()?;
+    let whole = quantity.to_integer().map(grouped)?;
+    let bytes = if quantity.is_bytes() { " bytes" } else { "" };
+    (text.bytes().any(|byte| !byte.is_ascii_digit()) && !quantity.is_percent())
+        .then(|| format!("`{text}` is {whole}{bytes}"))
+}
+
+fn keyword_text(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "model" => "**`model NAME { ... }`** declares a model: fields are `name = value`.",
+        "extends" => {
+            "**`extends \"PATH\"`** starts from the fields of another model and gives those that differ."
+        }
+        "budget" => {
+            "**`budget { ... }`** holds for every model of the file, `budget NAME { ... }` for one. A line compares a figure with a number, a figure, or a figure of another spec."
+        }
+        "train" => "**`train { ... }`** says how to train. What it leaves out has its default.",
+        "sweep" => "**`sweep { ... }`** has the values that `coec sweep` goes through.",
+        "let" => "**`let NAME = value`** names a value for the rest of the file, before or after.",
+        "warn" => "**`warn`** turns a violation into a warning, which changes no exit code.",
+        "per" | "layer" => {
+            "**`per layer`**: the rule holds in every layer that has experts, rather than in sum."
+        }
+        "every" => "**`[every 2]`** is layers 0, 2, 4, ...",
+        "with" => "**`with FIELD = ...`** gives a field that follows from others.",
+        "fit" | "under" => "**`fit FIELD under RULE`** solves for a field in each run.",
+        _ => return None,
+    })
+}

@@ -1,0 +1,108 @@
+//! What can be done with a model: its twin, a mixture of experts of equal FLOPs.
+
+use coec_ir::table::Tabled;
+use coec_ir::{ChainNorm, Coe, Ffn, Gate, Residual};
+use coec_lang::outline::ItemKind;
+use coec_lang::{fit, load_one};
+use gen_lsp_types::{CodeLens, Command, WorkspaceEdit};
+use serde::{Deserialize, Serialize};
+
+use super::actions::FREE;
+use super::{View, names};
+use crate::analysis::Judged;
+
+/// The command that inserts the twin of a model.
+pub(crate) const TWIN: &str = "coec.insertTwin";
+
+/// Which model it is to be the twin of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TwinParams {
+    pub uri: gen_lsp_types::Uri,
+    pub model: String,
+}
+
+/// How far the twin may be off.
+const TOLERANCE: &str = "1%";
+
+/// A lens over every model that has a chain.
+pub(crate) fn of(view: &View) -> Vec<CodeLens> {
+    let outline = view.document.outline();
+    let mut found = Vec::new();
+    for model in view.analysis.models.iter().filter(|model| twin_block(model).is_some()) {
+        let name = &model.spec.model.name;
+        let item = outline.items.iter().find(|item| match (&item.name, item.kind) {
+            (Some(range), ItemKind::Model) => view.document.slice(range.clone()) == name,
+            (None, ItemKind::Block) => true,
+            _ => false,
+        });
+        let Some(item) = item else { continue };
+        let params = TwinParams { uri: view.document.uri.clone(), model: name.clone() };
+        let command = Command {
+            title: "compare with MoE of equal FLOPs".into(),
+            tooltip: Some("inserts a mixture whose experts are as wide as equal FLOPs allow, and the budget that holds the two to each other".into()),
+            command: TWIN.into(),
+            arguments: serde_json::to_value(params).ok().map(|params| vec![params]),
+        };
+        found.push(CodeLens::new(
+            view.document.text.span(item.range.start..item.range.start),
+            Some(command),
+            None,
+        ));
+    }
+    found
+}
+
+/// The mixture that calls as many experts at once as the chain of a model calls one after the other.
+fn twin_block(model: &Judged) -> Option<Coe> {
+    let Some(Ffn::Coe(chain)) = model.spec.base_ffn() else { return None };
+    let k: usize = chain.k.iter().sum();
+    let is_chain = chain.iter > 1 && k <= chain.experts;
+    is_chain.then(|| Coe {
+        iter: 1,
+        k: vec![k],
+        residual: Residual::Outer,
+        gate: Gate::Independent,
+        norm: ChainNorm::Once,
+        ..chain
+    })
+}
+
+/// The edit that inserts the fitted twin of a model behind everything; or why there is none.
+pub(crate) fn twin(view: &View, name: &str) -> Result<WorkspaceEdit, String> {
+    let model =
+        view.analysis.model(name).ok_or_else(|| format!("there is no model `{name}` without errors"))?;
+    let block =
+        twin_block(model).ok_or_else(|| format!("`{name}` has no chain that a mixture could match"))?;
+    let path = &view.document.path;
+    let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+    let twin = free_name(view, &format!("{name}_moe"));
+    let base = model.spec.text_with_names();
+    let own = coec_ir::table::string(&format!("{file}#{name}"));
+    let of = |hidden: usize| {
+        let block = Coe { hidden, ..block.clone() }.block();
+        let twin = format!(
+            "/// `{name}` with its experts called at once, of equal FLOPs.\nmodel {twin} extends {own} {{\n    ffn = {block}\n}}\n\n\
+             budget {twin} {{\n    flops.forward == flops.forward({own}) +- {TOLERANCE}\n}}\n"
+        );
+        // What was there keeps its layout.
+        format!("{}\n\n{}", base.trim_end(), coec_lang::format(&file, &twin).unwrap_or(twin))
+    };
+    let draft = of(block.hidden);
+    let loader = view.texts.loader_with(path, &draft);
+    let whole = path.to_string_lossy();
+    let spec = load_one(&format!("{whole}#{twin}"), &[], &loader).map_err(|errors| errors.to_string())?;
+    let wanted = format!("flops.forward={whole}#{name}");
+    let found =
+        fit(&spec, &[FREE.into()], &[wanted], TOLERANCE, &loader).map_err(|error| error.to_string())?;
+    let hidden = found.best.values.first().map(|(_, value)| *value).filter(|_| found.best.holds());
+    let hidden = hidden.ok_or_else(|| format!("no width of experts comes within {TOLERANCE} of `{name}`"))?;
+    view.edit_to(&of(hidden)).ok_or_else(|| "it is there already".into())
+}
+
+/// A name that no model of the document has.
+fn free_name(view: &View, wanted: &str) -> String {
+    let taken = names::models(view.document);
+    let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+    let mut tried = std::iter::once(wanted.to_owned()).chain(numbered);
+    tried.find(|name| !taken.contains(name)).unwrap_or_else(|| wanted.to_owned())
+}

@@ -1,0 +1,98 @@
+//! What an editor can ask, a file for each.
+
+pub mod actions;
+pub mod completion;
+pub mod diagnostics;
+pub mod folding;
+pub mod formatting;
+pub mod hints;
+pub mod hover;
+pub mod lenses;
+pub mod names;
+pub mod picture;
+pub mod references;
+pub mod selection;
+pub mod signature;
+pub mod symbols;
+pub mod tokens;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use coec_ir::Verified;
+use gen_lsp_types::{MarkupContent, MarkupKind, TextEdit, Uri, WorkspaceEdit};
+
+use crate::analysis::{Analysis, Judged};
+use crate::snapshot::{Document, Snapshot};
+
+/// A document, and what is known of it.
+pub(crate) struct View<'v> {
+    pub texts: &'v Snapshot,
+    pub document: &'v Document,
+    pub analysis: &'v Analysis,
+}
+
+impl View<'_> {
+    /// The bytes that a label covers, if it is in this document.
+    pub fn range_of(&self, label: &coec_lang::Label) -> Option<Range<usize>> {
+        let is_here = label.file == self.document.path.to_string_lossy();
+        is_here.then(|| self.document.range_of(label))
+    }
+
+    /// The model declared around a byte; of a file that is one block, that model.
+    pub fn model_at(&self, at: usize) -> Option<&Judged> {
+        let outline = self.document.outline();
+        let item = &outline.items[outline.item_at(at)?];
+        match (&item.name, self.analysis.models.as_slice()) {
+            (Some(name), _) => self.analysis.model(self.document.slice(name.clone())),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+
+    /// An edit that makes the document read as `text`: one piece, as small as it can be.
+    pub fn edit_to(&self, text: &str) -> Option<WorkspaceEdit> {
+        let (range, new) = difference(self.document.text.as_str(), text)?;
+        let edit = TextEdit::new(self.document.text.span(range), new.into());
+        Some(one_edit(self.document.uri.clone(), vec![edit]))
+    }
+}
+
+/// Edits of one document.
+pub(crate) fn one_edit(uri: Uri, edits: Vec<TextEdit>) -> WorkspaceEdit {
+    edits_of([(uri, edits)].into())
+}
+
+pub(crate) fn edits_of(changes: HashMap<Uri, Vec<TextEdit>>) -> WorkspaceEdit {
+    WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() }
+}
+
+/// Where two texts differ: a piece of the first, and what stands there in the second; `None` if they are equal.
+fn difference<'n>(old: &str, new: &'n str) -> Option<(Range<usize>, &'n str)> {
+    if old == new {
+        return None;
+    }
+    let same = |(a, b): &(char, char)| a == b;
+    let start: usize = old.chars().zip(new.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    let rest = (&old[start..], &new[start..]);
+    let backwards = rest.0.chars().rev().zip(rest.1.chars().rev());
+    let end: usize = backwards.take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    Some((start..old.len() - end, &new[start..new.len() - end]))
+}
+
+/// Text that an editor shows as Markdown.
+pub(crate) fn markdown(value: impl Into<String>) -> MarkupContent {
+    MarkupContent { kind: MarkupKind::Markdown, value: value.into() }
+}
+
+/// A share in percent: `8.6%`.
+pub(crate) fn percent(part: f64, whole: f64) -> String {
+    match 100.0 * part / whole {
+        share if !share.is_finite() => "0%".into(),
+        share if share != 0.0 && share.abs() < 0.1 => format!("{share:.2}%"),
+        share => format!("{share:.1}%"),
+    }
+}
+
+/// A model of the language.
+pub(crate) type Model = Verified<coec_ir::Model>;

@@ -1,0 +1,101 @@
+//! What a name at a place stands for.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use coec_lang::outline::{ItemKind, Role};
+
+use crate::snapshot::{Document, Snapshot};
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A value of the file it stands in.
+    Let(String),
+    /// A model, by the one form of its file's path and its name.
+    Model(PathBuf, String),
+    /// A file with several models, none of them named.
+    File(PathBuf),
+}
+
+/// A name in a document.
+#[derive(Debug, Clone)]
+pub(crate) struct At {
+    /// What it stands for.
+    pub named: Named,
+    /// The bytes of the name itself; empty where only the file is named.
+    pub name: Range<usize>,
+    /// Whether it is given here.
+    pub declared: bool,
+}
+
+/// The name at a byte.
+pub(crate) fn at(texts: &Snapshot, document: &Document, at: usize) -> Option<At> {
+    let token = *document.outline().token_at(at)?;
+    let range = token.start..token.end;
+    match token.role {
+        Role::Spec => of_spec(texts, document, range),
+        role => own(texts, document, role, range),
+    }
+}
+
+/// Every name of a document.
+pub(crate) fn all(texts: &Snapshot, document: &Document) -> Vec<At> {
+    let tokens = document.outline().tokens.iter();
+    let of = |token: &coec_lang::outline::Token| {
+        let range = token.start..token.end;
+        match token.role {
+            Role::Spec => of_spec(texts, document, range),
+            role => own(texts, document, role, range),
+        }
+    };
+    tokens.filter_map(of).collect()
+}
+
+/// A name of the document itself.
+fn own(texts: &Snapshot, document: &Document, role: Role, name: Range<usize>) -> Option<At> {
+    let text = document.slice(name.clone()).to_owned();
+    match role {
+        Role::Let { declared } => Some(At { named: Named::Let(text), name, declared }),
+        Role::Model { declared } => {
+            let path = texts.disk.canonical(&document.path);
+            Some(At { named: Named::Model(path, text), name, declared })
+        }
+        _ => None,
+    }
+}
+
+/// What a string names that stands for another spec.
+fn of_spec(texts: &Snapshot, document: &Document, string: Range<usize>) -> Option<At> {
+    let text = document.slice(string.clone());
+    let inner = text.strip_prefix('"')?;
+    let inner = inner.strip_suffix('"').unwrap_or(inner);
+    let (path, model) = match inner.rsplit_once('#') {
+        Some((path, name)) if is_name(name) => (path, Some(name)),
+        _ => (inner, None),
+    };
+    let folder = document.path.parent().unwrap_or(Path::new(""));
+    let target = texts.at(&folder.join(path))?;
+    let one = texts.disk.canonical(&target.path);
+    let end = string.start + 1 + inner.len();
+    let (named, name) = match model {
+        Some(name) => (Named::Model(one, name.to_owned()), end - name.len()..end),
+        None => match models(&target).as_slice() {
+            [only] => (Named::Model(one, only.clone()), end..end),
+            _ => (Named::File(one), end..end),
+        },
+    };
+    Some(At { named, name, declared: false })
+}
+
+/// The names of the models of a document.
+pub(crate) fn models(document: &Document) -> Vec<String> {
+    let items = document.outline().items.iter().filter(|item| item.kind == ItemKind::Model);
+    items.filter_map(|item| Some(document.slice(item.name.clone()?).to_owned())).collect()
+}
+
+/// Whether a text is a name of the language.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(is_part)
+}

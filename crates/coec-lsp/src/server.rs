@@ -1,0 +1,398 @@
+//! Messages in, messages out; between them the open texts.
+//!
+//! One thread does all but the search for a twin, which may take a second. Before each piece of work everything that
+//! has come is taken in: changes are applied, requests that were cancelled are answered as that, and texts that
+//! changed several times are looked at once. With nothing to do the thread sleeps.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use gen_lsp_types as lsp;
+use gen_lsp_types::Uri;
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::analysis::Analysis;
+use crate::capabilities::Client;
+use crate::features::{View, diagnostics, lenses};
+use crate::pages::Pages;
+use crate::requests::{Answer, Refused, answer, document_of, needs_analysis, read, unknown};
+use crate::snapshot::{Document, Snapshot, path_of};
+use crate::text::Text;
+use crate::{Host, ServeError};
+
+pub(crate) struct Server<'c> {
+    connection: &'c Connection,
+    client: Client,
+    pages: Pages,
+    texts: Snapshot,
+    /// What the compiler said of open files, by the one form of their paths.
+    analyses: HashMap<PathBuf, Arc<Analysis>>,
+    /// Open files that changed, or that read one which did, since they were last looked at.
+    changed: HashSet<PathBuf>,
+    /// What is said of each file, by the open file that was looked at.
+    said: HashMap<PathBuf, HashMap<Uri, Vec<lsp::Diagnostic>>>,
+    waiting: VecDeque<Message>,
+    /// Requests that another thread works on; cancelled ones are taken away.
+    working: HashSet<RequestId>,
+    finished: (std::sync::mpsc::Sender<Finished>, std::sync::mpsc::Receiver<Finished>),
+    requests: i32,
+}
+
+/// What another thread has found.
+type Finished = (RequestId, Result<lsp::WorkspaceEdit, String>);
+
+impl<'c> Server<'c> {
+    pub fn new(connection: &'c Connection, host: Host, client: Client) -> Self {
+        let texts = Snapshot {
+            disk: host.disk,
+            open: Arc::default(),
+            encoding: client.encoding,
+            folders: Arc::new(client.folders.clone()),
+        };
+        Self {
+            connection,
+            client,
+            pages: Pages::new(host.explain, host.pages),
+            texts,
+            analyses: HashMap::new(),
+            changed: HashSet::new(),
+            said: HashMap::new(),
+            waiting: VecDeque::new(),
+            working: HashSet::new(),
+            finished: std::sync::mpsc::channel(),
+            requests: 0,
+        }
+    }
+
+    pub fn run(mut self) -> Result<(), ServeError> {
+        self.watch();
+        loop {
+            self.take_in();
+            self.hand_out();
+            if let Some(message) = self.waiting.pop_front() {
+                if self.message(message)? {
+                    return Ok(());
+                }
+                continue;
+            }
+            if let Some(path) = self.changed.iter().next().cloned() {
+                self.look_at(&path);
+                continue;
+            }
+            match self.next() {
+                Some(message) => self.waiting.push_back(message),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The next message, waited for; while another thread works, what it has found may come first.
+    fn next(&mut self) -> Option<Message> {
+        while !self.working.is_empty() {
+            let soon = std::time::Duration::from_millis(10);
+            match self.connection.receiver.recv_timeout(soon) {
+                Ok(message) => return Some(message),
+                Err(error) if error.is_timeout() => self.hand_out(),
+                Err(_) => return None,
+            }
+        }
+        self.connection.receiver.recv().ok()
+    }
+
+    /// Takes in everything that has come.
+    fn take_in(&mut self) {
+        while let Ok(message) = self.connection.receiver.try_recv() {
+            match message {
+                Message::Notification(note) if note.method == "$/cancelRequest" => self.cancel(&note.params),
+                message => self.waiting.push_back(message),
+            }
+        }
+    }
+
+    fn cancel(&mut self, params: &Value) {
+        let id = params.get("id").cloned().unwrap_or_default();
+        let Ok(id) = serde_json::from_value::<RequestId>(id) else { return };
+        let before = self.waiting.len();
+        self.waiting.retain(|message| !matches!(message, Message::Request(request) if request.id == id));
+        if self.waiting.len() < before || self.working.remove(&id) {
+            self.reply(id, Err(Refused::new(ErrorCode::RequestCanceled, "cancelled")));
+        }
+    }
+
+    /// Answers what other threads have worked on.
+    fn hand_out(&mut self) {
+        while let Ok((id, found)) = self.finished.1.try_recv() {
+            if !self.working.remove(&id) {
+                continue;
+            }
+            match found {
+                Ok(edit) => {
+                    self.ask("workspace/applyEdit", &json!({ "label": "compare with MoE", "edit": edit }));
+                    self.reply(id, Ok(Value::Null));
+                }
+                Err(why) => self.reply(id, Err(Refused::new(ErrorCode::RequestFailed, why))),
+            }
+        }
+    }
+
+    /// Whether the client is done.
+    fn message(&mut self, message: Message) -> Result<bool, ServeError> {
+        match message {
+            Message::Request(request) => {
+                if self.connection.handle_shutdown(&request)? {
+                    return Ok(true);
+                }
+                self.request(request);
+            }
+            Message::Notification(note) => {
+                if note.method == "$/cancelRequest" {
+                    self.cancel(&note.params);
+                } else if note.method == "exit" {
+                    return Ok(true);
+                }
+                self.notification(note);
+            }
+            // What the client made of an edit or a refresh changes nothing here.
+            Message::Response(_) => {}
+        }
+        Ok(false)
+    }
+
+    fn request(&mut self, request: Request) {
+        let Request { id, method, params } = request;
+        if method == "workspace/executeCommand" {
+            return self.execute(id, params);
+        }
+        let answer = match document_of(&params) {
+            Some(uri) => self.about(&uri, &method, params),
+            None => Err(unknown(&method)),
+        };
+        self.reply(id, answer);
+    }
+
+    fn about(&mut self, uri: &Uri, method: &str, params: Value) -> Answer {
+        let document = self.texts.document(uri);
+        let document = document.ok_or_else(|| {
+            Refused::new(ErrorCode::InvalidParams, format!("`{}` is not open", uri.as_str()))
+        })?;
+        let analysis = match needs_analysis(method) {
+            true => self.analysis(&document),
+            false => Arc::default(),
+        };
+        let view = View { texts: &self.texts, document: &document, analysis: &analysis };
+        answer(&view, method, params, self.client.snippets)
+    }
+
+    /// Searches a twin, in a thread of its own.
+    fn execute(&mut self, id: RequestId, params: Value) {
+        let wanted = read(params).and_then(|params: lsp::ExecuteCommandParams| {
+            if params.command != lenses::TWIN {
+                return Err(Refused::new(
+                    ErrorCode::InvalidParams,
+                    format!("there is no command `{}`", params.command),
+                ));
+            }
+            let first = params.arguments.unwrap_or_default().into_iter().next();
+            read::<lenses::TwinParams>(first.unwrap_or_default())
+        });
+        let found = wanted.and_then(|wanted| {
+            let document = self.texts.document(&wanted.uri);
+            let document =
+                document.ok_or_else(|| Refused::new(ErrorCode::InvalidParams, "the file is not open"))?;
+            Ok((self.analysis(&document), document, wanted.model))
+        });
+        let (analysis, document, model) = match found {
+            Ok(found) => found,
+            Err(refused) => return self.reply(id, Err(refused)),
+        };
+        let (texts, sender) = (self.texts.clone(), self.finished.0.clone());
+        self.working.insert(id.clone());
+        thread::spawn(move || {
+            let view = View { texts: &texts, document: &document, analysis: &analysis };
+            // The server is gone if nobody takes what was found.
+            drop(sender.send((id, lenses::twin(&view, &model))));
+        });
+    }
+
+    fn notification(&mut self, note: Notification) {
+        let Notification { method, params } = note;
+        match method.as_str() {
+            "textDocument/didOpen" => {
+                if let Ok(lsp::DidOpenTextDocumentParams { text_document: item }) =
+                    serde_json::from_value(params)
+                {
+                    let text = Text::new(item.text, self.client.encoding);
+                    self.put(item.uri, item.version, text);
+                }
+            }
+            "textDocument/didChange" => {
+                if let Ok(change) = serde_json::from_value(params) {
+                    self.change(change);
+                }
+            }
+            "textDocument/didClose" => {
+                if let Some(uri) = document_of(&params) {
+                    self.close(&uri);
+                }
+            }
+            "workspace/didChangeWatchedFiles" => {
+                if let Ok(lsp::DidChangeWatchedFilesParams { changes }) = serde_json::from_value(params) {
+                    for change in changes {
+                        let path = self.texts.disk.canonical(&path_of(&change.uri));
+                        self.touched(&path);
+                    }
+                }
+            }
+            "workspace/didChangeWorkspaceFolders" => {
+                if let Ok(lsp::DidChangeWorkspaceFoldersParams { event }) = serde_json::from_value(params) {
+                    let mut folders = self.texts.folders.as_ref().clone();
+                    folders.retain(|folder| event.removed.iter().all(|gone| path_of(&gone.uri) != *folder));
+                    folders.extend(event.added.iter().map(|new| path_of(&new.uri)));
+                    self.texts.folders = Arc::new(folders);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a text for what is open under a name.
+    fn put(&mut self, uri: Uri, version: i32, text: Text) {
+        let path = path_of(&uri);
+        let one = self.texts.disk.canonical(&path);
+        let document = Arc::new(Document::new(uri, path, version, text));
+        Arc::make_mut(&mut self.texts.open).insert(one.clone(), document);
+        self.changed.insert(one.clone());
+        self.touched(&one);
+    }
+
+    fn change(&mut self, params: lsp::DidChangeTextDocumentParams) {
+        let lsp::VersionedTextDocumentIdentifier { version, text_document_identifier } = params.text_document;
+        let Some(document) = self.texts.document(&text_document_identifier.uri) else { return };
+        let mut text = document.text.clone();
+        for change in params.content_changes {
+            text = match change {
+                lsp::TextDocumentContentChangeEvent::TextDocumentContentChangePartial(part) => {
+                    text.with(part.range, &part.text)
+                }
+                lsp::TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(whole) => {
+                    Text::new(whole.text, self.client.encoding)
+                }
+            };
+        }
+        self.put(document.uri.clone(), version, text);
+    }
+
+    fn close(&mut self, uri: &Uri) {
+        let one = self.texts.disk.canonical(&path_of(uri));
+        Arc::make_mut(&mut self.texts.open).remove(&one);
+        self.analyses.remove(&one);
+        self.changed.remove(&one);
+        let before = self.said.remove(&one).unwrap_or_default();
+        self.publish(before.into_keys());
+        self.touched(&one);
+    }
+
+    /// Notes that a file changed: open files for which it was read must be looked at again.
+    fn touched(&mut self, path: &Path) {
+        let readers = self.analyses.iter().filter(|(_, analysis)| analysis.read.contains(path));
+        let readers: Vec<PathBuf> = readers.map(|(reader, _)| reader.clone()).collect();
+        for reader in readers {
+            self.analyses.remove(&reader);
+            if self.texts.open.contains_key(&reader) {
+                self.changed.insert(reader);
+            }
+        }
+    }
+
+    /// What the compiler says of an open file, now.
+    fn analysis(&mut self, document: &Document) -> Arc<Analysis> {
+        let one = self.texts.disk.canonical(&document.path);
+        if self.changed.contains(&one) || !self.analyses.contains_key(&one) {
+            self.look_at(&one);
+        }
+        self.analyses.get(&one).cloned().unwrap_or_default()
+    }
+
+    /// Has the compiler look at an open file, and tells the client what it says.
+    fn look_at(&mut self, path: &Path) {
+        self.changed.remove(path);
+        let Some(document) = self.texts.open.get(path).cloned() else { return };
+        let analysis = Arc::new(Analysis::of(&self.texts, &document.path));
+        let found = diagnostics::of(&self.texts, &document, &analysis, &self.pages);
+        let is_first = self.analyses.insert(path.to_owned(), analysis).is_none();
+        let before = self.said.insert(path.to_owned(), found.clone()).unwrap_or_default();
+        let all: HashSet<Uri> = before.into_keys().chain(found.into_keys()).collect();
+        self.publish(all);
+        // Hints and lenses of what is only now known, or changed because another file did, are not asked for otherwise.
+        if is_first || self.texts.open.len() > 1 {
+            if self.client.refreshes_hints {
+                self.ask("workspace/inlayHint/refresh", &Value::Null);
+            }
+            if self.client.refreshes_lenses {
+                self.ask("workspace/codeLens/refresh", &Value::Null);
+            }
+        }
+    }
+
+    /// Tells the client everything that is said of some files.
+    fn publish(&mut self, files: impl IntoIterator<Item = Uri>) {
+        for uri in files {
+            let mut all: Vec<lsp::Diagnostic> = Vec::new();
+            let said = self.said.values().filter_map(|said| said.get(&uri)).flatten();
+            for one in said {
+                if !all.contains(one) {
+                    all.push(one.clone());
+                }
+            }
+            all.sort_by_key(|one| (one.range.start.line, one.range.start.character));
+            let version = self.texts.document(&uri).map(|document| document.version);
+            self.tell(
+                "textDocument/publishDiagnostics",
+                &lsp::PublishDiagnosticsParams { uri, version, diagnostics: all },
+            );
+        }
+    }
+
+    /// Asks the client to tell of specs that change on the disk.
+    fn watch(&mut self) {
+        if !self.client.watches {
+            return;
+        }
+        let watchers = json!([{ "globPattern": "**/*.coe" }, { "globPattern": "**/config.json" }]);
+        let registration = json!({
+            "id": "specs",
+            "method": "workspace/didChangeWatchedFiles",
+            "registerOptions": { "watchers": watchers },
+        });
+        self.ask("client/registerCapability", &json!({ "registrations": [registration] }));
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) {
+        self.requests += 1;
+        let request = Request { id: self.requests.into(), method: method.into(), params: params.clone() };
+        self.send(Message::Request(request));
+    }
+
+    fn tell(&mut self, method: &str, params: &impl Serialize) {
+        if let Ok(params) = serde_json::to_value(params) {
+            self.send(Message::Notification(Notification { method: method.into(), params }));
+        }
+    }
+
+    fn reply(&mut self, id: RequestId, answer: Answer) {
+        let response = match answer {
+            Ok(result) => Response::new_ok(id, result),
+            Err(Refused { code, message }) => Response::new_err(id, code as i32, message),
+        };
+        self.send(Message::Response(response));
+    }
+
+    /// A client that has gone takes nothing more; the next read says so.
+    fn send(&mut self, message: Message) {
+        drop(self.connection.sender.send(message));
+    }
+}
