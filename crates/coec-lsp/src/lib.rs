@@ -51,6 +51,9 @@ pub enum ServeError {
     /// The client did not follow the protocol, or went away in the middle of it.
     #[error("the client broke the protocol: {0}")]
     Protocol(#[from] lsp_server::ProtocolError),
+    /// The client ended the server without the request that comes before.
+    #[error("the client ended the server without a request to shut down")]
+    Exit,
     /// A message could not be read or written.
     #[error("messages cannot be read or written: {0}")]
     Stream(#[from] std::io::Error),

@@ -40,6 +40,8 @@ pub(crate) struct Server<'c> {
     working: HashSet<RequestId>,
     finished: (std::sync::mpsc::Sender<Finished>, std::sync::mpsc::Receiver<Finished>),
     requests: i32,
+    /// Whether the client has said to stop.
+    is_ending: bool,
 }
 
 /// What another thread has found.
@@ -65,6 +67,7 @@ impl<'c> Server<'c> {
             working: HashSet::new(),
             finished: std::sync::mpsc::channel(),
             requests: 0,
+            is_ending: false,
         }
     }
 
@@ -142,17 +145,22 @@ impl<'c> Server<'c> {
     /// Whether the client is done.
     fn message(&mut self, message: Message) -> Result<bool, ServeError> {
         match message {
-            Message::Request(request) => {
-                if self.connection.handle_shutdown(&request)? {
-                    return Ok(true);
+            Message::Request(request) => match request.method.as_str() {
+                "shutdown" => {
+                    self.is_ending = true;
+                    self.reply(request.id, Ok(Value::Null));
                 }
-                self.request(request);
-            }
+                _ if self.is_ending => {
+                    let refused = Refused::new(ErrorCode::InvalidRequest, "the server was told to stop");
+                    self.reply(request.id, Err(refused));
+                }
+                _ => self.request(request),
+            },
             Message::Notification(note) => {
                 if note.method == "$/cancelRequest" {
                     self.cancel(&note.params);
                 } else if note.method == "exit" {
-                    return Ok(true);
+                    return if self.is_ending { Ok(true) } else { Err(ServeError::Exit) };
                 }
                 self.notification(note);
             }

@@ -78,7 +78,7 @@ impl Reader<'_> {
         let mut positional = 0;
         loop {
             let next = self.positional(positional);
-            self.active(next.filter(|_| !self.is_mark(")")));
+            self.active(next);
             self.offer(|| Wants::Argument(next));
             let Some(lexeme) = self.peek() else { break };
             if self.is_closed() || self.begins_item() || self.is_of_braces() {

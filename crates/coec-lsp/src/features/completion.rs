@@ -6,7 +6,7 @@ use std::path::Path;
 use coec_ir::budget::{BACKENDS, CONDITIONS};
 use coec_ir::table::{self, Default, Field, Kind, LOOP, MODEL, TRAIN, Table};
 use coec_ir::{Figure, Precision, Recompute, Shard};
-use coec_lang::outline::{ItemKind, Site, Wants, site};
+use coec_lang::outline::{ItemKind, Role, Site, Token, Wants, site};
 use gen_lsp_types::{
     CompletionItem, CompletionItemKind, CompletionItemTextEdit, Documentation, InsertTextFormat, TextEdit,
 };
@@ -67,7 +67,8 @@ pub(crate) fn at(view: &View, at: usize, snippets: bool) -> Vec<CompletionItem> 
         Wants::Anything => Vec::new(),
     };
     // A proposal for what is already followed by its `=` brings none.
-    let rest = text[at..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').trim_start();
+    let is_inside = |c: char| !site.typed.is_empty() && (c.is_ascii_alphanumeric() || c == '_');
+    let rest = text[at..].trim_start_matches(is_inside).trim_start();
     let has_equals = rest.starts_with('=') && !rest.starts_with("==");
     let one = |(place, proposal): (usize, Proposal)| item(view, &site, place, proposal, has_equals, snippets);
     proposals.into_iter().enumerate().map(one).collect()
@@ -184,18 +185,16 @@ fn named(table: &'static Table, field: &'static Field) -> Proposal {
         (_, Some(default)) => format!("= {default}"),
         _ => String::new(),
     };
-    let said = reference::field(table, field.name).unwrap_or_default();
-    let said = format!("{said}\n\n{}", hover::holds(table, field));
-    Proposal::new(field.name, CompletionItemKind::Field, detail, said)
+    Proposal::new(field.name, CompletionItemKind::Field, detail, hover::meaning(table, field))
 }
 
 fn arguments(view: &View, site: &Site, next: Option<&'static Field>) -> Vec<Proposal> {
     let mut found = next.map(|field| values(view, Some(field))).unwrap_or_default();
     let Some(call) = site.calls.last() else { return found };
-    let mut seen = Vec::new();
+    let mut seen = behind(view, site);
     for table in &call.tables {
-        let mut open: Vec<&'static Field> =
-            table.open().filter(|field| !call.given.contains(&field.name)).collect();
+        let is_open = |field: &&Field| !call.given.contains(&field.name);
+        let mut open: Vec<&'static Field> = table.open().filter(is_open).collect();
         open.sort_by_key(|field| table.default(field) != Default::Required);
         for field in open {
             if !seen.contains(&field.name) {
@@ -205,6 +204,28 @@ fn arguments(view: &View, site: &Site, next: Option<&'static Field>) -> Vec<Prop
         }
     }
     found
+}
+
+/// The fields that the brackets around a place have behind it.
+fn behind(view: &View, site: &Site) -> Vec<&'static str> {
+    let outline = view.document.outline();
+    let at = site.typed.end;
+    let around = |range: &&std::ops::Range<usize>| range.start < at && at < range.end;
+    let Some(inner) = outline.brackets.iter().filter(around).min_by_key(|range| range.len()) else {
+        return Vec::new();
+    };
+    let is_deeper = |token: &Token| {
+        outline
+            .brackets
+            .iter()
+            .any(|range| inner.start < range.start && range.start < token.start && token.end < range.end)
+    };
+    let tokens = outline.tokens.iter().filter(|token| at <= token.start && token.end < inner.end);
+    let name = |token: &Token| match token.role {
+        Role::Field(_, field) if !is_deeper(token) => Some(field.name),
+        _ => None,
+    };
+    tokens.filter_map(name).collect()
 }
 
 fn values(view: &View, field: Option<&'static Field>) -> Vec<Proposal> {

@@ -38,16 +38,30 @@ pub(crate) fn at(view: &View, at: usize) -> Option<Hover> {
 }
 
 fn field_text(view: &View, token: &Token, table: &'static Table, field: &'static Field) -> String {
-    let said = reference::field(table, field.name).unwrap_or_default();
-    let mut text = format!("**`{}`** of `{}`\n\n{said}  \n{}", field.name, table.word, holds(table, field));
+    let mut text = format!("**`{}`** of `{}`\n\n{}", field.name, table.word, meaning(table, field));
     if let Some(more) = one_more(view, token, field) {
         text.push_str(&format!("\n\n{more}"));
     }
     text
 }
 
+/// What a field means, what it holds, and what it holds when left out.
+pub(crate) fn meaning(table: &'static Table, field: &'static Field) -> String {
+    let said = reference::field(table, field.name).unwrap_or_default();
+    let words = match field.kind {
+        Kind::Word(words) => words(),
+        _ => Vec::new(),
+    };
+    // A row that lists the words need not be followed by their list.
+    let is_listed = !words.is_empty() && words.iter().all(|word| said.contains(&format!("`{word}`")));
+    match holds(table, field).split_once("; ").filter(|_| is_listed) {
+        Some((_, rest)) => format!("{said}; {rest}"),
+        None => format!("{said}  \n{}", holds(table, field)),
+    }
+}
+
 /// What a field holds, between which bounds, and what it holds when left out.
-pub(crate) fn holds(table: &'static Table, field: &'static Field) -> String {
+fn holds(table: &'static Table, field: &'static Field) -> String {
     let what = match field.kind {
         Kind::Count(bounds) => format!("a whole number, {} to {}", number(bounds.min), number(bounds.max)),
         Kind::OptionalCount(bounds) => {

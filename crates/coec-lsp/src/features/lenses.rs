@@ -1,9 +1,9 @@
 //! What can be done with a model: its twin, a mixture of experts of equal FLOPs.
 
-use coec_ir::table::Tabled;
+use coec_ir::table::{Tabled, Value};
 use coec_ir::{ChainNorm, Coe, Ffn, Gate, Residual};
 use coec_lang::outline::ItemKind;
-use coec_lang::{fit, load_one};
+use coec_lang::{MapLoader, fit, load_one};
 use gen_lsp_types::{CodeLens, Command, WorkspaceEdit};
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,9 @@ pub(crate) fn twin(view: &View, name: &str) -> Result<WorkspaceEdit, String> {
     let twin = free_name(view, &format!("{name}_moe"));
     let base = model.spec.text_with_names();
     let own = coec_ir::table::string(&format!("{file}#{name}"));
+    let usual = usual().ok_or("the usual mixture cannot be read")?;
     let of = |hidden: usize| {
-        let block = Coe { hidden, ..block.clone() }.block();
+        let block = shortest(&Coe { hidden, ..block.clone() }, &usual);
         let twin = format!(
             "/// `{name}` with its experts called at once, of equal FLOPs.\nmodel {twin} extends {own} {{\n    ffn = {block}\n}}\n\n\
              budget {twin} {{\n    flops.forward == flops.forward({own}) +- {TOLERANCE}\n}}\n"
@@ -97,6 +98,34 @@ pub(crate) fn twin(view: &View, name: &str) -> Result<WorkspaceEdit, String> {
     let hidden = found.best.values.first().map(|(_, value)| *value).filter(|_| found.best.holds());
     let hidden = hidden.ok_or_else(|| format!("no width of experts comes within {TOLERANCE} of `{name}`"))?;
     view.edit_to(&of(hidden)).ok_or_else(|| "it is there already".into())
+}
+
+/// A mixture that says nothing but what it must.
+fn usual() -> Option<Coe> {
+    let files = MapLoader::new().with("usual.coe", "moe(k=1, experts=1)");
+    match load_one("usual.coe", &[], &files).ok()?.base_ffn()? {
+        Ffn::Coe(usual) => Some(usual),
+        Ffn::Dense(_) => None,
+    }
+}
+
+/// A mixture as people write it: what it must say, and what differs from the usual one.
+fn shortest(mixture: &Coe, usual: &Coe) -> String {
+    let (block, usual) = (mixture.block(), usual.block());
+    let is_said = |name: &str| ["k", "experts", "hidden"].contains(&name);
+    let is_usual =
+        |name: &str, value: &Value| usual.fields().any(|(other, known)| other == name && known == value);
+    let decided = ["iter", "residual", "gate", "norm"];
+    let fields = block
+        .fields()
+        .filter(|(name, value)| !decided.contains(name) && (is_said(name) || !is_usual(name, value)));
+    let fields: Vec<String> = fields
+        .map(|(name, value)| match (name, value) {
+            ("k", Value::List(all)) if all.len() == 1 => format!("k={}", all[0]),
+            _ => format!("{name}={value}"),
+        })
+        .collect();
+    format!("moe({})", fields.join(", "))
 }
 
 /// A name that no model of the document has.

@@ -25,7 +25,7 @@ pub fn run() -> Result<Done, Failure> {
     };
     serve_stdio(host).map(|()| Done::Well).map_err(|error| match error {
         ServeError::Stream(_) => Failure::environment("coec::lsp::stream", error.to_string(), STREAM),
-        ServeError::Protocol(_) | ServeError::Begin(_) => {
+        ServeError::Protocol(_) | ServeError::Begin(_) | ServeError::Exit => {
             Failure::input("coec::lsp::protocol", error.to_string(), PROTOCOL)
         }
     })

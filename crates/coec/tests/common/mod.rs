@@ -1,6 +1,7 @@
 //! What the tests of the command share: a folder to run it in, and a small spec.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod editor;
 #[cfg(unix)]
 pub mod terminal;
 
