@@ -12,6 +12,7 @@ use common::{files, root, text};
 const EVERYTHING: &[&str] = &[
     "coec-ir",
     "coec-lang",
+    "coec-lsp",
     "coec-kernels",
     "coec-nn",
     "coec-graph",
@@ -25,9 +26,10 @@ const EVERYTHING: &[&str] = &[
 ];
 
 /// A crate's own crates: those it depends on, and with them `burn` and `pest` by their prefix.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("coec-ir", &[]),
     ("coec-lang", &["coec-ir", "pest"]),
+    ("coec-lsp", &["coec-lang", "coec-graph", "coec-ir"]),
     ("coec-kernels", &["burn"]),
     ("coec-nn", &["coec-ir", "coec-kernels", "burn"]),
     ("coec-graph", &["coec-ir"]),

@@ -30,6 +30,8 @@
 //!   [`codes`] lists every code there is.
 //! - [`fit`](fn@fit) finds integers that make a spec cost what another does, and writes the spec that has
 //!   them, with the budget that holds the two to each other.
+//! - [`outline`] says what stands where in a text that need not be right, and what may stand at a place: for editors.
+//!   [`Diagnostic::replacements`], [`Verdict::fixes`] and [`Spec::text_with`] are what they change in one.
 //! - [`format`](fn@format) lays a text out, keeping what it says and every comment.
 //! - [`read`](fn@read) is the text of a file, [`nearest`] finds the name that was meant.
 //! - [`coec_ir::table`] has the words: every block, its fields, kinds, bounds and defaults; `resolve` reads
@@ -50,6 +52,7 @@ mod error;
 mod fit;
 mod foreign;
 mod format;
+mod layer_fields;
 mod loader;
 mod notation;
 pub mod outline;
@@ -74,11 +77,11 @@ pub use error::codes;
 pub use fit::{Candidate, Fit, FitError, Matched, Other, Relocate, fit, fit_point, fit_rule};
 pub use foreign::{Remark, Translated};
 pub use format::format;
+pub use layer_fields::LayerField;
 pub use loader::{Loader, MapLoader};
 pub use read::{MAX_SOURCE, read};
 pub use reading::Reading;
 pub use resolve::budget::RuleAt;
-pub use resolve::layers::LayerField;
 pub use resolve::train::Bases;
 pub use spec::{Spec, load, load_one};
 pub use suggest::nearest;
