@@ -79,8 +79,11 @@ fn slack(verdict: &Verdict) -> String {
     let whole = target.to_f64();
     let how = match verdict.outcome {
         Outcome::Deferred => "measured by a run".into(),
-        Outcome::Violated | Outcome::Warned if actual > target => format!("{} over", percent(-left, whole)),
-        Outcome::Violated | Outcome::Warned => format!("{} under", percent(-left, whole)),
+        // As the message has it: a share of the right-hand side, whatever the tolerance.
+        Outcome::Violated | Outcome::Warned => {
+            let direction = if actual > target { "over" } else { "under" };
+            format!("{} {direction}", percent((actual.to_f64() - whole).abs(), whole))
+        }
         Outcome::Holds if verdict.rule.comparison == Comparison::Equal && actual == target => "equal".into(),
         Outcome::Holds if verdict.rule.comparison == Comparison::Equal => {
             format!("{}{}", if actual > target { "+" } else { "" }, percent(actual.to_f64() - whole, whole))

@@ -139,20 +139,16 @@ fn one_more(view: &View, token: &Token, field: &'static Field) -> Option<String>
         let (old, new) = (value(before, figure), value(&after, figure));
         let sign = if new < old { "-" } else { "+" };
         let share = if old == 0.0 { String::new() } else { format!(", {:+.2}%", 100.0 * (new / old - 1.0)) };
-        match new == old {
-            true => format!("| `{}` | equal |", figure.name()),
-            false => {
-                format!("| `{}` | {sign}{}{share} |", figure.name(), short((new - old).abs(), figure.unit()))
-            }
-        }
+        let change = match new == old {
+            true => "equal".to_owned(),
+            false => format!("{sign}{}{share}", short((new - old).abs(), figure.unit())),
+        };
+        [format!("`{}`", figure.name()), change]
     };
     let figures =
         [Figure::ParamsTotal, Figure::ParamsActive, Figure::FlopsForward, Figure::ExpertsCalls].map(change);
-    Some(format!(
-        "One more, `{path} = {}`:\n\n| figure | change |\n|---|---|\n{}",
-        now + 1,
-        figures.join("\n")
-    ))
+    let table = super::table(["figure", "change"], &figures);
+    Some(format!("One more, `{path} = {}`:\n\n{table}", now + 1))
 }
 
 /// The dotted name of a field that holds for all layers, of a model's head or directly inside its feed-forward block or
@@ -241,17 +237,13 @@ fn figures_of_field(model: &Judged, field: &coec_lang::LayerField) -> String {
 fn figure_text(view: &View, token: &Token, figure: Figure) -> String {
     let said = reference::figure(figure).unwrap_or_default();
     let mut text = format!("**`{}`**, {}\n\n{said}", figure.name(), figure.unit().word());
-    let rows: Vec<String> = view
-        .analysis
-        .models
-        .iter()
-        .filter_map(|model| {
-            let value = model.cost().figure(figure)?;
-            Some(format!("| `{}` | {} |", model.spec.model.name, grouped(value)))
-        })
-        .collect();
+    let of = |model: &Judged| {
+        let value = model.cost().figure(figure)?;
+        Some([format!("`{}`", model.spec.model.name), grouped(value)])
+    };
+    let rows: Vec<_> = view.analysis.models.iter().filter_map(of).collect();
     if !rows.is_empty() {
-        text.push_str(&format!("\n\n| model | {} |\n|---|---|\n{}", figure.unit().word(), rows.join("\n")));
+        text.push_str(&format!("\n\n{}", super::table(["model", figure.unit().word()], &rows)));
     }
     // What its own rules read is counted in their conditions.
     let rules = view.analysis.models.iter().flat_map(|model| &model.verdicts);
@@ -273,20 +265,18 @@ pub(crate) fn model_text(model: &Judged) -> String {
     let own = &model.spec.model;
     let about = if own.doc.is_empty() { String::new() } else { format!("\n\n{}", own.doc) };
     let cost = model.cost();
-    let rows: Vec<String> = cost
-        .figures()
-        .map(|(figure, value)| {
-            let quantity = Quantity::integer(value.clone()).to_f64();
-            format!("| `{}` | {} | {} |", figure.name(), short(quantity, figure.unit()), figure.unit().word())
-        })
-        .collect();
+    let row = |(figure, value)| {
+        let value = Quantity::integer(value).to_f64();
+        [format!("`{}`", Figure::name(figure)), short(value, figure.unit()), figure.unit().word().into()]
+    };
+    let rows: Vec<_> = cost.figures().map(row).collect();
     format!(
-        "**`{}`**, {} of width {}, context {}{about}\n\n| figure | | |\n|---|---:|---|\n{}",
+        "**`{}`**, {} of width {}, context {}{about}\n\n{}",
         own.name,
         coec_ir::counted(own.layers.len(), "layer"),
         grouped(own.dim),
         grouped(own.context),
-        rows.join("\n")
+        super::table(["figure", "", ""], &rows),
     )
 }
 

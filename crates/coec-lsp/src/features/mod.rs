@@ -85,6 +85,23 @@ pub(crate) fn markdown(value: impl Into<String>) -> MarkupContent {
     MarkupContent { kind: MarkupKind::Markdown, value: value.into() }
 }
 
+/// A table as Markdown, in columns that are as wide as they must be: some editors show the text as it is.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([head[column].chars().count(), 3]).max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |cells: [&str; N]| {
+        let cells = cells.iter().zip(widths).map(|(cell, width)| format!(" {cell:<width$} |"));
+        format!("|{}\n", cells.collect::<String>())
+    };
+    let rule: String = widths.iter().map(|width| format!("{}|", "-".repeat(width + 2))).collect();
+    let rows: String =
+        rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str()))).collect();
+    format!("{}|{rule}\n{rows}", line(head))
+}
+
 /// A share in percent: `8.6%`.
 pub(crate) fn percent(part: f64, whole: f64) -> String {
     match 100.0 * part / whole {
