@@ -29,6 +29,8 @@ pub(crate) struct Text {
     text: String,
     /// Of the protocol's lines, which end in `\n`, `\r\n` or `\r`.
     starts: Vec<usize>,
+    /// Of the lines that messages count, which end in `\n` alone.
+    feeds: Vec<usize>,
     encoding: Encoding,
 }
 
@@ -40,7 +42,8 @@ impl Text {
             .enumerate()
             .filter(|&(at, &byte)| byte == b'\n' || byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
         let starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { text, starts, encoding }
+        let feeds = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts, feeds, encoding }
     }
 
     pub fn as_str(&self) -> &str {
@@ -97,12 +100,7 @@ impl Text {
 
     /// The byte of a line and a column as messages count them: from 1, in characters, lines ending in `\n` alone.
     pub fn of_column(&self, line: usize, column: usize) -> usize {
-        let start = match line.checked_sub(2) {
-            None => 0,
-            Some(before) => {
-                self.text.match_indices('\n').nth(before).map_or(self.text.len(), |(at, _)| at + 1)
-            }
-        };
+        let start = self.feeds.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         let rest = &self.text[start..];
         rest.char_indices().nth(column.saturating_sub(1)).map_or(self.text.len(), |(at, _)| start + at)
     }

@@ -58,7 +58,7 @@ pub(crate) fn at(view: &View, at: usize, snippets: bool) -> Vec<CompletionItem> 
         Wants::Field(table) => fields(table, given(view, &site)),
         Wants::Argument(next) => arguments(view, &site, *next),
         Wants::Value(field) => values(view, *field),
-        Wants::Figure => figures(None),
+        Wants::Figure => rules(),
         Wants::Comparison => comparisons(),
         Wants::Target(figure) => targets(view, *figure),
         Wants::Condition(figure) => conditions(*figure),
@@ -355,6 +355,15 @@ fn figures(unit: Option<coec_ir::Unit>) -> Vec<Proposal> {
     wanted.map(one).collect()
 }
 
+/// What a rule begins with, and what may follow the one before.
+fn rules() -> Vec<Proposal> {
+    let keyword = |word, said| Proposal::new(word, CompletionItemKind::Keyword, said, "");
+    let mut found = figures(None);
+    found.push(keyword("warn", "a rule that only warns"));
+    found.push(keyword("per layer", "the rule before, in every layer that has experts"));
+    found
+}
+
 fn comparisons() -> Vec<Proposal> {
     let all = [("<=", "at most"), (">=", "at least"), ("==", "equal, or within a tolerance: `== 1G +- 5%`")];
     all.map(|(mark, said)| Proposal::new(mark, CompletionItemKind::Operator, said, "")).into()
@@ -425,6 +434,10 @@ fn paths() -> Vec<Proposal> {
             }
         }
     }
+    found.push(
+        Proposal::new("fit", CompletionItemKind::Keyword, "a field that is solved for in each run", "")
+            .inserting("fit ${1:ffn.hidden} under $0"),
+    );
     found.push(Proposal::new("seeds", CompletionItemKind::Property, "", "so many of `train.seed`"));
     found
 }

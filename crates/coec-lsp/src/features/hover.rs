@@ -2,7 +2,7 @@
 
 use std::ops::Range as Bytes;
 
-use coec_ir::table::{Default, FFN, Field, Kind, Table};
+use coec_ir::table::{Default, FFN, Field, Kind, MODEL, TRAIN, Table};
 use coec_ir::{Figure, Quantity, Unit, grouped, short};
 use coec_lang::outline::{ItemKind, Role, Token};
 use gen_lsp_types::{Contents, Hover};
@@ -25,6 +25,7 @@ pub(crate) fn at(view: &View, at: usize) -> Option<Hover> {
             format!("**`{text}`**, a value of `{}`\n\n{}", field.name, said.unwrap_or_default())
         }
         Role::Figure(figure) => figure_text(view, &token, figure),
+        Role::Path => path_text(text)?,
         Role::Condition => format!("**`{text}`**, a condition\n\n{}", reference::condition(text)?),
         Role::Model { .. } => model_text(view.analysis.model(text)?),
         Role::Let { .. } => let_text(view, text)?,
@@ -35,6 +36,21 @@ pub(crate) fn at(view: &View, at: usize) -> Option<Hover> {
     };
     let range = view.document.text.span(token.start..token.end);
     Some(Hover::new(Contents::MarkupContent(markdown(said)), Some(range)))
+}
+
+/// What the field of a dotted name means.
+fn path_text(path: &str) -> Option<String> {
+    let (outer, rest) = match path.strip_prefix("train.") {
+        Some(rest) => (&TRAIN, rest),
+        None => (&MODEL, path),
+    };
+    let (first, inner) = rest.split_once('.').map_or((rest, None), |(first, inner)| (first, Some(inner)));
+    let field = |table: &'static Table, name: &str| Some((table, &table.fields[table.position(name)?]));
+    let (table, found) = match (field(outer, first)?, inner) {
+        (found, None) => found,
+        ((_, block), Some(name)) => block.tables().iter().find_map(|table| field(table, name))?,
+    };
+    Some(format!("**`{path}`**\n\n{}", meaning(table, found)))
 }
 
 fn field_text(view: &View, token: &Token, table: &'static Table, field: &'static Field) -> String {

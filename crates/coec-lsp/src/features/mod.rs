@@ -18,6 +18,7 @@ pub mod tokens;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::Path;
 
 use coec_ir::Verified;
 use gen_lsp_types::{MarkupContent, MarkupKind, TextEdit, Uri, WorkspaceEdit};
@@ -35,7 +36,10 @@ pub(crate) struct View<'v> {
 impl View<'_> {
     /// The bytes that a label covers, if it is in this document.
     pub fn range_of(&self, label: &coec_lang::Label) -> Option<Range<usize>> {
-        let is_here = label.file == self.document.path.to_string_lossy();
+        let one = |path: &Path| self.texts.disk.canonical(path);
+        let (path, other) = (&self.document.path, Path::new(&label.file));
+        // Names of one file differ where a folder is a link.
+        let is_here = path == other || path.file_name() == other.file_name() && one(path) == one(other);
         is_here.then(|| self.document.range_of(label))
     }
 
