@@ -227,19 +227,26 @@ impl<'t> Reader<'t> {
         self.word().is_some_and(|word| ITEMS.contains(&word)) && self.peek_second().is_some_and(follows)
     }
 
+    /// The word that the next part of a block in braces begins with; what is in front of it and begins none is taken.
+    /// `None` where the braces end, or should have.
+    pub fn part(&mut self, wants: &Wants) -> Option<&'t str> {
+        loop {
+            self.offer(|| wants.clone());
+            let lexeme = self.peek()?;
+            if self.is_mark("}") || self.begins_item() {
+                return None;
+            }
+            match self.word() {
+                Some(word) => return Some(word),
+                None => drop(self.take(plain(lexeme.kind))),
+            }
+        }
+    }
+
     fn fields(&mut self, table: &'static Table, parts: &mut Vec<Part>) {
         let call = Call { tables: vec![table], given: Vec::new(), active: None, start: self.end() };
         self.calls.push(call);
-        loop {
-            self.offer(|| Wants::Field(table));
-            let Some(lexeme) = self.peek() else { break };
-            if self.is_mark("}") || self.begins_item() {
-                break;
-            }
-            let Some(word) = self.word() else {
-                self.take(plain(lexeme.kind));
-                continue;
-            };
+        while let Some(word) = self.part(&Wants::Field(table)) {
             let field = field_of(table, word);
             let mut name = self.take(field.map_or(Role::Unknown, |field| Role::Field(table, field)));
             self.index();

@@ -4,7 +4,7 @@ use coec_ir::Figure;
 use coec_ir::budget::CONDITIONS;
 
 use super::lex::Kind;
-use super::reader::{Reader, plain};
+use super::reader::Reader;
 use super::{Part, Role, Wants};
 
 /// Comparisons.
@@ -13,16 +13,8 @@ const COMPARISONS: [&str; 3] = ["<=", ">=", "=="];
 impl Reader<'_> {
     /// `params.total <= 4M`, line by line.
     pub fn rules(&mut self, parts: &mut Vec<Part>) {
-        loop {
-            self.offer(|| Wants::Figure);
-            let Some(lexeme) = self.peek() else { break };
-            if self.is_mark("}") || self.begins_item() {
-                break;
-            }
-            match self.word() {
-                Some(_) => parts.push(self.rule()),
-                None => drop(self.take(plain(lexeme.kind))),
-            }
+        while self.part(&Wants::Figure).is_some() {
+            parts.push(self.rule());
         }
     }
 
@@ -110,17 +102,8 @@ impl Reader<'_> {
 
     /// `ffn.k = [2, 4] with ffn.iter = 8 / ffn.k`, `fit ffn.hidden under flops.forward == 3M`.
     pub fn axes(&mut self, parts: &mut Vec<Part>) {
-        loop {
-            self.offer(|| Wants::Path);
-            let Some(lexeme) = self.peek() else { break };
-            if self.is_mark("}") || self.begins_item() {
-                break;
-            }
-            let Some(word) = self.word() else {
-                self.take(plain(lexeme.kind));
-                continue;
-            };
-            let start = lexeme.start;
+        while let Some(word) = self.part(&Wants::Path) {
+            let start = self.peek().map_or(0, |lexeme| lexeme.start);
             let is_fit = word == "fit" && !self.is_second("=");
             if is_fit {
                 self.take(Role::Keyword);

@@ -15,6 +15,8 @@ pub struct Editor<'s> {
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     requests: i64,
+    /// What the server said it can.
+    pub capabilities: Value,
     /// What is said of each file, as it was last published.
     pub said: HashMap<String, Vec<Value>>,
     /// What the server asked of the client, in order.
@@ -28,11 +30,13 @@ impl<'s> Editor<'s> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         let (said, asked) = (HashMap::new(), Vec::new());
-        let mut editor = Self { shell, child, input, output, requests: 0, said, asked };
+        let mut editor =
+            Self { shell, child, input, output, requests: 0, capabilities: Value::Null, said, asked };
         let folder = json!([{ "uri": editor.uri(""), "name": "specs" }]);
         let params = json!({ "processId": null, "rootUri": null, "workspaceFolders": folder, "capabilities": capabilities });
         let begun = editor.ask("initialize", &params).unwrap();
         assert_eq!(begun["serverInfo"]["name"], "coec");
+        editor.capabilities = begun["capabilities"].clone();
         editor.tell("initialized", &json!({}));
         editor
     }
