@@ -12,6 +12,8 @@ const PAUSE = 80;
 let client;
 let panel;
 let waiting;
+/** What starts and stops the server, one after the other. */
+let turns = Promise.resolve();
 
 /** Whether a program is there and answers. */
 function answers(program) {
@@ -35,8 +37,18 @@ async function missing(program) {
   }
 }
 
-async function start() {
-  await stop();
+function start() {
+  turns = turns.then(begin).catch((error) => vscode.window.showErrorMessage(`coec: ${error.message}`));
+  return turns;
+}
+
+function stop() {
+  turns = turns.then(end);
+  return turns;
+}
+
+async function begin() {
+  await end();
   const program = vscode.workspace.getConfiguration('coec').get('path') || 'coec';
   if (!answers(program)) {
     // Nobody waits for the answer to a question.
@@ -50,10 +62,11 @@ async function start() {
   draw();
 }
 
-async function stop() {
+async function end() {
   const old = client;
   client = undefined;
-  await old?.stop();
+  // A server that did not come up has nothing to stop.
+  await old?.stop().catch(() => {});
 }
 
 /** The spec that is drawn: the one that is typed in, or was. */
@@ -91,8 +104,10 @@ function showPicture(context) {
     return draw();
   }
   const where = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
-  panel = vscode.window.createWebviewPanel('coec.picture', 'coec', where, { enableScripts: true });
+  const options = { enableScripts: true, retainContextWhenHidden: true };
+  panel = vscode.window.createWebviewPanel('coec.picture', 'coec', where, options);
   panel.webview.html = page();
+  panel.onDidChangeViewState(draw, null, context.subscriptions);
   panel.onDidDispose(() => (panel = undefined), null, context.subscriptions);
   draw();
 }

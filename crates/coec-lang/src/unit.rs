@@ -240,7 +240,7 @@ fn bare_model(file: &str, block: crate::ast::BareBlock) -> Model {
 }
 
 /// A file's name without folders and extension, as an identifier.
-pub(crate) fn stem(file: &str) -> String {
+pub fn stem(file: &str) -> String {
     let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
     let name = name.strip_suffix(".coe").unwrap_or(name);
     let mut stem: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();

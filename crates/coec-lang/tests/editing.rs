@@ -41,6 +41,16 @@ fn a_block_stays_one_while_its_own_fields_change() {
     assert_eq!(spec.text_with_names(), "// mine\nmodel a {\n    ffn = coe(iter=2, k=4, experts=64)\n}\n");
 }
 
+/// Comments have braces of their own.
+#[test]
+fn a_field_goes_into_the_models_braces() {
+    let text = "model base { layers = 2 ffn = dense() }\nmodel a extends \"a.coe#base\" /* { */ { }\n";
+    let files = MapLoader::new().with("a.coe", text);
+    let specs = load("a.coe", &[], &files).unwrap();
+    let changed = specs[1].text_with(&[("layers", 4)]).unwrap();
+    assert_eq!(changed, text.replace("/* { */ { }", "/* { */ { layers = 4 }"));
+}
+
 #[test]
 fn fields_know_their_layers() {
     let text = "model base { layers = 6 ffn = moe(k=2, experts=8) ffn[0] = dense() ffn[5] = dense() }

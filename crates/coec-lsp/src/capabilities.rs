@@ -19,6 +19,8 @@ pub(crate) struct Client {
     /// Whether it asks again for hints and lenses when told so.
     pub refreshes_hints: bool,
     pub refreshes_lenses: bool,
+    /// Whether edits may say of which version of a text they are.
+    pub versions: bool,
     /// Whether it tells of changed files if asked to.
     pub watches: bool,
     /// The folders it works in.
@@ -47,6 +49,7 @@ impl Client {
             snippets: flag("/textDocument/completion/completionItem/snippetSupport"),
             refreshes_hints: flag("/workspace/inlayHint/refreshSupport"),
             refreshes_lenses: flag("/workspace/codeLens/refreshSupport"),
+            versions: flag("/workspace/workspaceEdit/documentChanges"),
             watches: flag("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             folders,
         }

@@ -23,6 +23,7 @@ mod reference;
 mod requests;
 mod server;
 mod snapshot;
+mod specs;
 mod text;
 
 use std::path::PathBuf;

@@ -29,12 +29,14 @@ pub(crate) struct Server<'c> {
     client: Client,
     pages: Pages,
     texts: Snapshot,
-    /// What the compiler said of open files, by the one form of their paths.
-    analyses: HashMap<PathBuf, Arc<Analysis>>,
+    /// What the compiler said of open files.
+    analyses: HashMap<Uri, Arc<Analysis>>,
     /// Open files that changed, or that read one which did, since they were last looked at.
-    changed: HashSet<PathBuf>,
+    changed: HashSet<Uri>,
+    /// Those of them whose own text is as it was: their client does not ask for figures by itself.
+    unasked: HashSet<Uri>,
     /// What is said of each file, by the open file that was looked at.
-    said: HashMap<PathBuf, HashMap<Uri, Vec<lsp::Diagnostic>>>,
+    said: HashMap<Uri, HashMap<Uri, Vec<lsp::Diagnostic>>>,
     waiting: VecDeque<Message>,
     /// Requests that another thread works on; cancelled ones are taken away.
     working: HashSet<RequestId>,
@@ -44,8 +46,12 @@ pub(crate) struct Server<'c> {
     is_ending: bool,
 }
 
-/// What another thread has found.
-type Finished = (RequestId, Result<lsp::WorkspaceEdit, String>);
+/// What another thread has found, in which version of a document.
+struct Finished {
+    id: RequestId,
+    document: Arc<Document>,
+    found: Result<lsp::WorkspaceEdit, String>,
+}
 
 impl<'c> Server<'c> {
     pub fn new(connection: &'c Connection, host: Host, client: Client) -> Self {
@@ -54,6 +60,7 @@ impl<'c> Server<'c> {
             open: Arc::default(),
             encoding: client.encoding,
             folders: Arc::new(client.folders.clone()),
+            versions: client.versions,
         };
         Self {
             connection,
@@ -62,6 +69,7 @@ impl<'c> Server<'c> {
             texts,
             analyses: HashMap::new(),
             changed: HashSet::new(),
+            unasked: HashSet::new(),
             said: HashMap::new(),
             waiting: VecDeque::new(),
             working: HashSet::new(),
@@ -82,8 +90,8 @@ impl<'c> Server<'c> {
                 }
                 continue;
             }
-            if let Some(path) = self.changed.iter().next().cloned() {
-                self.look_at(&path);
+            if let Some(uri) = self.changed.iter().next().cloned() {
+                self.look_at(&uri);
                 continue;
             }
             match self.next() {
@@ -128,8 +136,17 @@ impl<'c> Server<'c> {
 
     /// Answers what other threads have worked on.
     fn hand_out(&mut self) {
-        while let Ok((id, found)) = self.finished.1.try_recv() {
+        while let Ok(Finished { id, document, found }) = self.finished.1.try_recv() {
             if !self.working.remove(&id) {
+                continue;
+            }
+            let is_there =
+                self.texts.open.get(&document.uri).is_some_and(|now| now.version == document.version);
+            if !is_there {
+                // Changes that wait are changes too: they have been taken in before.
+                let refused =
+                    Refused::new(ErrorCode::ContentModified, "the text has changed in between; try again");
+                self.reply(id, Err(refused));
                 continue;
             }
             match found {
@@ -183,7 +200,7 @@ impl<'c> Server<'c> {
     }
 
     fn about(&mut self, uri: &Uri, method: &str, params: Value) -> Answer {
-        let document = self.texts.document(uri);
+        let document = self.texts.open.get(uri).cloned();
         let document = document.ok_or_else(|| {
             Refused::new(ErrorCode::InvalidParams, format!("`{}` is not open", uri.as_str()))
         })?;
@@ -208,7 +225,7 @@ impl<'c> Server<'c> {
             read::<lenses::TwinParams>(first.unwrap_or_default())
         });
         let found = wanted.and_then(|wanted| {
-            let document = self.texts.document(&wanted.uri);
+            let document = self.texts.open.get(&wanted.uri).cloned();
             let document =
                 document.ok_or_else(|| Refused::new(ErrorCode::InvalidParams, "the file is not open"))?;
             Ok((self.analysis(&document), document, wanted.model))
@@ -222,7 +239,8 @@ impl<'c> Server<'c> {
         thread::spawn(move || {
             let view = View { texts: &texts, document: &document, analysis: &analysis };
             // The server is gone if nobody takes what was found.
-            drop(sender.send((id, lenses::twin(&view, &model))));
+            let found = lenses::twin(&view, &model);
+            drop(sender.send(Finished { id, document: document.clone(), found }));
         });
     }
 
@@ -234,7 +252,9 @@ impl<'c> Server<'c> {
                     serde_json::from_value(params)
                 {
                     let text = Text::new(item.text, self.client.encoding);
-                    self.put(item.uri, item.version, text);
+                    let path = path_of(&item.uri);
+                    let one = self.texts.disk.canonical(&path);
+                    self.put(item.uri, path, one, item.version, text);
                 }
             }
             "textDocument/didChange" => {
@@ -251,7 +271,7 @@ impl<'c> Server<'c> {
                 if let Ok(lsp::DidChangeWatchedFilesParams { changes }) = serde_json::from_value(params) {
                     for change in changes {
                         let path = self.texts.disk.canonical(&path_of(&change.uri));
-                        self.touched(&path);
+                        self.touched(&path, None);
                     }
                 }
             }
@@ -268,18 +288,16 @@ impl<'c> Server<'c> {
     }
 
     /// Takes a text for what is open under a name.
-    fn put(&mut self, uri: Uri, version: i32, text: Text) {
-        let path = path_of(&uri);
-        let one = self.texts.disk.canonical(&path);
-        let document = Arc::new(Document::new(uri, path, version, text));
-        Arc::make_mut(&mut self.texts.open).insert(one.clone(), document);
-        self.changed.insert(one.clone());
-        self.touched(&one);
+    fn put(&mut self, uri: Uri, path: PathBuf, one: PathBuf, version: i32, text: Text) {
+        self.changed.insert(uri.clone());
+        self.unasked.remove(&uri);
+        Arc::make_mut(&mut self.texts.open).put(Document::new(uri.clone(), path, one.clone(), version, text));
+        self.touched(&one, Some(&uri));
     }
 
     fn change(&mut self, params: lsp::DidChangeTextDocumentParams) {
         let lsp::VersionedTextDocumentIdentifier { version, text_document_identifier } = params.text_document;
-        let Some(document) = self.texts.document(&text_document_identifier.uri) else { return };
+        let Some(document) = self.texts.open.get(&text_document_identifier.uri).cloned() else { return };
         let mut text = document.text.clone();
         for change in params.content_changes {
             text = match change {
@@ -291,52 +309,51 @@ impl<'c> Server<'c> {
                 }
             };
         }
-        self.put(document.uri.clone(), version, text);
+        self.put(document.uri.clone(), document.path.clone(), document.one.clone(), version, text);
     }
 
     fn close(&mut self, uri: &Uri) {
-        let one = self.texts.disk.canonical(&path_of(uri));
-        Arc::make_mut(&mut self.texts.open).remove(&one);
-        self.analyses.remove(&one);
-        self.changed.remove(&one);
-        let before = self.said.remove(&one).unwrap_or_default();
+        let Some(document) = Arc::make_mut(&mut self.texts.open).remove(uri) else { return };
+        self.analyses.remove(uri);
+        self.changed.remove(uri);
+        self.unasked.remove(uri);
+        let before = self.said.remove(uri).unwrap_or_default();
         self.publish(before.into_keys());
-        self.touched(&one);
+        self.touched(&document.one, None);
     }
 
     /// Notes that a file changed: open files for which it was read must be looked at again.
-    fn touched(&mut self, path: &Path) {
-        let readers = self.analyses.iter().filter(|(_, analysis)| analysis.read.contains(path));
-        let readers: Vec<PathBuf> = readers.map(|(reader, _)| reader.clone()).collect();
+    fn touched(&mut self, one: &Path, by: Option<&Uri>) {
+        let readers = self.analyses.iter().filter(|(_, analysis)| analysis.read.contains(one));
+        let readers: Vec<Uri> = readers.map(|(reader, _)| reader.clone()).collect();
         for reader in readers {
             self.analyses.remove(&reader);
-            if self.texts.open.contains_key(&reader) {
-                self.changed.insert(reader);
+            if by != Some(&reader) {
+                self.unasked.insert(reader.clone());
             }
+            self.changed.insert(reader);
         }
     }
 
     /// What the compiler says of an open file, now.
     fn analysis(&mut self, document: &Document) -> Arc<Analysis> {
-        let one = self.texts.disk.canonical(&document.path);
-        if self.changed.contains(&one) || !self.analyses.contains_key(&one) {
-            self.look_at(&one);
+        if self.changed.contains(&document.uri) || !self.analyses.contains_key(&document.uri) {
+            self.look_at(&document.uri);
         }
-        self.analyses.get(&one).cloned().unwrap_or_default()
+        self.analyses.get(&document.uri).cloned().unwrap_or_default()
     }
 
     /// Has the compiler look at an open file, and tells the client what it says.
-    fn look_at(&mut self, path: &Path) {
-        self.changed.remove(path);
-        let Some(document) = self.texts.open.get(path).cloned() else { return };
+    fn look_at(&mut self, uri: &Uri) {
+        self.changed.remove(uri);
+        let Some(document) = self.texts.open.get(uri).cloned() else { return };
         let analysis = Arc::new(Analysis::of(&self.texts, &document.path));
         let found = diagnostics::of(&self.texts, &document, &analysis, &self.pages);
-        let is_first = self.analyses.insert(path.to_owned(), analysis).is_none();
-        let before = self.said.insert(path.to_owned(), found.clone()).unwrap_or_default();
+        self.analyses.insert(uri.clone(), analysis);
+        let before = self.said.insert(uri.clone(), found.clone()).unwrap_or_default();
         let all: HashSet<Uri> = before.into_keys().chain(found.into_keys()).collect();
         self.publish(all);
-        // Hints and lenses of what is only now known, or changed because another file did, are not asked for otherwise.
-        if is_first || self.texts.open.len() > 1 {
+        if self.unasked.remove(uri) {
             if self.client.refreshes_hints {
                 self.ask("workspace/inlayHint/refresh", &Value::Null);
             }
@@ -357,7 +374,7 @@ impl<'c> Server<'c> {
                 }
             }
             all.sort_by_key(|one| (one.range.start.line, one.range.start.character));
-            let version = self.texts.document(&uri).map(|document| document.version);
+            let version = self.texts.open.get(&uri).map(|document| document.version);
             self.tell(
                 "textDocument/publishDiagnostics",
                 &lsp::PublishDiagnosticsParams { uri, version, diagnostics: all },

@@ -23,6 +23,8 @@ pub(crate) struct Document {
     pub uri: Uri,
     /// As messages name it.
     pub path: PathBuf,
+    /// The one form of its path, as it was when it was opened.
+    pub one: PathBuf,
     /// As the client counts; 0 of what is not open.
     pub version: i32,
     pub text: Text,
@@ -30,8 +32,8 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    pub fn new(uri: Uri, path: PathBuf, version: i32, text: Text) -> Self {
-        Self { uri, path, version, text, outline: OnceLock::new() }
+    pub fn new(uri: Uri, path: PathBuf, one: PathBuf, version: i32, text: Text) -> Self {
+        Self { uri, path, one, version, text, outline: OnceLock::new() }
     }
 
     /// What stands where in it.
@@ -56,16 +58,63 @@ impl Document {
     }
 }
 
+/// What is open.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Open {
+    documents: HashMap<Uri, Arc<Document>>,
+    /// The names of each file, the one that was opened or changed last behind the others: a file may be open under several.
+    names: HashMap<PathBuf, Vec<Uri>>,
+}
+
+impl Open {
+    /// Takes a document for what is open under its name.
+    pub fn put(&mut self, document: Document) {
+        let names = self.names.entry(document.one.clone()).or_default();
+        names.retain(|uri| *uri != document.uri);
+        names.push(document.uri.clone());
+        self.documents.insert(document.uri.clone(), Arc::new(document));
+    }
+
+    /// What was open under a name.
+    pub fn remove(&mut self, uri: &Uri) -> Option<Arc<Document>> {
+        let document = self.documents.remove(uri)?;
+        if let Some(names) = self.names.get_mut(&document.one) {
+            names.retain(|name| name != uri);
+            if names.is_empty() {
+                self.names.remove(&document.one);
+            }
+        }
+        Some(document)
+    }
+
+    pub fn get(&self, uri: &Uri) -> Option<&Arc<Document>> {
+        self.documents.get(uri)
+    }
+
+    /// What is open of a file, by the one form of its path.
+    pub fn at(&self, one: &Path) -> Option<&Arc<Document>> {
+        self.documents.get(self.names.get(one)?.last()?)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Document>> {
+        self.documents.values()
+    }
+}
+
 /// The texts at one moment.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     pub disk: Disk,
-    /// What is open, by the one form of its path.
-    pub open: Arc<HashMap<PathBuf, Arc<Document>>>,
+    pub open: Arc<Open>,
     pub encoding: Encoding,
     /// The folders that the client works in.
     pub folders: Arc<Vec<PathBuf>>,
+    /// Whether edits may say of which version of a text they are.
+    pub versions: bool,
 }
+
+/// What stands for a folder that is named as a spec.
+const SETTINGS: &str = "config.json";
 
 impl Snapshot {
     /// A loader that reads what is open in place of what is on the disk, and notes what was read.
@@ -78,19 +127,17 @@ impl Snapshot {
         Overlay { texts: self, instead: Some((self.disk.canonical(path), text)), read: RefCell::default() }
     }
 
-    /// What is open under a name.
-    pub fn document(&self, uri: &Uri) -> Option<Arc<Document>> {
-        self.open.get(&self.disk.canonical(&path_of(uri))).cloned()
-    }
-
     /// The text at a path, open or not.
     pub fn at(&self, path: &Path) -> Option<Arc<Document>> {
-        if let Some(open) = self.open.get(&self.disk.canonical(path)) {
+        let settings = path.join(SETTINGS);
+        let path = if path.is_dir() { settings.as_path() } else { path };
+        let one = self.disk.canonical(path);
+        if let Some(open) = self.open.at(&one) {
             return Some(open.clone());
         }
         let bytes = self.disk.read(path).ok()?;
         let text = Text::new(String::from_utf8(bytes).ok()?, self.encoding);
-        Some(Arc::new(Document::new(uri_of(path)?, path.to_owned(), 0, text)))
+        Some(Arc::new(Document::new(uri_of(path)?, path.to_owned(), one, 0, text)))
     }
 }
 
@@ -112,10 +159,13 @@ impl Loader for Overlay<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let one = self.texts.disk.canonical(path);
         self.read.borrow_mut().insert(one.clone());
+        if path.is_dir() {
+            self.read.borrow_mut().insert(self.texts.disk.canonical(&path.join(SETTINGS)));
+        }
         if let Some((_, text)) = self.instead.as_ref().filter(|(instead, _)| *instead == one) {
             return Ok((*text).into());
         }
-        match self.texts.open.get(&one) {
+        match self.texts.open.at(&one) {
             Some(open) => Ok(open.text.as_str().into()),
             None => self.texts.disk.read(path),
         }

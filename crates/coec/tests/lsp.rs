@@ -388,6 +388,142 @@ fn formatting_is_that_of_the_command() {
     assert_eq!(formatted, "model a {\n  dim=64\n  ffn=dense()\n}\nbudget {\n    params.total <= 1G\n}\n");
 }
 
+/// A checkout that ends lines as Windows does stays one, whatever is changed in it.
+#[test]
+fn line_ends_stay() {
+    let shell = Shell::new();
+    let mut editor = Editor::new(&shell, &able());
+    let text = "model a {\r\n    dim = 64\r\n    ffn = coe(iter=2, k=2, experts=8)\r\n}\r\nbudget { params.total <= 1k }\r\n";
+    editor.open("a.coe", text);
+    let options = json!({ "options": { "tabSize": 4, "insertSpaces": true } });
+    let edits = editor.about("a.coe", "formatting", options).unwrap();
+    let formatted =
+        edits.as_array().unwrap().iter().rev().fold(text.to_owned(), |text, edit| applied(&text, edit));
+    assert_eq!(formatted, shell.piped_ok(&["fmt", "-"], text));
+    assert_eq!(formatted.matches('\n').count(), formatted.matches("\r\n").count());
+    let lens = editor.about("a.coe", "codeLens", json!({})).unwrap()[0]["command"].clone();
+    editor.ask("workspace/executeCommand", &lens).unwrap();
+    let edit = editor.asked.iter().rfind(|asked| asked["method"] == "workspace/applyEdit").unwrap();
+    let twin = applied(text, &edit["params"]["edit"]["changes"][editor.uri("a.coe")][0]);
+    assert!(twin.contains("budget a { params.total <= 1k }"), "the budget is not the twin's: {twin}");
+    assert_eq!(twin.matches('\n').count(), twin.matches("\r\n").count(), "{twin:?}");
+}
+
+/// Of lines that all change, the ones that were asked for.
+#[test]
+fn a_range_is_formatted_and_no_more() {
+    let shell = Shell::new();
+    let mut editor = Editor::new(&shell, &able());
+    editor.open("a.coe", "model a { dim=64   ffn=dense() }\nmodel b { dim=64   ffn=dense() }\nmodel c { dim=64   ffn=dense() }\n");
+    let params = json!({ "range": range((1, 0), (1, 5)), "options": { "tabSize": 4, "insertSpaces": true } });
+    let edits = editor.about("a.coe", "rangeFormatting", params).unwrap();
+    assert_eq!(edits.as_array().unwrap().len(), 1, "{edits}");
+    assert_eq!(place(&edits[0]["range"]), "1:0-2:0");
+}
+
+/// A string that the editor has closed by itself is completed as a whole.
+#[test]
+fn a_closed_string_is_replaced() {
+    let shell = Shell::new();
+    let mut editor = Editor::new(&shell, &able());
+    let text = "model a extends \"\" { }";
+    editor.open("a.coe", text);
+    let items = editor.about("a.coe", "completion", at(0, 17)).unwrap();
+    let item = items.as_array().unwrap().iter().find(|item| item["label"] == "\"CoE-2(4/64)\"").unwrap();
+    assert_eq!(applied(text, &item["textEdit"]), "model a extends \"CoE-2(4/64)\" { }");
+}
+
+/// One file under two names is two documents, and each other's text.
+#[cfg(unix)]
+#[test]
+fn a_file_may_be_open_under_two_names() {
+    let shell = Shell::new();
+    std::fs::create_dir(shell.path().join("real")).unwrap();
+    std::os::unix::fs::symlink(shell.path().join("real"), shell.path().join("alias")).unwrap();
+    let mut editor = Editor::new(&shell, &able());
+    for name in ["real/a.coe", "alias/a.coe"] {
+        editor.open(name, "model a { ffn = dense() }");
+    }
+    editor.edit("alias/a.coe", (0, 0), (0, 0), "\n\n");
+    let line = |editor: &mut Editor, name| {
+        editor.about(name, "documentSymbol", json!({})).unwrap()[0]["range"]["start"]["line"].clone()
+    };
+    assert_eq!((line(&mut editor, "real/a.coe"), line(&mut editor, "alias/a.coe")), (json!(0), json!(2)));
+    editor.tell("textDocument/didClose", &json!({ "textDocument": { "uri": editor.uri("alias/a.coe") } }));
+    assert_eq!(line(&mut editor, "real/a.coe"), 0, "still open");
+}
+
+/// A folder with the settings of a published model is a spec here too, and their file is watched.
+#[test]
+fn a_folder_is_its_settings() {
+    let shell = Shell::new();
+    let settings = |layers: usize| {
+        format!(
+            r#"{{"model_type": "mixtral", "architectures": ["MixtralForCausalLM"], "vocab_size": 128, "hidden_size": 64,
+            "intermediate_size": 64, "num_hidden_layers": {layers}, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "num_local_experts": 4, "num_experts_per_tok": 2, "max_position_embeddings": 128, "rms_norm_eps": 1e-5,
+            "rope_theta": 1e6, "hidden_act": "silu", "tie_word_embeddings": false}}"#
+        )
+    };
+    std::fs::create_dir(shell.path().join("hf")).unwrap();
+    shell.write("hf/config.json", settings(2));
+    let mut editor = Editor::new(&shell, &able());
+    editor.open("a.coe", "model a extends \"hf\" { }\nbudget { experts.calls <= 100 }\n");
+    let hint = |editor: &mut Editor| {
+        let hints = editor.about("a.coe", "inlayHint", json!({ "range": range((0, 0), (9, 0)) })).unwrap();
+        hints[0]["label"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(hint(&mut editor), "4, 96.0% left");
+    shell.write("hf/config.json", settings(4));
+    let change = json!({ "changes": [{ "uri": editor.uri("hf/config.json"), "type": 2 }] });
+    editor.tell("workspace/didChangeWatchedFiles", &change);
+    assert_eq!(hint(&mut editor), "8, 92.0% left");
+    shell.write("hf/config.json", "{}");
+    editor.tell("workspace/didChangeWatchedFiles", &change);
+    editor.said("a.coe");
+    assert!(!editor.said[editor.uri("hf/config.json").as_str()].is_empty(), "{:?}", editor.said);
+}
+
+/// The twin of a file's one model leaves those alone who mean that one.
+#[test]
+fn others_still_mean_the_model_they_meant() {
+    let shell = Shell::new();
+    let block = "coe(iter=2, k=2, experts=8, residual=delta)\n";
+    shell.write("chain.coe", block);
+    shell.write("other.coe", "model other extends \"chain.coe\" { layers = 2 }\n");
+    let mut editor = Editor::new(&shell, &able());
+    editor.open("chain.coe", block);
+    let lens = editor.about("chain.coe", "codeLens", json!({})).unwrap()[0]["command"].clone();
+    editor.ask("workspace/executeCommand", &lens).unwrap();
+    let edit = editor.asked.iter().rfind(|asked| asked["method"] == "workspace/applyEdit").unwrap();
+    let changes = &edit["params"]["edit"]["changes"];
+    for name in ["chain.coe", "other.coe"] {
+        shell.write(name, applied(&shell.read(name), &changes[editor.uri(name)][0]));
+    }
+    assert!(shell.read("other.coe").contains("\"chain.coe#chain\""), "{}", shell.read("other.coe"));
+    shell.ok(&["check", "chain.coe"]);
+    shell.ok(&["check", "other.coe"]);
+    // The name of a block is its file's, and is not changed from here.
+    let refused = json!({ "position": position((0, 34)), "newName": "x" });
+    editor.open("other.coe", "model other extends \"block.coe#block\" { layers = 2 }\n");
+    shell.write("block.coe", block);
+    assert!(editor.about("other.coe", "rename", refused).is_err());
+}
+
+/// An edit that was worked out while somebody typed is not made.
+#[test]
+fn edits_say_of_which_version_they_are() {
+    let shell = Shell::new();
+    let mut editor =
+        Editor::new(&shell, &json!({ "workspace": { "workspaceEdit": { "documentChanges": true } } }));
+    editor.open("a.coe", "let w = 3\nmodel a { layers = w ffn = dense() }\n");
+    let renamed =
+        editor.about("a.coe", "rename", json!({ "position": position((0, 4)), "newName": "deep" })).unwrap();
+    let document = &renamed["documentChanges"][0];
+    assert_eq!(document["textDocument"]["version"], 1, "{renamed}");
+    assert_eq!(document["edits"].as_array().unwrap().len(), 2, "{renamed}");
+}
+
 #[test]
 fn positions_count_utf_16_unless_the_client_can_do_better() {
     let shell = Shell::new();

@@ -21,6 +21,7 @@ function editor(program) {
       createWebviewPanel: () => ({
         webview: { postMessage: (message) => seen.posted.push(message) },
         onDidDispose: nothing,
+        onDidChangeViewState: nothing,
         reveal() {},
       }),
       onDidChangeActiveTextEditor: nothing,

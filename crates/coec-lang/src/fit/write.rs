@@ -6,6 +6,7 @@ use coec_ir::table::{ATTENTION, FFN, Tabled};
 use super::{Candidate, Fit};
 use crate::ast::{Budget, Field, Value, ValueKind, Word};
 use crate::resolve::locate::argument;
+use crate::scan;
 use crate::source::Span;
 use crate::spec::Spec;
 use crate::turn::{base_ffn, turned};
@@ -188,7 +189,8 @@ impl Edits<'_> {
             None => {
                 let from =
                     model.extends.as_ref().map_or(model.name.span, |extends| extends.span).end as usize;
-                let brace = self.text[from..].find('{').map_or(from, |at| from + at + 1);
+                let brace = scan::lexemes(self.text, from).find(|(_, byte)| *byte == b'{');
+                let brace = brace.map_or(from, |(at, _)| at + 1);
                 self.insert(brace, format!(" {field}"));
             }
         }

@@ -23,10 +23,13 @@
 
 mod build;
 mod columns;
+mod ends;
 mod gap;
 mod print;
 mod tree;
 mod write;
+
+pub use ends::with_line_ends_of;
 
 use std::path::Path;
 use std::sync::Arc;

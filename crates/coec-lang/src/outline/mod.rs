@@ -12,7 +12,7 @@ mod values;
 use std::ops::Range;
 
 use coec_ir::Figure;
-use coec_ir::table::{Field, Table};
+use coec_ir::table::{Field, MODEL, TRAIN, Table};
 
 use lex::lexemes;
 use reader::Reader;
@@ -130,6 +130,10 @@ pub struct Part {
 pub struct Site {
     /// What has been typed of it, in bytes: empty between tokens.
     pub typed: Range<usize>,
+    /// What takes the place of what is chosen: what has been typed, and all of a string that is closed.
+    pub replaced: Range<usize>,
+    /// Whether it is an element of a list.
+    pub in_list: bool,
     /// What may stand here.
     pub wants: Wants,
     /// The blocks around it, the innermost last.
@@ -147,6 +151,10 @@ pub enum Wants {
     Model,
     /// A name of one's own, or anything that has no list.
     Anything,
+    /// What follows the name of a model: `extends`, a brace.
+    Head,
+    /// Which layers a field is for.
+    Index,
     /// A field of a block in braces.
     Field(&'static Table),
     /// A field of a block with its key, or the value of this one without.
@@ -165,8 +173,12 @@ pub enum Wants {
     Condition(Option<Figure>),
     /// What this condition says, by its name.
     Setting(String),
+    /// What a sweep goes through.
+    Axis,
     /// The dotted name of a field.
     Path,
+    /// `under`, behind a field that is fitted.
+    Under,
 }
 
 /// A block around a place.
@@ -207,32 +219,50 @@ impl Outline {
     }
 }
 
-/// What may stand at a byte of a text; `None` inside a comment.
+/// What may stand at a byte of a text; `None` inside a comment. Directly behind a number or a string that is
+/// [`Wants::Anything`].
 pub fn site(text: &str, at: usize) -> Option<Site> {
     let lexemes = lexemes(text);
-    let touched = lexemes.iter().find(|lexeme| lexeme.start < at && at <= lexeme.end);
-    let typed = match touched {
-        Some(lexeme) if lexeme.kind == lex::Kind::Comment => {
-            // Behind `*/` something may stand again.
-            let is_over = lexeme.end == at && text[lexeme.start..at].ends_with("*/");
-            if !is_over {
-                return None;
+    let touched = lexemes.iter().find(|lexeme| lexeme.start < at && at <= lexeme.end).copied();
+    let between = (at..at, at..at);
+    let mut is_over = false;
+    let (typed, replaced) = match touched {
+        None => between,
+        Some(lexeme) => {
+            let whole = &text[lexeme.start..lexeme.end];
+            let is_closed = lexeme.kind == lex::Kind::Text && whole.len() > 1 && whole.ends_with('"');
+            is_over = lexeme.kind == lex::Kind::Number || is_closed && at == lexeme.end;
+            match lexeme.kind {
+                // Behind `*/` something may stand again.
+                lex::Kind::Comment if lexeme.end == at && whole.ends_with("*/") => between,
+                lex::Kind::Comment => return None,
+                lex::Kind::Text if is_closed => (lexeme.start..at, lexeme.start..lexeme.end),
+                lex::Kind::Word | lex::Kind::Text | lex::Kind::Number => (lexeme.start..at, lexeme.start..at),
+                _ => between,
             }
-            at..at
         }
-        Some(lexeme) if matches!(lexeme.kind, lex::Kind::Word | lex::Kind::Text) => {
-            // Behind its second quote a string is over.
-            let is_closed = lexeme.kind == lex::Kind::Text
-                && at == lexeme.end
-                && at - lexeme.start > 1
-                && text[..at].ends_with('"');
-            if is_closed { at..at } else { lexeme.start..at }
-        }
-        _ => at..at,
     };
-    let mut reader = Reader::new(text, lexemes, Some(typed));
+    let mut reader = Reader::new(text, lexemes, Some((typed, replaced)));
     reader.file();
-    reader.finish().1
+    let site = reader.finish().1?;
+    Some(if is_over {
+        Site { typed: at..at, replaced: at..at, wants: Wants::Anything, ..site }
+    } else {
+        site
+    })
+}
+
+/// The field of a dotted name, as `ffn.k` or `train.optimizer.lr`, with its block; of several blocks that have one of
+/// the name, the first.
+pub fn field_of_path(path: &str) -> Option<(&'static Table, &'static Field)> {
+    let (outer, rest) = match path.strip_prefix("train.") {
+        Some(rest) => (&TRAIN, rest),
+        None => (&MODEL, path),
+    };
+    let find = |table: &'static Table, name: &str| Some((table, &table.fields[table.position(name)?]));
+    let mut names = rest.split('.');
+    let first = find(outer, names.next()?)?;
+    names.try_fold(first, |(_, field), name| field.tables().iter().find_map(|table| find(table, name)))
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ pub(super) struct Reader<'t> {
     /// The next piece.
     next: usize,
     pub outline: Outline,
-    /// What has been typed at the place that is asked for.
-    typed: Option<Range<usize>>,
+    /// What has been typed at the place that is asked for, and what is replaced there.
+    wanted: Option<(Range<usize>, Range<usize>)>,
+    /// Lists around the next piece, inside the innermost block.
+    pub lists: usize,
     site: Option<Site>,
     pub calls: Vec<Call>,
     /// The names of the `let`s.
@@ -29,7 +31,7 @@ pub(super) struct Reader<'t> {
 pub(super) const ITEMS: [&str; 5] = ["model", "budget", "train", "sweep", "let"];
 
 impl<'t> Reader<'t> {
-    pub fn new(text: &'t str, lexemes: Vec<Lexeme>, typed: Option<Range<usize>>) -> Self {
+    pub fn new(text: &'t str, lexemes: Vec<Lexeme>, wanted: Option<(Range<usize>, Range<usize>)>) -> Self {
         let words: Vec<&Lexeme> = lexemes.iter().filter(|lexeme| lexeme.kind != Kind::Comment).collect();
         let is_let =
             |pair: &&[&Lexeme]| &text[pair[0].start..pair[0].end] == "let" && pair[1].kind == Kind::Word;
@@ -39,7 +41,8 @@ impl<'t> Reader<'t> {
             lexemes,
             next: 0,
             outline: Outline::default(),
-            typed,
+            wanted,
+            lists: 0,
             site: None,
             calls: Vec::new(),
             lets,
@@ -141,12 +144,13 @@ impl<'t> Reader<'t> {
     /// Says what may stand where the next piece stands. The first to say so of the place that is asked for is right:
     /// the innermost block speaks before those around it.
     pub fn offer(&mut self, wants: impl FnOnce() -> Wants) {
-        let Some(typed) = self.typed.clone().filter(|_| self.site.is_none()) else { return };
+        let Some((typed, replaced)) = self.wanted.clone().filter(|_| self.site.is_none()) else { return };
         let is_here = self.peek().is_none_or(|lexeme| lexeme.start >= typed.start);
         if is_here {
             // An item that is not over is not among them yet.
             let item = Some(self.outline.items.len());
-            self.site = Some(Site { typed, wants: wants(), calls: self.calls.clone(), item });
+            let (calls, in_list) = (self.calls.clone(), self.lists > 0);
+            self.site = Some(Site { typed, replaced, in_list, wants: wants(), calls, item });
         }
     }
 
@@ -199,8 +203,13 @@ impl<'t> Reader<'t> {
                 // A model may have the name `extends`.
                 let is_nameless = self.word() == Some("extends")
                     && self.peek_second().is_some_and(|second| second.kind == Kind::Text);
-                if self.word().is_some() && !is_nameless && !self.begins_item() {
+                // It may have the name of an item's word, too.
+                let is_named = !self.begins_item() || self.is_second("{");
+                if self.word().is_some() && !is_nameless && is_named {
                     item.name = Some(self.take(Role::Model { declared: is_model }));
+                }
+                if is_model {
+                    self.offer(|| Wants::Head);
                 }
                 if is_model && self.word() == Some("extends") {
                     self.take(Role::Keyword);
@@ -209,6 +218,8 @@ impl<'t> Reader<'t> {
                         item.extends = Some(self.take(Role::Spec));
                     }
                 }
+                // In front of the brace there is nothing to choose from.
+                self.offer(|| Wants::Anything);
                 self.brackets("{", "}", |reader| match kind {
                     ItemKind::Model => reader.fields(&MODEL, &mut item.parts),
                     ItemKind::Train => reader.fields(&TRAIN, &mut item.parts),
@@ -267,6 +278,7 @@ impl<'t> Reader<'t> {
     /// `[1..3]`, `[every 2]`.
     fn index(&mut self) {
         self.brackets("[", "]", |reader| {
+            reader.offer(|| Wants::Index);
             while let Some(lexeme) = reader.peek() {
                 match lexeme.kind {
                     Kind::Number => reader.take(Role::Number),
@@ -274,6 +286,7 @@ impl<'t> Reader<'t> {
                     Kind::Mark if matches!(reader.text_of(lexeme), ".." | ".") => reader.take(Role::Mark),
                     _ => break,
                 };
+                reader.offer(|| Wants::Anything);
             }
         });
     }

@@ -5,7 +5,7 @@ use coec_ir::budget::CONDITIONS;
 
 use super::lex::Kind;
 use super::reader::Reader;
-use super::{Part, Role, Wants};
+use super::{Part, Role, Wants, field_of_path};
 
 /// Comparisons.
 const COMPARISONS: [&str; 3] = ["<=", ">=", "=="];
@@ -42,6 +42,7 @@ impl Reader<'_> {
         }
         if self.word() == Some("per") {
             self.take(Role::Keyword);
+            self.offer(|| Wants::Anything);
             if self.word() == Some("layer") {
                 self.take(Role::Keyword);
             }
@@ -102,18 +103,20 @@ impl Reader<'_> {
 
     /// `ffn.k = [2, 4] with ffn.iter = 8 / ffn.k`, `fit ffn.hidden under flops.forward == 3M`.
     pub fn axes(&mut self, parts: &mut Vec<Part>) {
-        while let Some(word) = self.part(&Wants::Path) {
+        while let Some(word) = self.part(&Wants::Axis) {
             let start = self.peek().map_or(0, |lexeme| lexeme.start);
             let is_fit = word == "fit" && !self.is_second("=");
             if is_fit {
                 self.take(Role::Keyword);
                 self.offer(|| Wants::Path);
             }
+            let field = self.word().and_then(field_of_path).map(|(_, field)| field);
             let name = match self.word() {
                 Some(_) => self.take(Role::Path),
                 None => start..self.end(),
             };
             if is_fit {
+                self.offer(|| Wants::Under);
                 if self.word() == Some("under") {
                     self.take(Role::Keyword);
                     self.offer(|| Wants::Figure);
@@ -122,7 +125,7 @@ impl Reader<'_> {
                     }
                 }
             } else if self.take_mark("=") {
-                self.value(None);
+                self.value(field);
                 while self.word() == Some("with") {
                     self.derived();
                 }
@@ -148,7 +151,11 @@ impl Reader<'_> {
                 Some(Kind::Number) => drop(self.take(Role::Number)),
                 _ => return,
             }
-            if !["+", "-", "*", "/"].iter().any(|mark| self.take_mark(mark)) {
+            // `8-1` has a number behind it that looks as if it were below zero.
+            let is_less = self
+                .peek()
+                .is_some_and(|next| next.kind == Kind::Number && self.text_of(next).starts_with('-'));
+            if !is_less && !["+", "-", "*", "/"].iter().any(|mark| self.take_mark(mark)) {
                 return;
             }
         }

@@ -26,7 +26,8 @@ fn every_token_has_its_role() {
         }
         let rounds = [4, 2]
         budget a { warn flops.forward <= flops.train(\"MoE(8/64)\") +- 5% per layer @ batch=4, precision=bf16 }
-        sweep { ffn.k = [2, 4] with ffn.iter = 8 / ffn.k  fit ffn.hidden under params.total == 3M }
+        model model { dim = 1 } model extends extends \"b.coe\" { }
+        sweep { ffn.k = [2, 4] with ffn.iter = ffn.experts-1 with ffn.hidden = 8 / ffn.k  fit ffn.hidden under params.total == 3M }
     ";
     insta::assert_snapshot!(shown(text));
 }
@@ -64,6 +65,13 @@ fn what_may_stand_at_a_place() {
         "|",
         "mo|",
         "model a| { }",
+        "model a | { }",
+        "model a |",
+        "model a { ffn[|] = dense() }",
+        "model a { dim = 64| }",
+        "model a { ffn = coe(iter=2|) }",
+        "model a extends \"b\"| { }",
+        "model a extends \"|\" { }",
         "model a extends \"b|\" { }",
         "model a { | }",
         "model a { di|",
@@ -91,7 +99,11 @@ fn what_may_stand_at_a_place() {
         "train { optimizer = adamw(l|",
         "train { tokenizer = | }",
         "sweep { ffn.|",
+        "sweep { fit ffn.hidden | }",
         "sweep { fit ffn.hidden under | }",
+        "sweep { ffn.residual = [|] }",
+        "sweep { ffn.k = 2 with ffn.iter = | }",
+        "budget { params.total <= 3M per | }",
         "// a co|mment",
         "coe(iter=2, |",
     ];

@@ -51,6 +51,7 @@ impl Reader<'_> {
 
     fn list(&mut self, field: Option<&'static Field>) {
         self.brackets("[", "]", |reader| {
+            reader.lists += 1;
             loop {
                 let before = reader.peek().map(|lexeme| lexeme.start);
                 reader.value(field);
@@ -61,6 +62,7 @@ impl Reader<'_> {
                     }
                 }
             }
+            reader.lists -= 1;
         });
     }
 
@@ -70,7 +72,9 @@ impl Reader<'_> {
         let role = tables.first().map_or(Role::Unknown, |table| Role::Block(table));
         let start = self.take(role).start;
         self.calls.push(Call { tables, given: Vec::new(), active: None, start });
+        let lists = std::mem::take(&mut self.lists);
         self.brackets("(", ")", Self::arguments);
+        self.lists = lists;
         self.calls.pop();
     }
 

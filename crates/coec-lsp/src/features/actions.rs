@@ -6,7 +6,7 @@ use coec_ir::{Figure, Target};
 use coec_lang::{Outcome, Verdict, fit_rule};
 use gen_lsp_types::{CodeAction, CodeActionKind, TextEdit};
 
-use super::{View, one_edit};
+use super::View;
 use crate::analysis::Judged;
 
 /// The field that is fitted to make a pair fair: the one that changes nothing but how much is computed.
@@ -33,7 +33,7 @@ fn touch(one: &Bytes<usize>, other: &Bytes<usize>) -> bool {
 
 /// Every "did you mean" as an edit.
 fn meant(view: &View, within: &Bytes<usize>) -> Vec<CodeAction> {
-    let mut found = Vec::new();
+    let mut found: Vec<CodeAction> = Vec::new();
     for diagnostic in &view.analysis.said {
         let labels = diagnostic.labels();
         let Some(at) = labels.first().and_then(|label| view.range_of(label)) else { continue };
@@ -46,8 +46,11 @@ fn meant(view: &View, within: &Bytes<usize>) -> Vec<CodeAction> {
             let Some(range) = view.range_of(&replacement) else { continue };
             let edit = TextEdit::new(view.document.text.span(range), replacement.text.clone());
             let title = format!("write `{}`", replacement.text.trim_matches('"'));
-            let edit = one_edit(view.document.uri.clone(), vec![edit]);
-            found.push(quick_fix(title, edit, is_only));
+            let action = quick_fix(title, view.edit(vec![edit]), is_only);
+            // Two models may stumble over the same word.
+            if !found.contains(&action) {
+                found.push(action);
+            }
         }
     }
     found
@@ -57,8 +60,9 @@ fn meant(view: &View, within: &Bytes<usize>) -> Vec<CodeAction> {
 fn fixes(view: &View, model: &Judged, verdict: &Verdict) -> Vec<CodeAction> {
     let of = |fix: &coec_lang::Fix| {
         let text = model.spec.text_with(&[(fix.path, fix.then)])?;
-        let title = format!("close the gap: `{} = {}` ({} now)", fix.path, fix.then, fix.now);
-        Some(quick_fix(title, view.edit_to(&text)?, false))
+        let title =
+            format!("close the gap{}: `{} = {}` ({} now)", whose(view, model), fix.path, fix.then, fix.now);
+        Some(quick_fix(title, view.edit_to(text)?, false))
     };
     verdict.fixes.iter().filter_map(of).collect()
 }
@@ -73,8 +77,17 @@ fn fair(view: &View, model: &Judged, verdict: &Verdict) -> Option<CodeAction> {
     }
     let text = fit.text(&model.spec, &fit.best, &[], None);
     let (path, value) = fit.best.values.first()?;
-    let title = format!("make the pair fair: `{path} = {value}` fits {} to {other}", Figure::name(*figure));
-    Some(quick_fix(title, view.edit_to(&text)?, true))
+    let (whose, figure) = (whose(view, model), Figure::name(*figure));
+    let title = format!("make the pair fair{whose}: `{path} = {value}` fits {figure} to {other}");
+    Some(quick_fix(title, view.edit_to(text)?, true))
+}
+
+/// Of several models of a file, which one is meant.
+fn whose(view: &View, model: &Judged) -> String {
+    match view.analysis.models.as_slice() {
+        [_] => String::new(),
+        _ => format!(" of `{}`", model.spec.model.name),
+    }
 }
 
 fn quick_fix(title: String, edit: gen_lsp_types::WorkspaceEdit, is_preferred: bool) -> CodeAction {

@@ -6,13 +6,14 @@ use std::path::Path;
 use coec_ir::budget::{BACKENDS, CONDITIONS};
 use coec_ir::table::{self, Default, Field, Kind, LOOP, MODEL, TRAIN, Table};
 use coec_ir::{Figure, Precision, Recompute, Shard};
-use coec_lang::outline::{ItemKind, Role, Site, Token, Wants, site};
+use coec_lang::outline::{Item, ItemKind, Role, Site, Token, Wants, site};
 use gen_lsp_types::{
     CompletionItem, CompletionItemKind, CompletionItemTextEdit, Documentation, InsertTextFormat, TextEdit,
 };
 
-use super::{View, hover, markdown, names, references};
+use super::{View, hover, markdown, names};
 use crate::reference;
+use crate::specs::Search;
 
 /// A proposal before it is put in the place.
 struct Proposal {
@@ -57,13 +58,22 @@ pub(crate) fn at(view: &View, at: usize, snippets: bool) -> Vec<CompletionItem> 
         Wants::Model => models(view),
         Wants::Field(table) => fields(table, given(view, &site)),
         Wants::Argument(next) => arguments(view, &site, *next),
-        Wants::Value(field) => values(view, *field),
+        Wants::Value(field) => values(view, &site, *field),
         Wants::Figure => rules(),
         Wants::Comparison => comparisons(),
         Wants::Target(figure) => targets(view, *figure),
         Wants::Condition(figure) => conditions(*figure),
         Wants::Setting(name) => settings(name),
         Wants::Path => paths(),
+        Wants::Head => head(),
+        Wants::Index => vec![
+            Proposal::new("every", CompletionItemKind::Keyword, "layers 0, 2, 4, ...", "")
+                .inserting("every $0"),
+        ],
+        Wants::Axis => axes(),
+        Wants::Under => {
+            vec![Proposal::new("under", CompletionItemKind::Keyword, "the rule that it is to meet", "")]
+        }
         Wants::Anything => Vec::new(),
     };
     // A proposal for what is already followed by its `=` brings none.
@@ -88,7 +98,7 @@ fn item(
     }
     let is_snippet = snippets && snippet.contains('$');
     let new = if is_snippet { snippet } else { plain(&snippet) };
-    let range = view.document.text.span(site.typed.clone());
+    let range = view.document.text.span(site.replaced.clone());
     CompletionItem {
         label: proposal.label.clone(),
         kind: Some(proposal.kind),
@@ -189,7 +199,7 @@ fn named(table: &'static Table, field: &'static Field) -> Proposal {
 }
 
 fn arguments(view: &View, site: &Site, next: Option<&'static Field>) -> Vec<Proposal> {
-    let mut found = next.map(|field| values(view, Some(field))).unwrap_or_default();
+    let mut found = next.map(|field| values(view, site, Some(field))).unwrap_or_default();
     let Some(call) = site.calls.last() else { return found };
     let mut seen = behind(view, site);
     for table in &call.tables {
@@ -228,10 +238,12 @@ fn behind(view: &View, site: &Site) -> Vec<&'static str> {
     tokens.filter_map(name).collect()
 }
 
-fn values(view: &View, field: Option<&'static Field>) -> Vec<Proposal> {
-    let mut found = field.map(of_kind).unwrap_or_default();
+fn values(view: &View, site: &Site, field: Option<&'static Field>) -> Vec<Proposal> {
+    let mut found = field.map(|field| of_kind(field, site.in_list)).unwrap_or_default();
     let outline = view.document.outline();
-    let lets = outline.items.iter().filter(|item| item.kind == ItemKind::Let);
+    // A value that is its own is none.
+    let is_own = |item: &Item| item.range.start <= site.typed.start && site.typed.end <= item.range.end;
+    let lets = outline.items.iter().filter(|item| item.kind == ItemKind::Let && !is_own(item));
     for item in lets {
         if let Some(name) = &item.name {
             let value = view.document.slice(name.end..item.range.end).trim_start_matches([' ', '=']);
@@ -250,17 +262,22 @@ fn values(view: &View, field: Option<&'static Field>) -> Vec<Proposal> {
 }
 
 /// What a field may hold, where that can be listed.
-fn of_kind(field: &'static Field) -> Vec<Proposal> {
+fn of_kind(field: &'static Field, in_list: bool) -> Vec<Proposal> {
     let word = |word: &'static str| {
         let said = reference::word(field.name, word).unwrap_or_default();
         Proposal::new(word, CompletionItemKind::EnumMember, field.name, said)
     };
     let mut found = match field.kind {
+        Kind::Words(words) if !in_list => words().into_iter().chain(["true", "false"]).map(word).collect(),
         Kind::Word(words) | Kind::Words(words) => words().into_iter().map(word).collect(),
         Kind::Flag => ["true", "false"].map(word).into(),
         Kind::OptionalCount(_) => vec![word("none")],
         Kind::Block(_) => blocks(field),
-        Kind::Blocks(_) => std::iter::once(word("none")).chain(blocks(field)).collect(),
+        // None at all is an element of no list.
+        Kind::Blocks(_) if field.default == Default::Word("none") && !in_list => {
+            std::iter::once(word("none")).chain(blocks(field)).collect()
+        }
+        Kind::Blocks(_) => blocks(field),
         Kind::Name(..) => strings_of(field),
         _ => Vec::new(),
     };
@@ -318,17 +335,18 @@ fn strings_of(field: &'static Field) -> Vec<Proposal> {
 /// Other specs, as this file names them.
 fn specs(view: &View) -> Vec<Proposal> {
     let folder = view.document.path.parent().unwrap_or(Path::new(""));
-    let mut paths = Vec::new();
-    references::specs_below(folder, &mut paths, 4);
+    let mut search = Search::new();
+    search.below(folder, 4);
+    let mut paths = search.found;
     paths.sort_by_key(|path| (path.components().count(), path.clone()));
     paths.truncate(200);
-    let own = view.texts.disk.canonical(&view.document.path);
+    let own = &view.document.one;
     let mut found = Vec::new();
     for path in paths {
         let Ok(short) = path.strip_prefix(folder) else { continue };
         let short = short.to_string_lossy().replace('\\', "/");
         let models = view.texts.at(&path).map(|document| names::models(&document)).unwrap_or_default();
-        let is_own = view.texts.disk.canonical(&path) == own;
+        let is_own = view.texts.disk.canonical(&path) == *own;
         match models.as_slice() {
             [_, _, ..] => {
                 found.extend(models.iter().map(|model| spec(&format!("{short}#{model}"), "a model")))
@@ -361,6 +379,8 @@ fn rules() -> Vec<Proposal> {
     let mut found = figures(None);
     found.push(keyword("warn", "a rule that only warns"));
     found.push(keyword("per layer", "the rule before, in every layer that has experts"));
+    found.push(Proposal::new("+-", CompletionItemKind::Operator, "the rule before, within a tolerance", ""));
+    found.push(Proposal::new("@", CompletionItemKind::Operator, "the rule before, under conditions", ""));
     found
 }
 
@@ -434,12 +454,23 @@ fn paths() -> Vec<Proposal> {
             }
         }
     }
-    found.push(
-        Proposal::new("fit", CompletionItemKind::Keyword, "a field that is solved for in each run", "")
-            .inserting("fit ${1:ffn.hidden} under $0"),
-    );
-    found.push(Proposal::new("seeds", CompletionItemKind::Property, "", "so many of `train.seed`"));
     found
+}
+
+/// What a sweep goes through.
+fn axes() -> Vec<Proposal> {
+    let fit = Proposal::new("fit", CompletionItemKind::Keyword, "a field that is solved for in each run", "");
+    let seeds = Proposal::new("seeds", CompletionItemKind::Property, "so many of `train.seed`", "");
+    let mut found = paths();
+    found.push(fit.inserting("fit ${1:ffn.hidden} under $0"));
+    found.push(seeds.inserting("seeds = $0"));
+    found
+}
+
+/// What follows the name of a model.
+fn head() -> Vec<Proposal> {
+    let extends = Proposal::new("extends", CompletionItemKind::Keyword, "starts from another model", "");
+    vec![extends.inserting("extends \"$1\" {\n\t$0\n\\}")]
 }
 
 #[cfg(test)]

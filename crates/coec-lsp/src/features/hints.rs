@@ -4,12 +4,12 @@ use std::ops::Range as Bytes;
 
 use coec_ir::cost::Cost;
 use coec_ir::table::Described;
-use coec_ir::{Comparison, Figure, Quantity, short};
+use coec_ir::{Comparison, Figure, Quantity};
 use coec_lang::outline::ItemKind;
 use coec_lang::{LayerField, Outcome, Verdict};
 use gen_lsp_types::{InlayHint, Label, Tooltip};
 
-use super::{Model, View, markdown, percent};
+use super::{Model, View, brief, exact, markdown, percent};
 use crate::analysis::Judged;
 
 /// The hints of a document, those of `within` alone.
@@ -75,8 +75,12 @@ fn slack(verdict: &Verdict) -> String {
     let Some((actual, target, left)) = worst.min_by(|a, b| a.2.total_cmp(&b.2)) else {
         return "measured by a run".into();
     };
-    let value = short(actual.to_f64(), unit);
+    let value = brief(actual, unit);
     let whole = target.to_f64();
+    if !(actual.to_f64().is_finite() && whole.is_finite()) {
+        // Beyond what shares can be taken of.
+        return value;
+    }
     let how = match verdict.outcome {
         Outcome::Deferred => "measured by a run".into(),
         // As the message has it: a share of the right-hand side, whatever the tolerance.
@@ -108,7 +112,7 @@ fn left(verdict: &Verdict, actual: &Quantity, target: &Quantity) -> f64 {
 fn slack_in_words(verdict: &Verdict) -> String {
     let unit = verdict.rule.figure.unit().word();
     let digits = |value: &Option<Quantity>| match value {
-        Some(value) => value.to_integer().map_or_else(|| value.text().into(), coec_ir::grouped),
+        Some(value) => value.to_integer().map_or_else(|| value.text().into(), exact),
         None => "not measured".into(),
     };
     let lines = verdict.readings.iter().map(|reading| {

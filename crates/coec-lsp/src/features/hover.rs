@@ -1,16 +1,17 @@
 //! What a token means, and what it comes to.
 
 use std::ops::Range as Bytes;
+use std::path::Path;
 
-use coec_ir::table::{Default, FFN, Field, Kind, MODEL, TRAIN, Table};
+use coec_ir::table::{Default, FFN, Field, Kind, Table};
 use coec_ir::{Figure, Quantity, Unit, grouped, short};
-use coec_lang::outline::{ItemKind, Role, Token};
+use coec_lang::outline::{ItemKind, Role, Token, field_of_path};
 use gen_lsp_types::{Contents, Hover};
 
 use super::hints::{Share, value};
 use super::names::{self, Named};
-use super::{View, markdown};
-use crate::analysis::{Judged, cost_of};
+use super::{View, brief, exact, markdown};
+use crate::analysis::{Analysis, Judged, cost_of};
 use crate::reference;
 
 /// What there is to say of the token at a byte.
@@ -30,7 +31,7 @@ pub(crate) fn at(view: &View, at: usize) -> Option<Hover> {
         Role::Model { .. } => model_text(view.analysis.model(text)?),
         Role::Let { .. } => let_text(view, text)?,
         Role::Spec => spec_text(view, at)?,
-        Role::Number => number_text(text)?,
+        Role::Number => said_of_number(view, &token, text)?,
         Role::Keyword => keyword_text(text)?.to_owned(),
         _ => return None,
     };
@@ -40,17 +41,8 @@ pub(crate) fn at(view: &View, at: usize) -> Option<Hover> {
 
 /// What the field of a dotted name means.
 fn path_text(path: &str) -> Option<String> {
-    let (outer, rest) = match path.strip_prefix("train.") {
-        Some(rest) => (&TRAIN, rest),
-        None => (&MODEL, path),
-    };
-    let (first, inner) = rest.split_once('.').map_or((rest, None), |(first, inner)| (first, Some(inner)));
-    let field = |table: &'static Table, name: &str| Some((table, &table.fields[table.position(name)?]));
-    let (table, found) = match (field(outer, first)?, inner) {
-        (found, None) => found,
-        ((_, block), Some(name)) => block.tables().iter().find_map(|table| field(table, name))?,
-    };
-    Some(format!("**`{path}`**\n\n{}", meaning(table, found)))
+    let (table, field) = field_of_path(path)?;
+    Some(format!("**`{path}`**\n\n{}", meaning(table, field)))
 }
 
 fn field_text(view: &View, token: &Token, table: &'static Table, field: &'static Field) -> String {
@@ -238,11 +230,8 @@ fn figures_of_field(model: &Judged, field: &coec_lang::LayerField) -> String {
     {
         let passes = model.spec.model.layers.times(layer);
         let calls = chain.calls() * passes as u128;
-        let paths = Quantity::integer(chain.paths()).to_f64();
-        text.push_str(&format!(
-            "\n\nA token calls {calls} experts in each, on one of {} paths",
-            short(paths, Unit::Paths)
-        ));
+        let paths = brief(&Quantity::integer(chain.paths()), Unit::Paths);
+        text.push_str(&format!("\n\nA token calls {calls} experts in each, on one of {} paths", paths));
         if passes > 1 {
             text.push_str(&format!(" in each of {passes} passes"));
         }
@@ -255,7 +244,7 @@ fn figure_text(view: &View, token: &Token, figure: Figure) -> String {
     let mut text = format!("**`{}`**, {}\n\n{said}", figure.name(), figure.unit().word());
     let of = |model: &Judged| {
         let value = model.cost().figure(figure)?;
-        Some([format!("`{}`", model.spec.model.name), grouped(value)])
+        Some([format!("`{}`", model.spec.model.name), exact(value)])
     };
     let rows: Vec<_> = view.analysis.models.iter().filter_map(of).collect();
     if !rows.is_empty() {
@@ -270,7 +259,7 @@ fn figure_text(view: &View, token: &Token, figure: Figure) -> String {
     for verdict in here {
         let actual = verdict.readings.first().and_then(|reading| reading.actual.as_ref()?.to_integer());
         if let Some(actual) = actual {
-            text.push_str(&format!("\n\nHere, `{}` is {}", verdict.at.text, grouped(actual)));
+            text.push_str(&format!("\n\nHere, `{}` is {}", verdict.at.text, exact(actual)));
         }
     }
     text
@@ -281,9 +270,9 @@ pub(crate) fn model_text(model: &Judged) -> String {
     let own = &model.spec.model;
     let about = if own.doc.is_empty() { String::new() } else { format!("\n\n{}", own.doc) };
     let cost = model.cost();
-    let row = |(figure, value)| {
-        let value = Quantity::integer(value).to_f64();
-        [format!("`{}`", Figure::name(figure)), short(value, figure.unit()), figure.unit().word().into()]
+    let row = |(figure, value): (Figure, _)| {
+        let value = brief(&Quantity::integer(value), figure.unit());
+        [format!("`{}`", Figure::name(figure)), value, figure.unit().word().into()]
     };
     let rows: Vec<_> = cost.figures().map(row).collect();
     format!(
@@ -306,14 +295,15 @@ fn let_text(view: &View, name: &str) -> Option<String> {
 
 /// The models of the spec that is named.
 fn spec_text(view: &View, at: usize) -> Option<String> {
-    let named = names::at(view.texts, view.document, at)?.named;
+    let Some(found) = names::at(view.texts, view.document, at) else { return notation_text(view, at) };
+    let named = found.named;
     let (path, wanted) = match &named {
         Named::Model(path, name) => (path, Some(name)),
         Named::File(path) => (path, None),
         Named::Let(_) => return None,
     };
     let document = view.texts.at(path)?;
-    let analysis = crate::analysis::Analysis::of(view.texts, &document.path);
+    let analysis = Analysis::of(view.texts, &document.path);
     let models =
         analysis.models.iter().filter(|model| wanted.is_none_or(|name| model.spec.model.name == *name));
     let texts: Vec<String> = models.take(4).map(model_text).collect();
@@ -321,6 +311,30 @@ fn spec_text(view: &View, at: usize) -> Option<String> {
         return Some(format!("`{}`", document.path.display()));
     }
     Some(texts.join("\n\n---\n\n"))
+}
+
+/// The model of the paper's notation.
+fn notation_text(view: &View, at: usize) -> Option<String> {
+    let token = view.document.outline().token_at(at)?;
+    let inner = view.document.slice(token.start..token.end).trim_matches('"');
+    let is_notation = inner.contains('(') && inner.ends_with(')');
+    let analysis = is_notation.then(|| Analysis::of(view.texts, Path::new(inner)))?;
+    analysis.models.first().map(model_text)
+}
+
+/// What a number is, and the field that it is the value of.
+fn said_of_number(view: &View, token: &Token, text: &str) -> Option<String> {
+    let tokens = &view.document.outline().tokens;
+    let place = tokens.partition_point(|other| other.start < token.start);
+    let field = match place.checked_sub(2).map(|first| &tokens[first..place]) {
+        Some([name, mark]) if matches!(mark.role, Role::Mark) => match name.role {
+            Role::Field(table, field) => Some(field_text(view, name, table, field)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let said: Vec<String> = number_text(text).into_iter().chain(field).collect();
+    (!said.is_empty()).then(|| said.join("\n\n"))
 }
 
 /// A number with a unit, written out.

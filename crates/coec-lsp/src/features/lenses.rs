@@ -1,14 +1,17 @@
 //! What can be done with a model: its twin, a mixture of experts of equal FLOPs.
 
+use std::collections::HashMap;
+
 use coec_ir::table::{Tabled, Value};
 use coec_ir::{ChainNorm, Coe, Ffn, Gate, Residual};
-use coec_lang::outline::ItemKind;
+use coec_lang::outline::{Item, ItemKind, Outline};
 use coec_lang::{MapLoader, fit, load_one};
-use gen_lsp_types::{CodeLens, Command, WorkspaceEdit};
+use gen_lsp_types::{CodeLens, Command, TextEdit, Uri, WorkspaceEdit};
 use serde::{Deserialize, Serialize};
 
 use super::actions::FREE;
-use super::{View, names};
+use super::names::Named;
+use super::{View, edits_of, names, references};
 use crate::analysis::Judged;
 
 /// The command that inserts the twin of a model.
@@ -28,6 +31,10 @@ const TOLERANCE: &str = "1%";
 pub(crate) fn of(view: &View) -> Vec<CodeLens> {
     let outline = view.document.outline();
     let mut found = Vec::new();
+    // A twin extends the model by the name of its file.
+    if view.document.uri.scheme() != "file" {
+        return found;
+    }
     for model in view.analysis.models.iter().filter(|model| twin_block(model).is_some()) {
         let name = &model.spec.model.name;
         let item = outline.items.iter().find(|item| match (&item.name, item.kind) {
@@ -56,7 +63,10 @@ pub(crate) fn of(view: &View) -> Vec<CodeLens> {
 fn twin_block(model: &Judged) -> Option<Coe> {
     let Some(Ffn::Coe(chain)) = model.spec.base_ffn() else { return None };
     let k: usize = chain.k.iter().sum();
-    let is_chain = chain.iter > 1 && k <= chain.experts;
+    // Layers that say otherwise say so of the twin too: a dense layer may, another chain would be no mixture.
+    let layers = || model.spec.model.layers.iter().filter_map(|layer| layer.ffn.as_coe());
+    let is_all = layers().any(|one| *one == chain) && layers().all(|one| *one == chain || one.iter == 1);
+    let is_chain = chain.iter > 1 && k <= chain.experts && is_all;
     is_chain.then(|| Coe {
         iter: 1,
         k: vec![k],
@@ -76,7 +86,10 @@ pub(crate) fn twin(view: &View, name: &str) -> Result<WorkspaceEdit, String> {
     let path = &view.document.path;
     let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
     let twin = free_name(view, &format!("{name}_moe"));
+    let is_alone = view.analysis.models.len() == 1;
     let base = model.spec.text_with_names();
+    // What the file said of its one model it shall not say of two.
+    let base = if is_alone { with_named_budgets(&base, name) } else { base };
     let own = coec_ir::table::string(&format!("{file}#{name}"));
     let usual = usual().ok_or("the usual mixture cannot be read")?;
     let of = |hidden: usize| {
@@ -97,7 +110,42 @@ pub(crate) fn twin(view: &View, name: &str) -> Result<WorkspaceEdit, String> {
         fit(&spec, &[FREE.into()], &[wanted], TOLERANCE, &loader).map_err(|error| error.to_string())?;
     let hidden = found.best.values.first().map(|(_, value)| *value).filter(|_| found.best.holds());
     let hidden = hidden.ok_or_else(|| format!("no width of experts comes within {TOLERANCE} of `{name}`"))?;
-    view.edit_to(&of(hidden)).ok_or_else(|| "it is there already".into())
+    let change = view.change_to(of(hidden)).ok_or("it is there already")?;
+    let mut changes: HashMap<Uri, Vec<TextEdit>> = [(view.document.uri.clone(), vec![change])].into();
+    if is_alone {
+        changes.extend(references_with_names(view, name));
+    }
+    Ok(edits_of(view.texts, changes))
+}
+
+/// A text whose budgets without a name have that of its one model.
+fn with_named_budgets(text: &str, name: &str) -> String {
+    let is_unnamed = |item: &&Item| item.kind == ItemKind::Budget && item.name.is_none();
+    let outline = Outline::of(text);
+    let mut named = text.to_owned();
+    for item in outline.items.iter().filter(is_unnamed).rev() {
+        named.insert_str(item.range.start + "budget".len(), &format!(" {name}"));
+    }
+    named
+}
+
+/// The edits with which other files that name this one without saying which model still mean the one it had.
+fn references_with_names(view: &View, name: &str) -> HashMap<Uri, Vec<TextEdit>> {
+    let named = Named::Model(view.document.one.clone(), name.to_owned());
+    let mut changes = HashMap::new();
+    for document in references::files(view, &named) {
+        if document.one == view.document.one {
+            continue;
+        }
+        let all = names::all(view.texts, &document).into_iter();
+        let unsaid = all.filter(|one| one.named == named && one.name.is_empty());
+        let edits: Vec<_> =
+            unsaid.map(|one| TextEdit::new(document.text.span(one.name), format!("#{name}"))).collect();
+        if !edits.is_empty() {
+            changes.insert(document.uri.clone(), edits);
+        }
+    }
+    changes
 }
 
 /// A mixture that says nothing but what it must.

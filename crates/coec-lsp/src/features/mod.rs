@@ -20,8 +20,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
-use coec_ir::Verified;
-use gen_lsp_types::{MarkupContent, MarkupKind, TextEdit, Uri, WorkspaceEdit};
+use coec_ir::{Quantity, Unit, Verified, grouped, short};
+use coec_lang::with_line_ends_of;
+use gen_lsp_types::{
+    DocumentChange, Edit, MarkupContent, MarkupKind, OptionalVersionedTextDocumentIdentifier,
+    TextDocumentEdit, TextDocumentIdentifier, TextEdit, Uri, WorkspaceEdit,
+};
+use num_bigint::BigUint;
 
 use crate::analysis::{Analysis, Judged};
 use crate::snapshot::{Document, Snapshot};
@@ -36,10 +41,10 @@ pub(crate) struct View<'v> {
 impl View<'_> {
     /// The bytes that a label covers, if it is in this document.
     pub fn range_of(&self, label: &coec_lang::Label) -> Option<Range<usize>> {
-        let one = |path: &Path| self.texts.disk.canonical(path);
         let (path, other) = (&self.document.path, Path::new(&label.file));
         // Names of one file differ where a folder is a link.
-        let is_here = path == other || path.file_name() == other.file_name() && one(path) == one(other);
+        let is_one = || self.texts.disk.canonical(other) == self.document.one;
+        let is_here = path == other || path.file_name() == other.file_name() && is_one();
         is_here.then(|| self.document.range_of(label))
     }
 
@@ -54,21 +59,41 @@ impl View<'_> {
         }
     }
 
-    /// An edit that makes the document read as `text`: one piece, as small as it can be.
-    pub fn edit_to(&self, text: &str) -> Option<WorkspaceEdit> {
-        let (range, new) = difference(self.document.text.as_str(), text)?;
-        let edit = TextEdit::new(self.document.text.span(range), new.into());
-        Some(one_edit(self.document.uri.clone(), vec![edit]))
+    /// The change that makes the document read as `text`, its line ends apart: one piece, as small as it can be.
+    pub fn change_to(&self, text: String) -> Option<TextEdit> {
+        let old = self.document.text.as_str();
+        let text = with_line_ends_of(old, text);
+        let (range, new) = difference(old, &text)?;
+        Some(TextEdit::new(self.document.text.span(range), new.into()))
+    }
+
+    /// The edit that makes it so.
+    pub fn edit_to(&self, text: String) -> Option<WorkspaceEdit> {
+        Some(self.edit(vec![self.change_to(text)?]))
+    }
+
+    /// Changes of the document as an edit.
+    pub fn edit(&self, changes: Vec<TextEdit>) -> WorkspaceEdit {
+        edits_of(self.texts, [(self.document.uri.clone(), changes)].into())
     }
 }
 
-/// Edits of one document.
-pub(crate) fn one_edit(uri: Uri, edits: Vec<TextEdit>) -> WorkspaceEdit {
-    edits_of([(uri, edits)].into())
-}
-
-pub(crate) fn edits_of(changes: HashMap<Uri, Vec<TextEdit>>) -> WorkspaceEdit {
-    WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() }
+/// Changes of documents as an edit: where the client can tell, one of the versions that they have now.
+pub(crate) fn edits_of(texts: &Snapshot, changes: HashMap<Uri, Vec<TextEdit>>) -> WorkspaceEdit {
+    if !texts.versions {
+        return WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() };
+    }
+    let of = |(uri, edits): (Uri, Vec<TextEdit>)| {
+        let version = texts.open.get(&uri).map(|open| open.version);
+        let text_document = OptionalVersionedTextDocumentIdentifier {
+            version,
+            text_document_identifier: TextDocumentIdentifier { uri },
+        };
+        let edits = edits.into_iter().map(Edit::TextEdit).collect();
+        DocumentChange::TextDocumentEdit(TextDocumentEdit { text_document, edits })
+    };
+    let document_changes = changes.into_iter().map(of).collect();
+    WorkspaceEdit { document_changes: Some(document_changes), ..WorkspaceEdit::default() }
 }
 
 /// Where two texts differ: a piece of the first, and what stands there in the second; `None` if they are equal.
@@ -104,6 +129,27 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     let rows: String =
         rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str()))).collect();
     format!("{}|{rule}\n{rows}", line(head))
+}
+
+/// A value in a few characters, however large it is.
+pub(crate) fn brief(value: &Quantity, unit: Unit) -> String {
+    let number = value.to_f64();
+    match value.to_integer() {
+        Some(whole) if number.is_infinite() => {
+            let digits = whole.to_string();
+            format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)
+        }
+        _ => short(number, unit),
+    }
+}
+
+/// A whole number with all its digits, or the first of very many.
+pub(crate) fn exact(value: BigUint) -> String {
+    const MOST: u64 = 130;
+    match value.bits() {
+        ..=MOST => grouped(value),
+        _ => brief(&Quantity::integer(value), Unit::Paths),
+    }
 }
 
 /// A share in percent: `8.6%`.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use coec_lang::outline::{ItemKind, Role};
+use coec_lang::outline::{Item, ItemKind, Role};
 
 use crate::snapshot::{Document, Snapshot};
 
@@ -35,7 +35,7 @@ pub(crate) fn at(texts: &Snapshot, document: &Document, at: usize) -> Option<At>
     let range = token.start..token.end;
     match token.role {
         Role::Spec => of_spec(texts, document, range),
-        role => own(texts, document, role, range),
+        role => own(document, role, range),
     }
 }
 
@@ -46,20 +46,19 @@ pub(crate) fn all(texts: &Snapshot, document: &Document) -> Vec<At> {
         let range = token.start..token.end;
         match token.role {
             Role::Spec => of_spec(texts, document, range),
-            role => own(texts, document, role, range),
+            role => own(document, role, range),
         }
     };
     tokens.filter_map(of).collect()
 }
 
 /// A name of the document itself.
-fn own(texts: &Snapshot, document: &Document, role: Role, name: Range<usize>) -> Option<At> {
+fn own(document: &Document, role: Role, name: Range<usize>) -> Option<At> {
     let text = document.slice(name.clone()).to_owned();
     match role {
         Role::Let { declared } => Some(At { named: Named::Let(text), name, declared }),
         Role::Model { declared } => {
-            let path = texts.disk.canonical(&document.path);
-            Some(At { named: Named::Model(path, text), name, declared })
+            Some(At { named: Named::Model(document.one.clone(), text), name, declared })
         }
         _ => None,
     }
@@ -76,7 +75,7 @@ fn of_spec(texts: &Snapshot, document: &Document, string: Range<usize>) -> Optio
     };
     let folder = document.path.parent().unwrap_or(Path::new(""));
     let target = texts.at(&folder.join(path))?;
-    let one = texts.disk.canonical(&target.path);
+    let one = target.one.clone();
     let end = string.start + 1 + inner.len();
     let (named, name) = match model {
         Some(name) => (Named::Model(one, name.to_owned()), end - name.len()..end),
@@ -88,10 +87,15 @@ fn of_spec(texts: &Snapshot, document: &Document, string: Range<usize>) -> Optio
     Some(At { named, name, declared: false })
 }
 
-/// The names of the models of a document.
+/// The names of the models of a document; of a block that is all of a file, the file's.
 pub(crate) fn models(document: &Document) -> Vec<String> {
-    let items = document.outline().items.iter().filter(|item| item.kind == ItemKind::Model);
-    items.filter_map(|item| Some(document.slice(item.name.clone()?).to_owned())).collect()
+    let items = &document.outline().items;
+    let name = |item: &Item| match item.kind {
+        ItemKind::Model => Some(document.slice(item.name.clone()?).to_owned()),
+        ItemKind::Block if items.len() == 1 => Some(coec_lang::stem(&document.path.to_string_lossy())),
+        _ => None,
+    };
+    items.iter().filter_map(name).collect()
 }
 
 /// Whether a text is a name of the language.

@@ -1,7 +1,7 @@
 //! Where a name is given, where it stands, and how it is changed everywhere.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gen_lsp_types::{Location, Range, TextEdit, WorkspaceEdit};
@@ -9,9 +9,7 @@ use gen_lsp_types::{Location, Range, TextEdit, WorkspaceEdit};
 use super::names::{self, Named};
 use super::{View, edits_of};
 use crate::snapshot::{Document, Snapshot};
-
-/// Specs that are searched for a name: more are not a project, but a disk.
-const MOST_FILES: usize = 2000;
+use crate::specs::Search;
 
 /// Where what stands at a byte is given: the name, or the file that is meant.
 pub(crate) fn definition(view: &View, at: usize) -> Option<Location> {
@@ -53,13 +51,25 @@ pub(crate) fn highlights(view: &View, at: usize) -> Vec<Range> {
 /// The name at a byte, if it can be changed.
 pub(crate) fn renamed(view: &View, at: usize) -> Option<Range> {
     let found = names::at(view.texts, view.document, at)?;
-    let is_named = !found.name.is_empty() && !matches!(found.named, Named::File(_));
+    let is_named = !found.name.is_empty() && is_declared(view, &found.named);
     is_named.then(|| view.document.text.span(found.name))
+}
+
+/// Whether a name is given somewhere: that of a block that is all of its file is the file's.
+fn is_declared(view: &View, named: &Named) -> bool {
+    match named {
+        Named::Let(_) => declared(view.texts, view.document, named).is_some(),
+        Named::Model(path, _) => {
+            view.texts.at(path).is_some_and(|document| declared(view.texts, &document, named).is_some())
+        }
+        Named::File(_) => false,
+    }
 }
 
 /// The edits that give what stands at a byte another name everywhere; or why there are none.
 pub(crate) fn rename(view: &View, at: usize, new: &str) -> Result<WorkspaceEdit, String> {
-    let found = names::at(view.texts, view.document, at).filter(|found| !found.name.is_empty());
+    let found = names::at(view.texts, view.document, at);
+    let found = found.filter(|found| !found.name.is_empty() && is_declared(view, &found.named));
     let found =
         found.ok_or("there is no name here that could be changed: those of models and of `let` can")?;
     if !names::is_name(new) {
@@ -91,26 +101,30 @@ pub(crate) fn rename(view: &View, at: usize, new: &str) -> Result<WorkspaceEdit,
             changes.insert(document.uri.clone(), edits);
         }
     }
-    Ok(edits_of(changes))
+    Ok(edits_of(view.texts, changes))
 }
 
 /// The documents in which something may be named: its own, what is open, and the specs of the folders that the client
-/// works in and of those that open specs lie in.
-fn files(view: &View, named: &Named) -> Vec<Arc<Document>> {
+/// works in and beside those.
+pub(crate) fn files(view: &View, named: &Named) -> Vec<Arc<Document>> {
     let texts = view.texts;
-    let own = texts.open.get(&texts.disk.canonical(&view.document.path)).cloned();
-    if let Named::Let(_) = named {
-        return own.into_iter().collect();
+    let home = match named {
+        Named::Let(_) => return texts.open.get(&view.document.uri).cloned().into_iter().collect(),
+        Named::Model(path, _) | Named::File(path) => path,
+    };
+    let mut paths: Vec<PathBuf> = texts.open.all().map(|open| open.path.clone()).collect();
+    paths.push(home.clone());
+    let mut search = Search::new();
+    for folder in texts.folders.iter() {
+        search.below(folder, DEEPEST);
     }
-    let mut paths: Vec<PathBuf> = texts.open.values().map(|open| open.path.clone()).collect();
-    if let Named::Model(path, _) | Named::File(path) = named {
-        paths.push(path.clone());
+    // A file that is no part of the work may lie anywhere, a home with all that is in it included.
+    for folder in paths.iter().filter_map(|path| path.parent()) {
+        if texts.folders.iter().all(|known| !folder.starts_with(known)) {
+            search.below(folder, 1);
+        }
     }
-    let folders = paths.iter().filter_map(|path| path.parent()).map(Path::to_owned);
-    let folders: Vec<PathBuf> = texts.folders.iter().cloned().chain(folders).collect();
-    for folder in folders {
-        specs_below(&folder, &mut paths, 0);
-    }
+    paths.extend(search.found);
     let mut seen = HashSet::new();
     paths.retain(|path| seen.insert(texts.disk.canonical(path)));
     let mut found: Vec<_> = paths.iter().filter_map(|path| texts.at(path)).collect();
@@ -118,27 +132,5 @@ fn files(view: &View, named: &Named) -> Vec<Arc<Document>> {
     found
 }
 
-/// The specs in a folder and those below it, hidden ones and built ones left out.
-pub(crate) fn specs_below(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) {
-    const DEEPEST: usize = 8;
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if found.len() >= MOST_FILES {
-            return;
-        }
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir()
-            && depth < DEEPEST
-            && !name.starts_with('.')
-            && name != "target"
-            && name != "node_modules"
-        {
-            specs_below(&path, found, depth + 1);
-        } else if kind.is_file() && name.ends_with(".coe") {
-            found.push(path);
-        }
-    }
-}
+/// How far below the folders that the client works in specs are looked for.
+const DEEPEST: usize = 8;

@@ -24,7 +24,7 @@ pub fn run(args: &FmtArgs) -> Result<Done, Failure> {
     for (path, named) in arguments::specs(&args.paths)?.iter().zip(&args.paths) {
         let formatted = coec_lang::read(path, &Disk).and_then(|text| {
             let formatted = coec_lang::format(path, &text)?;
-            Ok((with_line_ends_of(&text, formatted), text))
+            Ok((coec_lang::with_line_ends_of(&text, formatted), text))
         });
         // A wrong spec does not keep the others from being laid out.
         match formatted {
@@ -77,13 +77,6 @@ fn tell(args: &FmtArgs, line: &str) {
     if !args.json.json {
         render::line(line);
     }
-}
-
-/// A formatted text with the line ends that the text had before, going by its first one: a checkout
-/// that ends lines as Windows does is laid out as well as any other.
-fn with_line_ends_of(text: &str, formatted: String) -> String {
-    let is_crlf = text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
-    if is_crlf { formatted.replace('\n', "\r\n") } else { formatted }
 }
 
 /// The first line, from 1, in which two texts differ.
