@@ -78,15 +78,14 @@ pub fn run(args: &EvalArgs) -> Result<Done, Failure> {
         if let Some(words) = found.lost.words() {
             render::line(&format!("note: {words}"));
         }
-        let exact = |number: usize| number::exact(&number.to_string());
         render::line(&format!(
             "{}: loss {:.4} nats a token, {:.4} a byte; {} tokens, {} bytes, {} at a time",
             args.data.join(", "),
             found.loss,
             found.nats_per_byte,
-            exact(found.tokens),
-            exact(found.bytes),
-            exact(context)
+            number::grouped(found.tokens),
+            number::grouped(found.bytes),
+            number::grouped(context)
         ));
     }
     Ok(Done::Well)

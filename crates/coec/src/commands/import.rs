@@ -46,7 +46,7 @@ pub fn run(args: &ImportArgs) -> Result<Done, Failure> {
     render::line(&format!(
         "{}: {family}, {} tensors, {}",
         model.name,
-        number::exact(&imported.tensors.to_string()),
+        number::grouped(imported.tensors),
         number::short(imported.bytes as f64, coec_ir::Unit::Bytes)
     ));
     for note in notes {

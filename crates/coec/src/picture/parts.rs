@@ -154,7 +154,7 @@ fn speed_title(story: &Story, columns: usize) -> Line {
     /// Columns of the meter.
     const METER: usize = 20;
     let Some(latest) = &story.latest else { return dim("speed") };
-    let per_second = |speed: f64| number::exact(&format!("{speed:.0}"));
+    let per_second = |speed: f64| number::grouped(format!("{speed:.0}"));
     let now = dim("speed ").with(Ink::Plain, format!("{} tokens/s", per_second(latest.tokens_per_s)));
     let average = story
         .throughput()

@@ -74,10 +74,10 @@ pub fn cell(figure: Figure, digits: &str) -> String {
         Figure::ExpertsPaths if digits.len() > LONG => {
             format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)
         }
-        Figure::ExpertsPaths | Figure::ExpertsCalls => number::exact(digits),
+        Figure::ExpertsPaths | Figure::ExpertsCalls => number::grouped(digits),
         _ if figure.unit() == coec_ir::Unit::Bytes => {
             number::short(digits.parse().unwrap_or(f64::NAN), figure.unit())
         }
-        _ => number::exact(digits),
+        _ => number::grouped(digits),
     }
 }

@@ -1,3 +1,3 @@
 //! Numbers for people: whole ones in groups of three digits, others short.
 
-pub use coec_ir::{grouped as exact, short};
+pub use coec_ir::{grouped, short};

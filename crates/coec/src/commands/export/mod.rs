@@ -56,7 +56,7 @@ fn hf(args: &ExportArgs) -> Result<Done, Failure> {
             "wrote {}: {}, {} tensors, {} in {}",
             args.out.display(),
             exported.family,
-            number::exact(&exported.tensors.to_string()),
+            number::grouped(exported.tensors),
             number::short(exported.bytes as f64, coec_ir::Unit::Bytes),
             if exported.shards == 1 { "one file".into() } else { format!("{} files", exported.shards) }
         ));

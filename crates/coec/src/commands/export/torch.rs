@@ -117,7 +117,7 @@ pub fn export(args: &ExportArgs) -> Result<Done, Failure> {
         false => render::line(&format!(
             "wrote {}: {} tensors, {} in {}{}; start with README.md",
             args.out.display(),
-            number::exact(&tensors.len().to_string()),
+            number::grouped(tensors.len()),
             number::short(bytes as f64, coec_ir::Unit::Bytes),
             if shards == 1 { "one file".into() } else { format!("{shards} files") },
             if trained.is_some() { ", and the tokens of its training" } else { "" },

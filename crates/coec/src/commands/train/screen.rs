@@ -90,14 +90,14 @@ impl Screen {
             _ if self.quiet => {}
             Event::Counted(counts) => render::line(&format!(
                 "counted: {} parameters; closed form and captured graph ({} operations) agree, forward and backward",
-                number::exact(&counts.params.to_string()),
+                number::grouped(counts.params),
                 counts.operations
             )),
             Event::Reading(progress) => self.reading.show(progress),
             Event::Data { train, validation, epochs, vocab } => render::line(&format!(
                 "data: {} tokens to learn from, {} held out; {epochs:.1} epochs; {vocab} distinct tokens",
-                number::exact(&train.to_string()),
-                number::exact(&validation.to_string())
+                number::grouped(train),
+                number::grouped(validation)
             )),
             Event::Checked(agreement) => {
                 render::line(&format!("device: {}", agreement::sentence(&agreement)))
