@@ -30,6 +30,18 @@ fn state(shell: &Shell, run: &str) -> [Vec<u8>; 2] {
 
 const SETS: [&str; 4] = ["--set", "train.schedule=constant(warmup=0)", "--set", "train.accumulate=2"];
 
+/// What is measured of a loop is what every pass multiplied, computed again or not.
+#[test]
+fn a_loop_is_measured_pass_by_pass() {
+    let shell = Shell::new();
+    shell.write("tiny.coe", TINY.replace("layers=2", "layers=3 loop[1..3]=2"));
+    for word in ["none", "experts", "layers"] {
+        let set = format!("train.recompute={word}");
+        shell.ok(&["train", "tiny.coe", "--out", word, "--set", &set]);
+        executed(&shell, word);
+    }
+}
+
 #[test]
 fn a_run_computes_again_what_it_is_told_and_goes_on_with_another_word() {
     let shell = Shell::new();

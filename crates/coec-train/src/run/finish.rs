@@ -1,6 +1,6 @@
 //! What came of a run: measured figures, the report card, the summary.
 
-use coec_ir::{Figure, Layer, Model, Param, Recompute, Verified};
+use coec_ir::{Figure, Model, Param, Recompute, Verified};
 use coec_nn::{capture::Counts, initial_values};
 
 use super::{Control, Event, Job, Summary, prepare::flops_train, session::Ended};
@@ -115,13 +115,15 @@ fn measured(job: &Job<'_>, state: &State, clock: &Clock) -> Option<Measured> {
     })
 }
 
-/// FLOPs a token of the expert products of a step, which the kernels count themselves.
+/// FLOPs a token of the expert products of a step, which the kernels count themselves: of a layer in a loop those of
+/// every pass.
 fn product_flops(model: &Verified<Model>, recompute: Recompute) -> f64 {
-    let of = |(layer, count): (&Layer, usize)| {
+    let of = |layer: usize| {
+        let layer = &model.layers.kinds()[model.layers.order()[layer]];
         let times = 3 + u128::from(recompute.repeats(&layer.ffn));
-        (count as u128 * times * layer.ffn.product_flops(model.dim)) as f64
+        (times * layer.ffn.product_flops(model.dim)) as f64
     };
-    model.layers.counted().map(of).sum()
+    model.layers.passes().into_iter().map(of).sum()
 }
 
 /// What training never moved: experts that no token ever selected, and tensors that no gradient
