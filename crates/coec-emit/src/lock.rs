@@ -27,6 +27,7 @@ const UNUSED: &[(&str, &[&str])] = &[
             "textwrap",
         ],
     ),
+    ("url", &["serde_derive"]),
     ("winnow", &["memchr"]),
 ];
 
