@@ -384,6 +384,7 @@ mod tests {
                 "quantity.rs",
                 "ranks.rs",
                 "recompute.rs",
+                "shown.rs",
                 "table",
                 "tensors.rs",
                 "text",
