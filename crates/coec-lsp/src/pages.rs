@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use gen_lsp_types::Uri;
 
@@ -13,23 +12,22 @@ pub type Explain = fn(&str) -> Option<String>;
 pub(crate) struct Pages {
     explain: Explain,
     folder: Option<PathBuf>,
-    written: Mutex<HashMap<String, Option<Uri>>>,
+    written: HashMap<String, Option<Uri>>,
 }
 
 impl Pages {
     /// Pages in a folder; without one there are none.
     pub fn new(explain: Explain, folder: Option<PathBuf>) -> Self {
-        Self { explain, folder, written: Mutex::default() }
+        Self { explain, folder, written: HashMap::new() }
     }
 
     /// The page of a code; `None` where it has none, or none can be written.
-    pub fn page(&self, code: &str) -> Option<Uri> {
-        let mut written = self.written.lock().ok()?;
-        if let Some(known) = written.get(code) {
+    pub fn page(&mut self, code: &str) -> Option<Uri> {
+        if let Some(known) = self.written.get(code) {
             return known.clone();
         }
         let page = self.write(code);
-        written.insert(code.to_owned(), page.clone());
+        self.written.insert(code.to_owned(), page.clone());
         page
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use gen_lsp_types as lsp;
 use gen_lsp_types::Uri;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
@@ -40,7 +41,7 @@ pub(crate) struct Server<'c> {
     waiting: VecDeque<Message>,
     /// Requests that another thread works on; cancelled ones are taken away.
     working: HashSet<RequestId>,
-    finished: (std::sync::mpsc::Sender<Finished>, std::sync::mpsc::Receiver<Finished>),
+    finished: (Sender<Finished>, Receiver<Finished>),
     requests: i32,
     /// Whether the client has said to stop.
     is_ending: bool,
@@ -73,7 +74,7 @@ impl<'c> Server<'c> {
             said: HashMap::new(),
             waiting: VecDeque::new(),
             working: HashSet::new(),
-            finished: std::sync::mpsc::channel(),
+            finished: unbounded(),
             requests: 0,
             is_ending: false,
         }
@@ -82,45 +83,49 @@ impl<'c> Server<'c> {
     pub fn run(mut self) -> Result<(), ServeError> {
         self.watch();
         loop {
-            self.take_in();
-            self.hand_out();
-            if let Some(message) = self.waiting.pop_front() {
-                if self.message(message)? {
-                    return Ok(());
-                }
-                continue;
+            if self.answer_waiting()? {
+                return Ok(());
             }
             if let Some(uri) = self.changed.iter().next().cloned() {
                 self.look_at(&uri);
                 continue;
             }
-            match self.next() {
-                Some(message) => self.waiting.push_back(message),
-                None => return Ok(()),
+            select! {
+                recv(self.connection.receiver) -> message => match message {
+                    Ok(message) => self.accept(message),
+                    Err(_) => return Ok(()),
+                },
+                recv(self.finished.1) -> finished => {
+                    // What was found is of the text that there was: changes that have come in between go first.
+                    if self.answer_waiting()? {
+                        return Ok(());
+                    }
+                    if let Ok(finished) = finished {
+                        self.hand_out(finished);
+                    }
+                }
             }
         }
     }
 
-    /// The next message, waited for; while another thread works, what it has found may come first.
-    fn next(&mut self) -> Option<Message> {
-        while !self.working.is_empty() {
-            let soon = std::time::Duration::from_millis(10);
-            match self.connection.receiver.recv_timeout(soon) {
-                Ok(message) => return Some(message),
-                Err(error) if error.is_timeout() => self.hand_out(),
-                Err(_) => return None,
+    /// Takes in and answers everything that has come; whether the client is done.
+    fn answer_waiting(&mut self) -> Result<bool, ServeError> {
+        loop {
+            while let Ok(message) = self.connection.receiver.try_recv() {
+                self.accept(message);
+            }
+            let Some(message) = self.waiting.pop_front() else { return Ok(false) };
+            if self.message(message)? {
+                return Ok(true);
             }
         }
-        self.connection.receiver.recv().ok()
     }
 
-    /// Takes in everything that has come.
-    fn take_in(&mut self) {
-        while let Ok(message) = self.connection.receiver.try_recv() {
-            match message {
-                Message::Notification(note) if note.method == "$/cancelRequest" => self.cancel(&note.params),
-                message => self.waiting.push_back(message),
-            }
+    /// Lets a message wait for its turn; one that cancels another has none.
+    fn accept(&mut self, message: Message) {
+        match message {
+            Message::Notification(note) if note.method == "$/cancelRequest" => self.cancel(&note.params),
+            message => self.waiting.push_back(message),
         }
     }
 
@@ -134,28 +139,24 @@ impl<'c> Server<'c> {
         }
     }
 
-    /// Answers what other threads have worked on.
-    fn hand_out(&mut self) {
-        while let Ok(Finished { id, document, found }) = self.finished.1.try_recv() {
-            if !self.working.remove(&id) {
-                continue;
+    /// Answers what another thread has worked on.
+    fn hand_out(&mut self, finished: Finished) {
+        let Finished { id, document, found } = finished;
+        if !self.working.remove(&id) {
+            return;
+        }
+        let now = self.texts.open.get(&document.uri);
+        if now.is_none_or(|now| now.version != document.version) {
+            let refused =
+                Refused::new(ErrorCode::ContentModified, "the text has changed in between; try again");
+            return self.reply(id, Err(refused));
+        }
+        match found {
+            Ok(edit) => {
+                self.ask("workspace/applyEdit", &json!({ "label": "compare with MoE", "edit": edit }));
+                self.reply(id, Ok(Value::Null));
             }
-            let is_there =
-                self.texts.open.get(&document.uri).is_some_and(|now| now.version == document.version);
-            if !is_there {
-                // Changes that wait are changes too: they have been taken in before.
-                let refused =
-                    Refused::new(ErrorCode::ContentModified, "the text has changed in between; try again");
-                self.reply(id, Err(refused));
-                continue;
-            }
-            match found {
-                Ok(edit) => {
-                    self.ask("workspace/applyEdit", &json!({ "label": "compare with MoE", "edit": edit }));
-                    self.reply(id, Ok(Value::Null));
-                }
-                Err(why) => self.reply(id, Err(Refused::new(ErrorCode::RequestFailed, why))),
-            }
+            Err(why) => self.reply(id, Err(Refused::new(ErrorCode::RequestFailed, why))),
         }
     }
 
@@ -173,14 +174,10 @@ impl<'c> Server<'c> {
                 }
                 _ => self.request(request),
             },
-            Message::Notification(note) => {
-                if note.method == "$/cancelRequest" {
-                    self.cancel(&note.params);
-                } else if note.method == "exit" {
-                    return if self.is_ending { Ok(true) } else { Err(ServeError::Exit) };
-                }
-                self.notification(note);
+            Message::Notification(note) if note.method == "exit" => {
+                return if self.is_ending { Ok(true) } else { Err(ServeError::Exit) };
             }
+            Message::Notification(note) => self.notification(note),
             // What the client made of an edit or a refresh changes nothing here.
             Message::Response(_) => {}
         }
@@ -348,7 +345,7 @@ impl<'c> Server<'c> {
         self.changed.remove(uri);
         let Some(document) = self.texts.open.get(uri).cloned() else { return };
         let analysis = Arc::new(Analysis::of(&self.texts, &document.path));
-        let found = diagnostics::of(&self.texts, &document, &analysis, &self.pages);
+        let found = diagnostics::of(&self.texts, &document, &analysis, &mut self.pages);
         self.analyses.insert(uri.clone(), analysis);
         let before = self.said.insert(uri.clone(), found.clone()).unwrap_or_default();
         let all: HashSet<Uri> = before.into_keys().chain(found.into_keys()).collect();

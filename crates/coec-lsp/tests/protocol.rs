@@ -52,15 +52,22 @@ impl Client {
     fn run(mut self) -> HashMap<RequestId, Response> {
         let last = self.ask("shutdown", Value::Null);
         self.tell("exit", Value::Null);
+        self.run_for(&last)
+    }
+
+    /// The answers up to this one.
+    fn run_for(mut self, last: &RequestId) -> HashMap<RequestId, Response> {
         let server = self.server.take().unwrap();
         let host = Host { disk: Arc::new(MapLoader::new()), explain: |_| None, pages: None, version: "0" };
         let thread: JoinHandle<Result<(), ServeError>> = thread::spawn(move || serve(&server, host));
         let mut answers = HashMap::new();
-        while !answers.contains_key(&last) {
+        while !answers.contains_key(last) {
             if let Message::Response(response) = self.connection.receiver.recv().unwrap() {
                 answers.insert(response.id.clone(), response);
             }
         }
+        // A server whose client is gone ends.
+        drop(self.connection);
         thread.join().unwrap().unwrap();
         answers
     }
@@ -86,6 +93,24 @@ fn a_request_that_waits_can_be_cancelled() {
     let answers = client.run();
     assert_eq!(code(&answers[&kept]), None);
     assert_eq!(code(&answers[&cancelled]), Some(ErrorCode::RequestCanceled as i32));
+}
+
+/// A change that was sent before the answer is in the text that the answer is about, or there is none.
+#[test]
+fn what_was_found_of_another_text_is_not_done() {
+    let mut client = Client::new();
+    let uri = "file:///nowhere/a.coe";
+    let document =
+        json!({ "uri": uri, "languageId": "coe", "version": 1, "text": "coe(iter=2, k=2, experts=8)" });
+    client.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    let arguments = json!([{ "uri": uri, "model": "a" }]);
+    let asked = client
+        .ask("workspace/executeCommand", json!({ "command": "coec.insertTwin", "arguments": arguments }));
+    let change = json!({ "text": "\n\ncoe(iter=2, k=2, experts=8)" });
+    let versioned = json!({ "uri": uri, "version": 2 });
+    client.tell("textDocument/didChange", json!({ "textDocument": versioned, "contentChanges": [change] }));
+    let answers = client.run_for(&asked);
+    assert_eq!(code(&answers[&asked]), Some(ErrorCode::ContentModified as i32));
 }
 
 #[test]

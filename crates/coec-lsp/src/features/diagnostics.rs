@@ -16,7 +16,7 @@ pub(crate) fn of(
     texts: &Snapshot,
     root: &Document,
     analysis: &Analysis,
-    pages: &Pages,
+    pages: &mut Pages,
 ) -> HashMap<Uri, Vec<lsp::Diagnostic>> {
     let mut found: HashMap<Uri, Vec<lsp::Diagnostic>> = HashMap::new();
     // The file itself is named also where nothing is wrong with it, so that what was is taken away.
