@@ -29,4 +29,5 @@ mod svg;
 mod words;
 
 pub use mermaid::mermaid;
+pub use plan::Share;
 pub use svg::{cut as text_cut, inline, style as inline_style, svg, width as text_width};

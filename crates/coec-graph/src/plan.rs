@@ -41,7 +41,7 @@ pub(crate) struct Kind {
 
 /// What a block takes of the model, however often it occurs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Share {
+pub struct Share {
     /// Trained parameters.
     pub params: u128,
     /// FLOPs a token, forward.
@@ -56,13 +56,15 @@ impl AddAssign for Share {
 }
 
 impl Share {
-    fn of(model: &Model, sublayer: &dyn Described) -> Self {
+    /// Of one sublayer that runs once, counted at the model's own context.
+    pub fn of(model: &Model, sublayer: &dyn Described) -> Self {
         let flops = sublayer.flops(model.dim, model.context).per_token(model.context).forward;
         Self { params: sublayer.param_count(model.dim), flops }
     }
 
     /// Of `n` such blocks that run so many times each.
-    fn times(self, n: usize, passes: usize) -> Self {
+    #[must_use]
+    pub fn times(self, n: usize, passes: usize) -> Self {
         let n = n as u128;
         Self { params: self.params * n, flops: self.flops * n * passes as u128 }
     }

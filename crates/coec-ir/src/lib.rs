@@ -104,7 +104,7 @@ pub use params::{Init, Param};
 pub use quantity::{ParseQuantityError, Quantity, counted, grouped};
 pub use ranks::{EXCHANGED, Shard};
 pub use recompute::Recompute;
-pub use shown::short;
+pub use shown::{first_digits, short};
 pub use site::Site;
 pub use tensors::Tensors;
 pub use train::*;

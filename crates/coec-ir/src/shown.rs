@@ -32,6 +32,11 @@ pub fn short(value: f64, unit: Unit) -> String {
     }
 }
 
+/// A whole number of very many digits by so many of the first, and how many there are: `1.234e56`.
+pub fn first_digits(digits: &str, kept: usize) -> String {
+    format!("{}.{}e{}", &digits[..1], &digits[1..kept], digits.len() - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +47,6 @@ mod tests {
         assert_eq!(short(1.5 * 1024f64.powi(3), Unit::Bytes), "1.500 GiB");
         assert_eq!(short(10.0, Unit::Calls), "10");
         assert_eq!(short(0.531, Unit::Share), "53.1%");
+        assert_eq!(first_digits(&format!("1234{}", "0".repeat(53)), 4), "1.234e56");
     }
 }

@@ -294,7 +294,7 @@ fn readable(value: &BigUint) -> String {
     const MOST: usize = 40;
     let digits = value.to_string();
     if digits.len() > MOST {
-        return format!("{}.{}e{}", &digits[..1], &digits[1..6], digits.len() - 1);
+        return coec_ir::first_digits(&digits, 6);
     }
     grouped(digits)
 }

@@ -12,7 +12,7 @@ struct Parts<'a> {
 }
 
 /// Whether a spec path means the paper's notation rather than a file.
-pub(crate) fn is_notation(text: &str) -> bool {
+pub fn is_notation(text: &str) -> bool {
     let word = text.get(..3).unwrap_or_default();
     let after = text.get(3..).unwrap_or_default();
     (word.eq_ignore_ascii_case("coe") || word.eq_ignore_ascii_case("moe"))

@@ -264,7 +264,7 @@ pub(crate) fn unknown_model(unit: &Unit, name: &str, at: Span) -> ResolveError {
 }
 
 /// `file.coe#name` into its two parts.
-fn split_name(text: &str) -> (&str, Option<&str>) {
+pub fn split_name(text: &str) -> (&str, Option<&str>) {
     let identifier =
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     match text.rsplit_once('#') {

@@ -36,30 +36,21 @@ pub(crate) fn document_of(params: &Value) -> Option<Uri> {
 /// Answers a request about one document.
 pub(crate) fn answer(view: &View, method: &str, params: Value, snippets: bool) -> Answer {
     let text = &view.document.text;
+    let place = |params| Ok(text.offset(read::<lsp::TextDocumentPositionParams>(params)?.position));
     match method {
-        "textDocument/completion" => with(params, |at: lsp::TextDocumentPositionParams| {
-            completion::at(view, text.offset(at.position), snippets)
-        }),
-        "textDocument/signatureHelp" => with(params, |at: lsp::TextDocumentPositionParams| {
-            signature::at(view.document, text.offset(at.position))
-        }),
-        "textDocument/hover" => {
-            with(params, |at: lsp::TextDocumentPositionParams| hover::at(view, text.offset(at.position)))
-        }
-        "textDocument/definition" => with(params, |at: lsp::TextDocumentPositionParams| {
-            references::definition(view, text.offset(at.position))
-        }),
+        "textDocument/completion" => value(&completion::at(view, place(params)?, snippets)),
+        "textDocument/signatureHelp" => value(&signature::at(view.document, place(params)?)),
+        "textDocument/hover" => value(&hover::at(view, place(params)?)),
+        "textDocument/definition" => value(&references::definition(view, place(params)?)),
         "textDocument/references" => with(params, |of: lsp::ReferenceParams| {
             let at = text.offset(of.text_document_position_params.position);
             references::references(view, at, of.context.include_declaration)
         }),
-        "textDocument/documentHighlight" => with(params, |at: lsp::TextDocumentPositionParams| {
-            let ranges = references::highlights(view, text.offset(at.position)).into_iter();
-            ranges.map(|range| lsp::DocumentHighlight::new(range, None)).collect::<Vec<_>>()
-        }),
-        "textDocument/prepareRename" => with(params, |at: lsp::TextDocumentPositionParams| {
-            references::renamed(view, text.offset(at.position))
-        }),
+        "textDocument/documentHighlight" => {
+            let ranges = references::highlights(view, place(params)?).into_iter();
+            value(&ranges.map(|range| lsp::DocumentHighlight::new(range, None)).collect::<Vec<_>>())
+        }
+        "textDocument/prepareRename" => value(&references::renamed(view, place(params)?)),
         "textDocument/rename" => {
             let of: lsp::RenameParams = read(params)?;
             let at = text.offset(of.text_document_position_params.position);

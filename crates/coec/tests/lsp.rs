@@ -306,6 +306,17 @@ fn applied(text: &str, edit: &Value) -> String {
     [&text[..start], edit["newText"].as_str().unwrap(), &text[end..]].concat()
 }
 
+/// The edits, by file, of the one lens of a document.
+fn twin_of(editor: &mut Editor, name: &str) -> Value {
+    let lenses = editor.about(name, "codeLens", json!({})).unwrap();
+    assert_eq!(lenses.as_array().unwrap().len(), 1, "{lenses}");
+    let command = &lenses[0]["command"];
+    assert_eq!(command["title"], "compare with MoE of equal FLOPs");
+    editor.ask("workspace/executeCommand", command).unwrap();
+    let asked = editor.asked.iter().rfind(|asked| asked["method"] == "workspace/applyEdit").unwrap();
+    asked["params"]["edit"]["changes"].clone()
+}
+
 #[test]
 fn a_lens_inserts_the_fitted_twin() {
     let shell = Shell::new();
@@ -313,14 +324,7 @@ fn a_lens_inserts_the_fitted_twin() {
     let block = "// mine\ncoe(iter=2, k=4, experts=64, residual=delta)\n";
     for (name, text) in [("chain.coe", CHAIN), ("block.coe", block)] {
         editor.open(name, text);
-        let lenses = editor.about(name, "codeLens", json!({})).unwrap();
-        assert_eq!(lenses.as_array().unwrap().len(), 1, "{lenses}");
-        let command = lenses[0]["command"].clone();
-        assert_eq!(command["title"], "compare with MoE of equal FLOPs");
-        editor.ask("workspace/executeCommand", &command).unwrap();
-        let edit = editor.asked.iter().rfind(|asked| asked["method"] == "workspace/applyEdit").unwrap();
-        let edit = edit["params"]["edit"]["changes"][editor.uri(name)][0].clone();
-        let both = applied(text, &edit);
+        let both = applied(text, &twin_of(&mut editor, name)[editor.uri(name)][0]);
         editor.open(name, &both);
         let said = editor.said(name);
         assert!(said.iter().all(|one| one["code"] == "coec::budget::violated"), "{said:?}");
@@ -401,10 +405,7 @@ fn line_ends_stay() {
         edits.as_array().unwrap().iter().rev().fold(text.to_owned(), |text, edit| applied(&text, edit));
     assert_eq!(formatted, shell.piped_ok(&["fmt", "-"], text));
     assert_eq!(formatted.matches('\n').count(), formatted.matches("\r\n").count());
-    let lens = editor.about("a.coe", "codeLens", json!({})).unwrap()[0]["command"].clone();
-    editor.ask("workspace/executeCommand", &lens).unwrap();
-    let edit = editor.asked.iter().rfind(|asked| asked["method"] == "workspace/applyEdit").unwrap();
-    let twin = applied(text, &edit["params"]["edit"]["changes"][editor.uri("a.coe")][0]);
+    let twin = applied(text, &twin_of(&mut editor, "a.coe")[editor.uri("a.coe")][0]);
     assert!(twin.contains("budget a { params.total <= 1k }"), "the budget is not the twin's: {twin}");
     assert_eq!(twin.matches('\n').count(), twin.matches("\r\n").count(), "{twin:?}");
 }
@@ -493,10 +494,7 @@ fn others_still_mean_the_model_they_meant() {
     shell.write("other.coe", "model other extends \"chain.coe\" { layers = 2 }\n");
     let mut editor = Editor::new(&shell, &able());
     editor.open("chain.coe", block);
-    let lens = editor.about("chain.coe", "codeLens", json!({})).unwrap()[0]["command"].clone();
-    editor.ask("workspace/executeCommand", &lens).unwrap();
-    let edit = editor.asked.iter().rfind(|asked| asked["method"] == "workspace/applyEdit").unwrap();
-    let changes = &edit["params"]["edit"]["changes"];
+    let changes = twin_of(&mut editor, "chain.coe");
     for name in ["chain.coe", "other.coe"] {
         shell.write(name, applied(&shell.read(name), &changes[editor.uri(name)][0]));
     }
@@ -508,6 +506,16 @@ fn others_still_mean_the_model_they_meant() {
     editor.open("other.coe", "model other extends \"block.coe#block\" { layers = 2 }\n");
     shell.write("block.coe", block);
     assert!(editor.about("other.coe", "rename", refused).is_err());
+}
+
+/// Of nothing there is no share.
+#[test]
+fn a_rule_that_allows_nothing_has_no_share() {
+    let shell = Shell::new();
+    let mut editor = Editor::new(&shell, &able());
+    editor.open("a.coe", "model a { layers = 1 ffn = moe(k=2, experts=8) }\nbudget { experts.calls <= 0 }\n");
+    let hints = editor.about("a.coe", "inlayHint", json!({ "range": range((1, 0), (1, 40)) })).unwrap();
+    assert_eq!(texts(&hints, "label"), ["2"]);
 }
 
 /// An edit that was worked out while somebody typed is not made.

@@ -213,6 +213,11 @@ impl Outline {
         }
     }
 
+    /// The brackets around a token, or around an empty place, in no order.
+    pub fn brackets_around(&self, place: Range<usize>) -> impl Iterator<Item = &Range<usize>> {
+        self.brackets.iter().filter(move |range| range.start < place.start && place.end < range.end)
+    }
+
     /// The item around a byte, by its place.
     pub fn item_at(&self, at: usize) -> Option<usize> {
         self.items.iter().position(|item| item.range.start <= at && at <= item.range.end)

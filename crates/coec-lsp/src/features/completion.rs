@@ -1,6 +1,7 @@
 //! What may stand at a place, out of the block tables.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use coec_ir::budget::{BACKENDS, CONDITIONS};
@@ -220,22 +221,14 @@ fn arguments(view: &View, site: &Site, next: Option<&'static Field>) -> Vec<Prop
 fn behind(view: &View, site: &Site) -> Vec<&'static str> {
     let outline = view.document.outline();
     let at = site.typed.end;
-    let around = |range: &&std::ops::Range<usize>| range.start < at && at < range.end;
-    let Some(inner) = outline.brackets.iter().filter(around).min_by_key(|range| range.len()) else {
-        return Vec::new();
-    };
-    let is_deeper = |token: &Token| {
-        outline
-            .brackets
-            .iter()
-            .any(|range| inner.start < range.start && range.start < token.start && token.end < range.end)
-    };
-    let tokens = outline.tokens.iter().filter(|token| at <= token.start && token.end < inner.end);
+    let innermost = |place: Range<usize>| outline.brackets_around(place).min_by_key(|range| range.len());
+    let Some(inner) = innermost(at..at) else { return Vec::new() };
+    let behind = outline.tokens.iter().filter(|token| at <= token.start && token.end < inner.end);
     let name = |token: &Token| match token.role {
-        Role::Field(_, field) if !is_deeper(token) => Some(field.name),
+        Role::Field(_, field) if innermost(token.start..token.end) == Some(inner) => Some(field.name),
         _ => None,
     };
-    tokens.filter_map(name).collect()
+    behind.filter_map(name).collect()
 }
 
 fn values(view: &View, site: &Site, field: Option<&'static Field>) -> Vec<Proposal> {

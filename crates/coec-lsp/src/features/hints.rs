@@ -2,10 +2,10 @@
 
 use std::ops::Range as Bytes;
 
+use coec_graph::Share;
 use coec_ir::cost::Cost;
 use coec_ir::table::Described;
 use coec_ir::{Comparison, Figure, Quantity};
-use coec_lang::outline::ItemKind;
 use coec_lang::{LayerField, Outcome, Verdict};
 use gen_lsp_types::{InlayHint, Label, Tooltip};
 
@@ -25,8 +25,9 @@ pub(crate) fn of(view: &View, within: Bytes<usize>) -> Vec<InlayHint> {
         }
         for field in model.fields() {
             if let Some(range) = view.range_of(&field.at) {
-                let share = Share::of(&model.spec.model, field);
-                found.push((range.end, share.text(model.cost()), share.words(model, field)));
+                let share = share_of(&model.spec.model, field);
+                let words = share_words(share, model, field);
+                found.push((range.end, share_text(share, model.cost()), words));
             }
         }
         found.extend(embedding(view, model));
@@ -77,8 +78,9 @@ fn slack(verdict: &Verdict) -> String {
     };
     let value = brief(actual, unit);
     let whole = target.to_f64();
-    if !(actual.to_f64().is_finite() && whole.is_finite()) {
-        // Beyond what shares can be taken of.
+    let is_large = !(actual.to_f64().is_finite() && whole.is_finite());
+    if is_large || whole == 0.0 && actual != target {
+        // Nothing that a share could be taken of.
         return value;
     }
     let how = match verdict.outcome {
@@ -128,47 +130,36 @@ fn slack_in_words(verdict: &Verdict) -> String {
 }
 
 /// What the layers of a field take of a model.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Share {
-    pub params: u128,
-    /// FLOPs a token, forward.
-    pub flops: u128,
+pub(crate) fn share_of(model: &Model, field: &LayerField) -> Share {
+    let mut share = Share::default();
+    for &layer in &field.layers {
+        let kind = &model.layers.kinds()[model.layers.order()[layer]];
+        let sublayer: &dyn Described =
+            if field.is_attention { kind.attention.sublayer() } else { kind.ffn.sublayer() };
+        share += Share::of(model, sublayer).times(1, model.layers.times(layer));
+    }
+    share
 }
 
-impl Share {
-    pub fn of(model: &Model, field: &LayerField) -> Self {
-        let mut share = Self::default();
-        for &layer in &field.layers {
-            let kind = &model.layers.kinds()[model.layers.order()[layer]];
-            let sublayer: &dyn Described =
-                if field.is_attention { kind.attention.sublayer() } else { kind.ffn.sublayer() };
-            let flops = sublayer.flops(model.dim, model.context).per_token(model.context).forward;
-            share.params += sublayer.param_count(model.dim);
-            share.flops += flops * model.layers.times(layer) as u128;
-        }
-        share
-    }
+/// `61.2% of parameters, 58.0% of FLOPs`.
+pub(crate) fn share_text(share: Share, cost: &Cost) -> String {
+    let of = |part: u128, figure| percent(part as f64, value(cost, figure));
+    format!(
+        "{} of parameters, {} of FLOPs",
+        of(share.params, Figure::ParamsTotal),
+        of(share.flops, Figure::FlopsForward)
+    )
+}
 
-    /// `61.2% of parameters, 58.0% of FLOPs`.
-    pub fn text(self, cost: &Cost) -> String {
-        let of = |part: u128, figure| percent(part as f64, value(cost, figure));
-        format!(
-            "{} of parameters, {} of FLOPs",
-            of(self.params, Figure::ParamsTotal),
-            of(self.flops, Figure::FlopsForward)
-        )
-    }
-
-    fn words(self, model: &Judged, field: &LayerField) -> String {
-        let layers = coec_ir::counted(field.layers.len(), "layer");
-        format!(
-            "`{}` of {layers} of `{}`: {} parameters, {} FLOPs a token",
-            field.at.text,
-            model.spec.model.name,
-            coec_ir::grouped(self.params),
-            coec_ir::grouped(self.flops),
-        )
-    }
+fn share_words(share: Share, model: &Judged, field: &LayerField) -> String {
+    let layers = coec_ir::counted(field.layers.len(), "layer");
+    format!(
+        "`{}` of {layers} of `{}`: {} parameters, {} FLOPs a token",
+        field.at.text,
+        model.spec.model.name,
+        coec_ir::grouped(share.params),
+        coec_ir::grouped(share.flops),
+    )
 }
 
 /// A figure as a number.
@@ -178,11 +169,7 @@ pub(crate) fn value(cost: &Cost, figure: Figure) -> f64 {
 
 /// The share of the tables behind the field that says how they are.
 fn embedding(view: &View, model: &Judged) -> Option<(usize, String, String)> {
-    let outline = view.document.outline();
-    let is_it = |name: &str| name == model.spec.model.name;
-    let item = outline.items.iter().find(|item| {
-        item.kind == ItemKind::Model && item.name.clone().is_some_and(|name| is_it(view.document.slice(name)))
-    })?;
+    let item = view.item_of(model)?;
     let field = item.parts.iter().find(|part| view.document.slice(part.name.clone()) == "embedding")?;
     let cost = model.cost();
     let share = percent(value(cost, Figure::ParamsEmbedding), value(cost, Figure::ParamsTotal));

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use coec_ir::table::{Default, FFN, Field, Kind, Table};
 use coec_ir::{Figure, Quantity, Unit, grouped, short};
+use coec_lang::is_notation;
 use coec_lang::outline::{ItemKind, Role, Token, field_of_path};
 use gen_lsp_types::{Contents, Hover};
 
-use super::hints::{Share, value};
+use super::hints::{share_of, share_text, value};
 use super::names::{self, Named};
 use super::{View, brief, exact, markdown};
 use crate::analysis::{Analysis, Judged, cost_of};
@@ -165,7 +166,7 @@ fn path_of(view: &View, token: &Token, field: &'static Field) -> Option<String> 
     let outline = view.document.outline();
     let item = &outline.items[outline.item_at(token.start)?];
     if item.kind == ItemKind::Block {
-        return is_direct(view, item.range.clone(), token).then(|| format!("{FFN}.{}", field.name));
+        return (depth(view, item.range.clone(), token) == 1).then(|| format!("{FFN}.{}", field.name));
     }
     let part =
         item.parts.iter().find(|part| part.range.start <= token.start && token.end <= part.range.end)?;
@@ -177,16 +178,14 @@ fn path_of(view: &View, token: &Token, field: &'static Field) -> Option<String> 
     }
     // A name with an index is an override, which no dotted name reaches.
     let name = view.document.slice(part.name.clone());
-    let is_plain = names::is_name(name) && is_direct(view, part.name.end..part.range.end, token);
+    let is_plain = names::is_name(name) && depth(view, part.name.end..part.range.end, token) == 1;
     is_plain.then(|| format!("{name}.{}", field.name))
 }
 
-/// Whether a token stands in the outer brackets of a piece, and in no others.
-fn is_direct(view: &View, piece: Bytes<usize>, token: &Token) -> bool {
-    let brackets = view.document.outline().brackets.iter();
-    let around = brackets
-        .filter(|range| range.start >= piece.start && range.start < token.start && token.end <= range.end);
-    around.count() == 1
+/// How many brackets of a piece are around a token in it.
+fn depth(view: &View, piece: Bytes<usize>, token: &Token) -> usize {
+    let around = view.document.outline().brackets_around(token.start..token.end);
+    around.filter(|range| range.start >= piece.start).count()
 }
 
 fn block_text(view: &View, token: &Token, table: &'static Table) -> String {
@@ -197,7 +196,7 @@ fn block_text(view: &View, token: &Token, table: &'static Table) -> String {
     for (model, field) in models {
         let is_here = view.range_of(&field.at).is_some_and(|range| {
             // The block itself, and not one inside of it.
-            range.contains(&token.start) && is_outer(view, range, token)
+            range.contains(&token.start) && depth(view, range, token) == 0
         });
         if is_here {
             text.push_str(&format!("\n\n{}", figures_of_field(model, field)));
@@ -206,23 +205,15 @@ fn block_text(view: &View, token: &Token, table: &'static Table) -> String {
     text
 }
 
-/// Whether a token stands in no brackets of a piece.
-fn is_outer(view: &View, piece: Bytes<usize>, token: &Token) -> bool {
-    let brackets = view.document.outline().brackets.iter();
-    !brackets
-        .clone()
-        .any(|range| range.start >= piece.start && range.start < token.start && token.end <= range.end)
-}
-
 fn figures_of_field(model: &Judged, field: &coec_lang::LayerField) -> String {
-    let share = Share::of(&model.spec.model, field);
+    let share = share_of(&model.spec.model, field);
     let layers = coec_ir::counted(field.layers.len(), "layer");
     let mut text = format!(
         "In {layers} of `{}`: {} parameters, {} FLOPs a token; {}",
         model.spec.model.name,
         grouped(share.params),
         grouped(share.flops),
-        share.text(model.cost())
+        share_text(share, model.cost())
     );
     let first = field.layers.first().map(|&layer| (layer, model.spec.model.layers.order()[layer]));
     if let Some((layer, kind)) = first.filter(|_| !field.is_attention)
@@ -317,8 +308,7 @@ fn spec_text(view: &View, at: usize) -> Option<String> {
 fn notation_text(view: &View, at: usize) -> Option<String> {
     let token = view.document.outline().token_at(at)?;
     let inner = view.document.slice(token.start..token.end).trim_matches('"');
-    let is_notation = inner.contains('(') && inner.ends_with(')');
-    let analysis = is_notation.then(|| Analysis::of(view.texts, Path::new(inner)))?;
+    let analysis = is_notation(inner).then(|| Analysis::of(view.texts, Path::new(inner)))?;
     analysis.models.first().map(model_text)
 }
 

@@ -29,21 +29,14 @@ const TOLERANCE: &str = "1%";
 
 /// A lens over every model that has a chain.
 pub(crate) fn of(view: &View) -> Vec<CodeLens> {
-    let outline = view.document.outline();
     let mut found = Vec::new();
     // A twin extends the model by the name of its file.
     if view.document.uri.scheme() != "file" {
         return found;
     }
     for model in view.analysis.models.iter().filter(|model| twin_block(model).is_some()) {
-        let name = &model.spec.model.name;
-        let item = outline.items.iter().find(|item| match (&item.name, item.kind) {
-            (Some(range), ItemKind::Model) => view.document.slice(range.clone()) == name,
-            (None, ItemKind::Block) => true,
-            _ => false,
-        });
-        let Some(item) = item else { continue };
-        let params = TwinParams { uri: view.document.uri.clone(), model: name.clone() };
+        let Some(item) = view.item_of(model) else { continue };
+        let params = TwinParams { uri: view.document.uri.clone(), model: model.spec.model.name.clone() };
         let command = Command {
             title: "compare with MoE of equal FLOPs".into(),
             tooltip: Some("inserts a mixture whose experts are as wide as equal FLOPs allow, and the budget that holds the two to each other".into()),

@@ -20,7 +20,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
-use coec_ir::{Quantity, Unit, Verified, grouped, short};
+use coec_ir::{Quantity, Unit, Verified, first_digits, grouped, short};
+use coec_lang::outline::{Item, ItemKind};
 use coec_lang::with_line_ends_of;
 use gen_lsp_types::{
     DocumentChange, Edit, MarkupContent, MarkupKind, OptionalVersionedTextDocumentIdentifier,
@@ -57,6 +58,16 @@ impl View<'_> {
             (None, [only]) => Some(only),
             (None, _) => None,
         }
+    }
+
+    /// The item that declares a model; of a file that is one block, that block.
+    pub fn item_of(&self, model: &Judged) -> Option<&Item> {
+        let name = &model.spec.model.name;
+        self.document.outline().items.iter().find(|item| match (&item.name, item.kind) {
+            (Some(range), ItemKind::Model) => self.document.slice(range.clone()) == name,
+            (None, ItemKind::Block) => true,
+            _ => false,
+        })
     }
 
     /// The change that makes the document read as `text`, its line ends apart: one piece, as small as it can be.
@@ -135,10 +146,7 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
 pub(crate) fn brief(value: &Quantity, unit: Unit) -> String {
     let number = value.to_f64();
     match value.to_integer() {
-        Some(whole) if number.is_infinite() => {
-            let digits = whole.to_string();
-            format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)
-        }
+        Some(whole) if number.is_infinite() => first_digits(&whole.to_string(), 4),
         _ => short(number, unit),
     }
 }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use coec_lang::outline::{Item, ItemKind, Role};
+use coec_lang::outline::{Item, ItemKind, Role, Token};
+use coec_lang::split_name;
 
 use crate::snapshot::{Document, Snapshot};
 
@@ -31,25 +32,21 @@ pub(crate) struct At {
 
 /// The name at a byte.
 pub(crate) fn at(texts: &Snapshot, document: &Document, at: usize) -> Option<At> {
-    let token = *document.outline().token_at(at)?;
+    of(texts, document, document.outline().token_at(at)?)
+}
+
+/// Every name of a document.
+pub(crate) fn all(texts: &Snapshot, document: &Document) -> Vec<At> {
+    document.outline().tokens.iter().filter_map(|token| of(texts, document, token)).collect()
+}
+
+/// What a token names.
+fn of(texts: &Snapshot, document: &Document, token: &Token) -> Option<At> {
     let range = token.start..token.end;
     match token.role {
         Role::Spec => of_spec(texts, document, range),
         role => own(document, role, range),
     }
-}
-
-/// Every name of a document.
-pub(crate) fn all(texts: &Snapshot, document: &Document) -> Vec<At> {
-    let tokens = document.outline().tokens.iter();
-    let of = |token: &coec_lang::outline::Token| {
-        let range = token.start..token.end;
-        match token.role {
-            Role::Spec => of_spec(texts, document, range),
-            role => own(document, role, range),
-        }
-    };
-    tokens.filter_map(of).collect()
 }
 
 /// A name of the document itself.
@@ -69,10 +66,7 @@ fn of_spec(texts: &Snapshot, document: &Document, string: Range<usize>) -> Optio
     let text = document.slice(string.clone());
     let inner = text.strip_prefix('"')?;
     let inner = inner.strip_suffix('"').unwrap_or(inner);
-    let (path, model) = match inner.rsplit_once('#') {
-        Some((path, name)) if is_name(name) => (path, Some(name)),
-        _ => (inner, None),
-    };
+    let (path, model) = split_name(inner);
     let folder = document.path.parent().unwrap_or(Path::new(""));
     let target = texts.at(&folder.join(path))?;
     let one = target.one.clone();

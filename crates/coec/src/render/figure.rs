@@ -71,9 +71,7 @@ const LONG: usize = 15;
 /// A figure in a table.
 pub fn cell(figure: Figure, digits: &str) -> String {
     match figure {
-        Figure::ExpertsPaths if digits.len() > LONG => {
-            format!("{}.{}e{}", &digits[..1], &digits[1..4], digits.len() - 1)
-        }
+        Figure::ExpertsPaths if digits.len() > LONG => coec_ir::first_digits(digits, 4),
         Figure::ExpertsPaths | Figure::ExpertsCalls => number::grouped(digits),
         _ if figure.unit() == coec_ir::Unit::Bytes => {
             number::short(digits.parse().unwrap_or(f64::NAN), figure.unit())
