@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use coec_lang::Loader;
-use lsp_server::Connection;
+use lsp_server::{Connection, Response};
 
 pub use pages::Explain;
 
@@ -46,15 +46,21 @@ pub struct Host {
     pub version: &'static str,
 }
 
+/// How a client ended its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// As the protocol wants it, or by going away.
+    Well,
+    /// By `exit` without a request to shut down, which the protocol wants to see in the exit code.
+    WithoutShutdown,
+}
+
 /// Why a server ended before its client said so.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The client did not follow the protocol, or went away in the middle of it.
     #[error("the client broke the protocol: {0}")]
     Protocol(#[from] lsp_server::ProtocolError),
-    /// The client ended the server without the request that comes before.
-    #[error("the client ended the server without a request to shut down")]
-    Exit,
     /// A message could not be read or written.
     #[error("messages cannot be read or written: {0}")]
     Stream(#[from] std::io::Error),
@@ -68,13 +74,14 @@ pub enum ServeError {
 /// # Errors
 ///
 /// A client that breaks the protocol or goes away without a word; streams that fail.
-pub fn serve_stdio(host: Host) -> Result<(), ServeError> {
+pub fn serve_stdio(host: Host) -> Result<Ended, ServeError> {
     let (connection, threads) = Connection::stdio();
     let served = serve(&connection, host);
     // The threads end when nobody can send to them any more.
     drop(connection);
-    served?;
-    Ok(threads.join()?)
+    let ended = served?;
+    threads.join()?;
+    Ok(ended)
 }
 
 /// Serves a client on a connection until it says to stop.
@@ -82,10 +89,12 @@ pub fn serve_stdio(host: Host) -> Result<(), ServeError> {
 /// # Errors
 ///
 /// As of [`serve_stdio`].
-pub fn serve(connection: &Connection, host: Host) -> Result<(), ServeError> {
+pub fn serve(connection: &Connection, host: Host) -> Result<Ended, ServeError> {
     let (id, params) = connection.initialize_start()?;
     let params: gen_lsp_types::InitializeParams = serde_json::from_value(params)?;
     let client = capabilities::Client::of(&params);
-    connection.initialize_finish(id, capabilities::answer(&client, host.version))?;
-    server::Server::new(connection, host, client).run()
+    let answer = Response::new_ok(id, capabilities::answer(&client, host.version));
+    // A client that has gone takes no answer; the server's first read says so.
+    drop(connection.sender.send(answer.into()));
+    Ok(server::Server::new(connection, host, client).run())
 }

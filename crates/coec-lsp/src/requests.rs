@@ -27,79 +27,86 @@ impl Refused {
 
 pub(crate) type Answer = Result<Value, Refused>;
 
-/// The document that a request is about.
+/// The document that a message is about.
 pub(crate) fn document_of(params: &Value) -> Option<Uri> {
     let text = params.pointer("/textDocument/uri")?.as_str()?;
     Uri::parse(text).ok()
 }
 
-/// Answers a request about one document.
-pub(crate) fn answer(view: &View, method: &str, params: Value, snippets: bool) -> Answer {
-    let text = &view.document.text;
-    let place = |params| Ok(text.offset(read::<lsp::TextDocumentPositionParams>(params)?.position));
+/// How one kind of request about a document is answered.
+pub(crate) struct Feature {
+    /// Whether answering takes the compiler's word, or the text alone will do.
+    pub reads_figures: bool,
+    pub answer: fn(&View, Value) -> Answer,
+}
+
+/// What answers a request of this name.
+pub(crate) fn feature(method: &str) -> Option<Feature> {
+    let of_text = |answer| Some(Feature { reads_figures: false, answer });
+    let of_figures = |answer| Some(Feature { reads_figures: true, answer });
     match method {
-        "textDocument/completion" => value(&completion::at(view, place(params)?, snippets)),
-        "textDocument/signatureHelp" => value(&signature::at(view.document, place(params)?)),
-        "textDocument/hover" => value(&hover::at(view, place(params)?)),
-        "textDocument/definition" => value(&references::definition(view, place(params)?)),
-        "textDocument/references" => with(params, |of: lsp::ReferenceParams| {
-            let at = text.offset(of.text_document_position_params.position);
-            references::references(view, at, of.context.include_declaration)
-        }),
-        "textDocument/documentHighlight" => {
-            let ranges = references::highlights(view, place(params)?).into_iter();
-            value(&ranges.map(|range| lsp::DocumentHighlight::new(range, None)).collect::<Vec<_>>())
+        "textDocument/completion" => {
+            of_figures(|view, params| value(&completion::at(view, place(view, params)?)))
         }
-        "textDocument/prepareRename" => value(&references::renamed(view, place(params)?)),
-        "textDocument/rename" => {
+        "textDocument/signatureHelp" => {
+            of_text(|view, params| value(&signature::at(view.document, place(view, params)?)))
+        }
+        "textDocument/hover" => of_figures(|view, params| value(&hover::at(view, place(view, params)?))),
+        "textDocument/definition" => {
+            of_text(|view, params| value(&references::definition(view, place(view, params)?)))
+        }
+        "textDocument/references" => of_text(|view, params| {
+            let of: lsp::ReferenceParams = read(params)?;
+            let at = view.document.text.offset(of.text_document_position_params.position);
+            value(&references::references(view, at, of.context.include_declaration))
+        }),
+        "textDocument/documentHighlight" => of_text(|view, params| {
+            let ranges = references::highlights(view, place(view, params)?).into_iter();
+            value(&ranges.map(|range| lsp::DocumentHighlight::new(range, None)).collect::<Vec<_>>())
+        }),
+        "textDocument/prepareRename" => {
+            of_text(|view, params| value(&references::renamed(view, place(view, params)?)))
+        }
+        "textDocument/rename" => of_text(|view, params| {
             let of: lsp::RenameParams = read(params)?;
-            let at = text.offset(of.text_document_position_params.position);
+            let at = view.document.text.offset(of.text_document_position_params.position);
             match references::rename(view, at, &of.new_name) {
                 Ok(edit) => value(&edit),
                 Err(why) => Err(Refused::new(ErrorCode::RequestFailed, why)),
             }
-        }
-        "textDocument/documentSymbol" => value(&symbols::of(view.document)),
-        "textDocument/foldingRange" => value(&folding::of(view.document)),
-        "textDocument/selectionRange" => {
-            with(params, |of: lsp::SelectionRangeParams| selection::of(view.document, &of.positions))
-        }
-        "textDocument/semanticTokens/full" => value(&tokens::of(view.document)),
-        "textDocument/formatting" => value(&formatting::of(view.document, None)),
-        "textDocument/rangeFormatting" => with(params, |of: lsp::DocumentRangeFormattingParams| {
-            formatting::of(view.document, Some(of.range))
         }),
-        "textDocument/codeAction" => {
-            with(params, |of: lsp::CodeActionParams| actions::of(view, &text.range(of.range)))
-        }
-        "textDocument/inlayHint" => {
-            with(params, |of: lsp::InlayHintParams| hints::of(view, text.range(of.range)))
-        }
-        "textDocument/codeLens" => value(&lenses::of(view)),
-        "coec/picture" => with(params, |of: picture::PictureParams| picture::of(view, of.position)),
-        _ => Err(unknown(method)),
+        "textDocument/documentSymbol" => of_text(|view, _| value(&symbols::of(view.document))),
+        "textDocument/foldingRange" => of_text(|view, _| value(&folding::of(view.document))),
+        "textDocument/selectionRange" => of_text(|view, params| {
+            let of: lsp::SelectionRangeParams = read(params)?;
+            value(&selection::of(view.document, &of.positions))
+        }),
+        "textDocument/semanticTokens/full" => of_text(|view, _| value(&tokens::of(view.document))),
+        "textDocument/formatting" => of_text(|view, _| value(&formatting::of(view.document, None))),
+        "textDocument/rangeFormatting" => of_text(|view, params| {
+            let of: lsp::DocumentRangeFormattingParams = read(params)?;
+            value(&formatting::of(view.document, Some(of.range)))
+        }),
+        "textDocument/codeAction" => of_figures(|view, params| {
+            let of: lsp::CodeActionParams = read(params)?;
+            value(&actions::of(view, &view.document.text.range(of.range)))
+        }),
+        "textDocument/inlayHint" => of_figures(|view, params| {
+            let of: lsp::InlayHintParams = read(params)?;
+            value(&hints::of(view, view.document.text.range(of.range)))
+        }),
+        "textDocument/codeLens" => of_figures(|view, _| value(&lenses::of(view))),
+        "coec/picture" => of_figures(|view, params| {
+            let of: picture::PictureParams = read(params)?;
+            value(&picture::of(view, of.position))
+        }),
+        _ => None,
     }
 }
 
-/// Whether answering takes the compiler's word, or the text alone will do.
-pub(crate) fn needs_analysis(method: &str) -> bool {
-    [
-        "textDocument/completion",
-        "textDocument/hover",
-        "textDocument/codeAction",
-        "textDocument/inlayHint",
-        "textDocument/codeLens",
-        "coec/picture",
-    ]
-    .contains(&method)
-}
-
-pub(crate) fn unknown(method: &str) -> Refused {
-    Refused::new(ErrorCode::MethodNotFound, format!("there is no request `{method}`"))
-}
-
-fn with<P: DeserializeOwned, R: Serialize>(params: Value, answer: impl FnOnce(P) -> R) -> Answer {
-    value(&answer(read(params)?))
+/// The byte that a request is about.
+fn place(view: &View, params: Value) -> Result<usize, Refused> {
+    Ok(view.document.text.offset(read::<lsp::TextDocumentPositionParams>(params)?.position))
 }
 
 pub(crate) fn read<P: DeserializeOwned>(params: Value) -> Result<P, Refused> {

@@ -20,10 +20,10 @@ use crate::analysis::Analysis;
 use crate::capabilities::Client;
 use crate::features::{View, diagnostics, lenses};
 use crate::pages::Pages;
-use crate::requests::{Answer, Refused, answer, document_of, needs_analysis, read, unknown};
+use crate::requests::{Answer, Feature, Refused, document_of, feature, read};
 use crate::snapshot::{Document, Snapshot, path_of};
 use crate::text::Text;
-use crate::{Host, ServeError};
+use crate::{Ended, Host};
 
 pub(crate) struct Server<'c> {
     connection: &'c Connection,
@@ -80,11 +80,10 @@ impl<'c> Server<'c> {
         }
     }
 
-    pub fn run(mut self) -> Result<(), ServeError> {
-        self.watch();
+    pub fn run(mut self) -> Ended {
         loop {
-            if self.answer_waiting()? {
-                return Ok(());
+            if let Some(ended) = self.answer_waiting() {
+                return ended;
             }
             if let Some(uri) = self.changed.iter().next().cloned() {
                 self.look_at(&uri);
@@ -93,12 +92,12 @@ impl<'c> Server<'c> {
             select! {
                 recv(self.connection.receiver) -> message => match message {
                     Ok(message) => self.accept(message),
-                    Err(_) => return Ok(()),
+                    Err(_) => return Ended::Well,
                 },
                 recv(self.finished.1) -> finished => {
                     // What was found is of the text that there was: changes that have come in between go first.
-                    if self.answer_waiting()? {
-                        return Ok(());
+                    if let Some(ended) = self.answer_waiting() {
+                        return ended;
                     }
                     if let Ok(finished) = finished {
                         self.hand_out(finished);
@@ -108,15 +107,16 @@ impl<'c> Server<'c> {
         }
     }
 
-    /// Takes in and answers everything that has come; whether the client is done.
-    fn answer_waiting(&mut self) -> Result<bool, ServeError> {
+    /// Takes in and answers everything that has come; how the client ended the server, if it did.
+    fn answer_waiting(&mut self) -> Option<Ended> {
         loop {
             while let Ok(message) = self.connection.receiver.try_recv() {
                 self.accept(message);
             }
-            let Some(message) = self.waiting.pop_front() else { return Ok(false) };
-            if self.message(message)? {
-                return Ok(true);
+            let message = self.waiting.pop_front()?;
+            let ended = self.message(message);
+            if ended.is_some() {
+                return ended;
             }
         }
     }
@@ -160,8 +160,8 @@ impl<'c> Server<'c> {
         }
     }
 
-    /// Whether the client is done.
-    fn message(&mut self, message: Message) -> Result<bool, ServeError> {
+    /// Answers a message; how it ended the server, if it did.
+    fn message(&mut self, message: Message) -> Option<Ended> {
         match message {
             Message::Request(request) => match request.method.as_str() {
                 "shutdown" => {
@@ -175,13 +175,13 @@ impl<'c> Server<'c> {
                 _ => self.request(request),
             },
             Message::Notification(note) if note.method == "exit" => {
-                return if self.is_ending { Ok(true) } else { Err(ServeError::Exit) };
+                return Some(if self.is_ending { Ended::Well } else { Ended::WithoutShutdown });
             }
             Message::Notification(note) => self.notification(note),
             // What the client made of an edit or a refresh changes nothing here.
             Message::Response(_) => {}
         }
-        Ok(false)
+        None
     }
 
     fn request(&mut self, request: Request) {
@@ -189,24 +189,27 @@ impl<'c> Server<'c> {
         if method == "workspace/executeCommand" {
             return self.execute(id, params);
         }
-        let answer = match document_of(&params) {
-            Some(uri) => self.about(&uri, &method, params),
-            None => Err(unknown(&method)),
+        let answer = match feature(&method) {
+            Some(feature) => self.answer(&feature, params),
+            None => Err(Refused::new(ErrorCode::MethodNotFound, format!("there is no request `{method}`"))),
         };
         self.reply(id, answer);
     }
 
-    fn about(&mut self, uri: &Uri, method: &str, params: Value) -> Answer {
-        let document = self.texts.open.get(uri).cloned();
-        let document = document.ok_or_else(|| {
-            Refused::new(ErrorCode::InvalidParams, format!("`{}` is not open", uri.as_str()))
-        })?;
-        let analysis = match needs_analysis(method) {
+    fn answer(&mut self, feature: &Feature, params: Value) -> Answer {
+        let refused = |why: String| Refused::new(ErrorCode::InvalidParams, why);
+        let uri = document_of(&params).ok_or_else(|| refused("`textDocument.uri` is missing".into()))?;
+        let document = self.texts.open.get(&uri).cloned();
+        let document = document.ok_or_else(|| refused(format!("`{}` is not open", uri.as_str())))?;
+        let analysis = match feature.reads_figures {
             true => self.analysis(&document),
             false => Arc::default(),
         };
-        let view = View { texts: &self.texts, document: &document, analysis: &analysis };
-        answer(&view, method, params, self.client.snippets)
+        (feature.answer)(&self.view(&document, &analysis), params)
+    }
+
+    fn view<'v>(&'v self, document: &'v Document, analysis: &'v Analysis) -> View<'v> {
+        View { texts: &self.texts, document, analysis, snippets: self.client.snippets }
     }
 
     /// Searches a twin, in a thread of its own.
@@ -231,10 +234,10 @@ impl<'c> Server<'c> {
             Ok(found) => found,
             Err(refused) => return self.reply(id, Err(refused)),
         };
-        let (texts, sender) = (self.texts.clone(), self.finished.0.clone());
+        let (texts, sender, snippets) = (self.texts.clone(), self.finished.0.clone(), self.client.snippets);
         self.working.insert(id.clone());
         thread::spawn(move || {
-            let view = View { texts: &texts, document: &document, analysis: &analysis };
+            let view = View { texts: &texts, document: &document, analysis: &analysis, snippets };
             // The server is gone if nobody takes what was found.
             let found = lenses::twin(&view, &model);
             drop(sender.send(Finished { id, document: document.clone(), found }));
@@ -244,6 +247,7 @@ impl<'c> Server<'c> {
     fn notification(&mut self, note: Notification) {
         let Notification { method, params } = note;
         match method.as_str() {
+            "initialized" => self.watch(),
             "textDocument/didOpen" => {
                 if let Ok(lsp::DidOpenTextDocumentParams { text_document: item }) =
                     serde_json::from_value(params)

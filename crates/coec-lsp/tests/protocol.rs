@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use coec_lang::MapLoader;
-use coec_lsp::{Host, ServeError, serve};
+use coec_lsp::{Ended, Host, ServeError, serve};
 use crossbeam_channel::unbounded;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use proptest::prelude::*;
@@ -59,7 +59,7 @@ impl Client {
     fn run_for(mut self, last: &RequestId) -> HashMap<RequestId, Response> {
         let server = self.server.take().unwrap();
         let host = Host { disk: Arc::new(MapLoader::new()), explain: |_| None, pages: None, version: "0" };
-        let thread: JoinHandle<Result<(), ServeError>> = thread::spawn(move || serve(&server, host));
+        let thread: JoinHandle<Result<Ended, ServeError>> = thread::spawn(move || serve(&server, host));
         let mut answers = HashMap::new();
         while !answers.contains_key(last) {
             if let Message::Response(response) = self.connection.receiver.recv().unwrap() {
@@ -68,7 +68,7 @@ impl Client {
         }
         // A server whose client is gone ends.
         drop(self.connection);
-        thread.join().unwrap().unwrap();
+        assert_eq!(thread.join().unwrap().unwrap(), Ended::Well);
         answers
     }
 }

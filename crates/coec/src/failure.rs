@@ -20,6 +20,8 @@ pub enum Done {
     BudgetFails,
     /// `fmt --check` found a spec in another layout, and said so.
     Differs,
+    /// An editor ended its server without asking it to shut down first.
+    NotShutDown,
     /// A signal ended it, after saving.
     #[cfg(feature = "train")]
     Interrupted(i32),
@@ -32,7 +34,7 @@ impl Done {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Well => 0,
-            Self::BudgetFails | Self::Differs => 1,
+            Self::BudgetFails | Self::Differs | Self::NotShutDown => 1,
             #[cfg(feature = "train")]
             Self::Interrupted(signal) => 128 + signal as u8,
             #[cfg(feature = "train")]
@@ -43,7 +45,7 @@ impl Done {
     /// Whether a signal ended it.
     pub fn is_interrupted(self) -> bool {
         match self {
-            Self::Well | Self::BudgetFails | Self::Differs => false,
+            Self::Well | Self::BudgetFails | Self::Differs | Self::NotShutDown => false,
             #[cfg(feature = "train")]
             Self::Interrupted(_) => true,
             #[cfg(feature = "train")]

@@ -572,9 +572,14 @@ fn a_client_is_told_what_it_does_wrong() {
     editor.open("a.coe", CHAIN);
     let wrong = editor.about("a.coe", "hover", json!({ "position": 3 })).unwrap_err();
     assert_eq!(wrong["code"], -32602, "{wrong}");
+    for (params, code) in [(json!({}), -32602), (json!({ "textDocument": { "uri": 3 } }), -32602)] {
+        assert_eq!(editor.ask("textDocument/hover", &params).unwrap_err()["code"], code, "{params}");
+    }
     let none = editor.ask("workspace/executeCommand", &json!({ "command": "rm" })).unwrap_err();
     assert_eq!(none["message"], "there is no command `rm`");
     assert_eq!(editor.vanish(), Some(0), "a client that goes away is no error");
+    let editor = Editor::new(&shell, &json!({}));
+    assert_eq!(editor.exit(), Some(1), "the protocol wants 1 where nobody asked the server to shut down");
 
     let output = shell.piped(&["lsp"], "nonsense\r\n\r\n");
     assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -47,8 +47,8 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('$', "\\$").replace('}', "\\}")
 }
 
-/// The proposals at a byte, the likeliest first. Without `snippets` the client takes plain text alone.
-pub(crate) fn at(view: &View, at: usize, snippets: bool) -> Vec<CompletionItem> {
+/// The proposals at a byte, the likeliest first.
+pub(crate) fn at(view: &View, at: usize) -> Vec<CompletionItem> {
     let text = view.document.text.as_str();
     let Some(site) = site(text, at) else { return Vec::new() };
     let is_text = text[site.typed.clone()].starts_with('"');
@@ -81,23 +81,16 @@ pub(crate) fn at(view: &View, at: usize, snippets: bool) -> Vec<CompletionItem> 
     let is_inside = |c: char| !site.typed.is_empty() && (c.is_ascii_alphanumeric() || c == '_');
     let rest = text[at..].trim_start_matches(is_inside).trim_start();
     let has_equals = rest.starts_with('=') && !rest.starts_with("==");
-    let one = |(place, proposal): (usize, Proposal)| item(view, &site, place, proposal, has_equals, snippets);
+    let one = |(place, proposal): (usize, Proposal)| item(view, &site, place, proposal, has_equals);
     proposals.into_iter().enumerate().map(one).collect()
 }
 
-fn item(
-    view: &View,
-    site: &Site,
-    place: usize,
-    proposal: Proposal,
-    has_equals: bool,
-    snippets: bool,
-) -> CompletionItem {
+fn item(view: &View, site: &Site, place: usize, proposal: Proposal, has_equals: bool) -> CompletionItem {
     let mut snippet = proposal.snippet;
     if has_equals && proposal.kind == CompletionItemKind::Field {
         snippet = escaped(&proposal.label);
     }
-    let is_snippet = snippets && snippet.contains('$');
+    let is_snippet = view.snippets && snippet.contains('$');
     let new = if is_snippet { snippet } else { plain(&snippet) };
     let range = view.document.text.span(site.replaced.clone());
     CompletionItem {

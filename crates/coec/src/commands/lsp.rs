@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coec_lsp::{Host, ServeError, serve_stdio};
+use coec_lsp::{Ended, Host, ServeError, serve_stdio};
 
 use crate::{
     disk::Disk,
@@ -23,12 +23,16 @@ pub fn run() -> Result<Done, Failure> {
         pages: Some(coec_store::cache_folder().join(PAGES)),
         version: env!("CARGO_PKG_VERSION"),
     };
-    serve_stdio(host).map(|()| Done::Well).map_err(|error| match error {
-        ServeError::Stream(_) => Failure::environment("coec::lsp::stream", error.to_string(), STREAM),
-        ServeError::Protocol(_) | ServeError::Begin(_) | ServeError::Exit => {
-            Failure::input("coec::lsp::protocol", error.to_string(), PROTOCOL)
+    match serve_stdio(host) {
+        Ok(Ended::Well) => Ok(Done::Well),
+        Ok(Ended::WithoutShutdown) => Ok(Done::NotShutDown),
+        Err(error @ ServeError::Stream(_)) => {
+            Err(Failure::environment("coec::lsp::stream", error.to_string(), STREAM))
         }
-    })
+        Err(error @ (ServeError::Protocol(_) | ServeError::Begin(_))) => {
+            Err(Failure::input("coec::lsp::protocol", error.to_string(), PROTOCOL))
+        }
+    }
 }
 
 const STREAM: &str = "the editor went away, or closed its end; start the server again from there";

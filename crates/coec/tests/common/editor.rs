@@ -132,9 +132,13 @@ impl<'s> Editor<'s> {
     /// Says goodbye; the exit code.
     pub fn end(mut self) -> Option<i32> {
         self.ask("shutdown", &Value::Null).unwrap();
+        self.exit()
+    }
+
+    /// Ends the server without asking it to shut down first; its exit code.
+    pub fn exit(mut self) -> Option<i32> {
         self.tell("exit", &Value::Null);
-        self.input = None;
-        self.child.wait().unwrap().code()
+        self.vanish()
     }
 
     /// Goes away without a word; the exit code.
