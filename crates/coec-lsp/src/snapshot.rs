@@ -11,6 +11,7 @@ use coec_lang::outline::Outline;
 use coec_lang::{Label, Loader, Remark, Translated};
 use gen_lsp_types::{Location, Uri};
 
+use crate::specs::SETTINGS;
 use crate::text::{Encoding, Text};
 
 /// Where files come from that are not open.
@@ -113,9 +114,6 @@ pub(crate) struct Snapshot {
     pub versions: bool,
 }
 
-/// What stands for a folder that is named as a spec.
-const SETTINGS: &str = "config.json";
-
 impl Snapshot {
     /// A loader that reads what is open in place of what is on the disk, and notes what was read.
     pub fn loader(&self) -> Overlay<'_> {
@@ -127,7 +125,7 @@ impl Snapshot {
         Overlay { texts: self, instead: Some((self.disk.canonical(path), text)), read: RefCell::default() }
     }
 
-    /// The text at a path, open or not.
+    /// The text at a path, open or not; a folder stands for the settings in it.
     pub fn at(&self, path: &Path) -> Option<Arc<Document>> {
         let settings = path.join(SETTINGS);
         let path = if path.is_dir() { settings.as_path() } else { path };

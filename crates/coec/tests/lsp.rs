@@ -434,6 +434,24 @@ fn a_closed_string_is_replaced() {
     assert_eq!(applied(text, &item["textEdit"]), "model a extends \"CoE-2(4/64)\" { }");
 }
 
+/// What can be named where a spec is wanted: other specs, models of one with several, settings of published models.
+#[test]
+fn specs_of_the_folder_are_proposed() {
+    let shell = Shell::new();
+    std::fs::create_dir_all(shell.path().join("hf")).unwrap();
+    shell.write("hf/config.json", "{}");
+    shell.write("hf/tokenizer.json", "{}");
+    shell.write("one.coe", "coe(iter=2, k=4, experts=64)");
+    shell.write("pair.coe", "model left { }\nmodel right { }");
+    let mut editor = Editor::new(&shell, &able());
+    editor.open("a.coe", "model a extends \"\" { }");
+    let items = editor.about("a.coe", "completion", at(0, 17)).unwrap();
+    let labels: Vec<&str> =
+        items.as_array().unwrap().iter().map(|item| item["label"].as_str().unwrap()).collect();
+    let wanted = ["one.coe", "pair.coe#left", "pair.coe#right", "hf/config.json", "CoE-2(4/64)", "MoE(8/64)"];
+    assert_eq!(labels, wanted.map(|name| format!("\"{name}\"")));
+}
+
 /// One file under two names is two documents, and each other's text.
 #[cfg(unix)]
 #[test]

@@ -14,7 +14,7 @@ use gen_lsp_types::{
 
 use super::{View, hover, markdown, names};
 use crate::reference;
-use crate::specs::Search;
+use crate::specs::{SETTINGS, Search, is_spec};
 
 /// A proposal before it is put in the place.
 struct Proposal {
@@ -321,7 +321,7 @@ fn strings_of(field: &'static Field) -> Vec<Proposal> {
 /// Other specs, as this file names them.
 fn specs(view: &View) -> Vec<Proposal> {
     let folder = view.document.path.parent().unwrap_or(Path::new(""));
-    let mut search = Search::new();
+    let mut search = Search::new(is_spec);
     search.below(folder, 4);
     let mut paths = search.found;
     paths.sort_by_key(|path| (path.components().count(), path.clone()));
@@ -331,6 +331,10 @@ fn specs(view: &View) -> Vec<Proposal> {
     for path in paths {
         let Ok(short) = path.strip_prefix(folder) else { continue };
         let short = short.to_string_lossy().replace('\\', "/");
+        if path.ends_with(SETTINGS) {
+            found.push(spec(&short, "the settings of a published model"));
+            continue;
+        }
         let models = view.texts.at(&path).map(|document| names::models(&document)).unwrap_or_default();
         let is_own = view.texts.disk.canonical(&path) == *own;
         match models.as_slice() {

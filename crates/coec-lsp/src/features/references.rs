@@ -9,7 +9,7 @@ use gen_lsp_types::{Location, Range, TextEdit, WorkspaceEdit};
 use super::names::{self, Named};
 use super::{View, edits_of};
 use crate::snapshot::{Document, Snapshot};
-use crate::specs::Search;
+use crate::specs::{Search, is_written};
 
 /// Where what stands at a byte is given: the name, or the file that is meant.
 pub(crate) fn definition(view: &View, at: usize) -> Option<Location> {
@@ -114,7 +114,7 @@ pub(crate) fn files(view: &View, named: &Named) -> Vec<Arc<Document>> {
     };
     let mut paths: Vec<PathBuf> = texts.open.all().map(|open| open.path.clone()).collect();
     paths.push(home.clone());
-    let mut search = Search::new();
+    let mut search = Search::new(is_written);
     for folder in texts.folders.iter() {
         search.below(folder, DEEPEST);
     }
