@@ -528,12 +528,14 @@ fn others_still_mean_the_model_they_meant() {
 
 /// Of nothing there is no share.
 #[test]
-fn a_rule_that_allows_nothing_has_no_share() {
+fn what_is_far_beyond_a_rule_has_no_share() {
     let shell = Shell::new();
     let mut editor = Editor::new(&shell, &able());
-    editor.open("a.coe", "model a { layers = 1 ffn = moe(k=2, experts=8) }\nbudget { experts.calls <= 0 }\n");
-    let hints = editor.about("a.coe", "inlayHint", json!({ "range": range((1, 0), (1, 40)) })).unwrap();
-    assert_eq!(texts(&hints, "label"), ["2"]);
+    let rules = "experts.calls <= 0\nexperts.paths >= 1\nexperts.calls <= 1";
+    let model = "model a { layers = 1 ffn = moe(k=2, experts=64) }";
+    editor.open("a.coe", &format!("{model}\nbudget {{\n{rules}\n}}\n"));
+    let hints = editor.about("a.coe", "inlayHint", json!({ "range": range((1, 0), (9, 0)) })).unwrap();
+    assert_eq!(texts(&hints, "label"), ["2", "2.016 k", "2, 100.0% over"]);
 }
 
 /// An edit that was worked out while somebody typed is not made.

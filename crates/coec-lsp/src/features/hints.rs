@@ -78,9 +78,8 @@ fn slack(verdict: &Verdict) -> String {
     };
     let value = brief(actual, unit);
     let whole = target.to_f64();
-    let is_large = !(actual.to_f64().is_finite() && whole.is_finite());
-    if is_large || whole == 0.0 && actual != target {
-        // Nothing that a share could be taken of.
+    let is_share = (actual.to_f64() - whole).abs() < MOST * whole;
+    if actual != target && !is_share {
         return value;
     }
     let how = match verdict.outcome {
@@ -98,6 +97,9 @@ fn slack(verdict: &Verdict) -> String {
     };
     format!("{value}, {how}")
 }
+
+/// A distance so many times the right-hand side is no share that anybody reads; messages leave it out as well.
+const MOST: f64 = 1000.0;
 
 /// How far a reading is from the edge of its rule; negative beyond it.
 fn left(verdict: &Verdict, actual: &Quantity, target: &Quantity) -> f64 {
