@@ -3,6 +3,9 @@
 use crate::error::ForeignError;
 use crate::source::{SourceId, Span};
 
+/// The file of a folder that is named as a spec: a Hugging Face model's settings.
+pub const SETTINGS: &str = "config.json";
+
 /// A model of another language, as a spec says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Translated {

@@ -75,7 +75,7 @@ pub use close::Fix;
 pub use diagnostic::{Diagnostic, DiagnosticJson, Diagnostics, Label, Severity};
 pub use error::codes;
 pub use fit::{Candidate, Fit, FitError, Matched, Other, Relocate, fit, fit_point, fit_rule};
-pub use foreign::{Remark, Translated};
+pub use foreign::{Remark, SETTINGS, Translated};
 pub use format::{format, with_line_ends_of};
 pub use layer_fields::LayerField;
 pub use loader::{Loader, MapLoader};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use coec_lang::SETTINGS;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use gen_lsp_types as lsp;
 use gen_lsp_types::Uri;
@@ -62,6 +63,7 @@ impl<'c> Server<'c> {
             encoding: client.encoding,
             folders: Arc::new(client.folders.clone()),
             versions: client.versions,
+            snippets: client.snippets,
         };
         Self {
             connection,
@@ -205,11 +207,8 @@ impl<'c> Server<'c> {
             true => self.analysis(&document),
             false => Arc::default(),
         };
-        (feature.answer)(&self.view(&document, &analysis), params)
-    }
-
-    fn view<'v>(&'v self, document: &'v Document, analysis: &'v Analysis) -> View<'v> {
-        View { texts: &self.texts, document, analysis, snippets: self.client.snippets }
+        let view = View { texts: &self.texts, document: &document, analysis: &analysis };
+        (feature.answer)(&view, params)
     }
 
     /// Searches a twin, in a thread of its own.
@@ -234,10 +233,10 @@ impl<'c> Server<'c> {
             Ok(found) => found,
             Err(refused) => return self.reply(id, Err(refused)),
         };
-        let (texts, sender, snippets) = (self.texts.clone(), self.finished.0.clone(), self.client.snippets);
+        let (texts, sender) = (self.texts.clone(), self.finished.0.clone());
         self.working.insert(id.clone());
         thread::spawn(move || {
-            let view = View { texts: &texts, document: &document, analysis: &analysis, snippets };
+            let view = View { texts: &texts, document: &document, analysis: &analysis };
             // The server is gone if nobody takes what was found.
             let found = lenses::twin(&view, &model);
             drop(sender.send(Finished { id, document: document.clone(), found }));
@@ -388,7 +387,7 @@ impl<'c> Server<'c> {
         if !self.client.watches {
             return;
         }
-        let watchers = json!([{ "globPattern": "**/*.coe" }, { "globPattern": "**/config.json" }]);
+        let watchers = ["*.coe", SETTINGS].map(|name| json!({ "globPattern": format!("**/{name}") }));
         let registration = json!({
             "id": "specs",
             "method": "workspace/didChangeWatchedFiles",

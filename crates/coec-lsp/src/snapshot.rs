@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use coec_lang::outline::Outline;
-use coec_lang::{Label, Loader, Remark, Translated};
+use coec_lang::{Label, Loader, Remark, SETTINGS, Translated};
 use gen_lsp_types::{Location, Uri};
 
-use crate::specs::SETTINGS;
 use crate::text::{Encoding, Text};
 
 /// Where files come from that are not open.
@@ -112,6 +111,8 @@ pub(crate) struct Snapshot {
     pub folders: Arc<Vec<PathBuf>>,
     /// Whether edits may say of which version of a text they are.
     pub versions: bool,
+    /// Whether the client takes texts with places to fill in, or plain text alone.
+    pub snippets: bool,
 }
 
 impl Snapshot {

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use coec_lang::SETTINGS;
+
 /// Folders and files that one search looks at. A folder with more is no project but a disk, and nobody waits for that.
 const MOST_ENTRIES: usize = 20_000;
-
-/// The settings of a published model, which count as a spec.
-pub(crate) const SETTINGS: &str = "config.json";
 
 /// Whether a file of this name is a spec that someone wrote in the language.
 pub(crate) fn is_written(name: &str) -> bool {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use coec_hf::{HfError, Import, model_name};
-use coec_lang::{Loader, MAX_SOURCE, Remark, Translated};
+use coec_lang::{Loader, MAX_SOURCE, Remark, SETTINGS, Translated};
 
 /// The path under which the built-in quickstart is found.
 pub const QUICKSTART: &str = "quickstart.coe (built in)";
@@ -68,19 +68,16 @@ impl Loader for Disk {
     }
 }
 
-/// The settings of a Hugging Face folder.
-const CONFIG: &str = "config.json";
-
 /// A folder stands for its settings.
 fn settings_of(path: &Path) -> io::Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let settings = path.join(CONFIG);
+    let settings = path.join(SETTINGS);
     if settings.is_file() {
         return Ok(settings);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is a folder, and has no {CONFIG}")))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is a folder, and has no {SETTINGS}")))
 }
 
 /// What a model is called whose settings were read at a path: as their folder, or the file where that has a name of
@@ -88,7 +85,7 @@ fn settings_of(path: &Path) -> io::Result<PathBuf> {
 fn name_of(path: &Path) -> String {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let named = match path.file_name() {
-        Some(file) if file == CONFIG => whole.parent().and_then(Path::file_name),
+        Some(file) if file == SETTINGS => whole.parent().and_then(Path::file_name),
         Some(_) if path == Path::new(STDIN) => None,
         _ if path.is_dir() => whole.file_name(),
         _ => whole.file_stem(),

@@ -7,6 +7,7 @@ use std::path::Path;
 use coec_ir::budget::{BACKENDS, CONDITIONS};
 use coec_ir::table::{self, Default, Field, Kind, LOOP, MODEL, TRAIN, Table};
 use coec_ir::{Figure, Precision, Recompute, Shard};
+use coec_lang::SETTINGS;
 use coec_lang::outline::{Item, ItemKind, Role, Site, Token, Wants, site};
 use gen_lsp_types::{
     CompletionItem, CompletionItemKind, CompletionItemTextEdit, Documentation, InsertTextFormat, TextEdit,
@@ -14,7 +15,7 @@ use gen_lsp_types::{
 
 use super::{View, hover, markdown, names};
 use crate::reference;
-use crate::specs::{SETTINGS, Search, is_spec};
+use crate::specs::{Search, is_spec};
 
 /// A proposal before it is put in the place.
 struct Proposal {
@@ -90,7 +91,7 @@ fn item(view: &View, site: &Site, place: usize, proposal: Proposal, has_equals: 
     if has_equals && proposal.kind == CompletionItemKind::Field {
         snippet = escaped(&proposal.label);
     }
-    let is_snippet = view.snippets && snippet.contains('$');
+    let is_snippet = view.texts.snippets && snippet.contains('$');
     let new = if is_snippet { snippet } else { plain(&snippet) };
     let range = view.document.text.span(site.replaced.clone());
     CompletionItem {

@@ -37,8 +37,6 @@ pub(crate) struct View<'v> {
     pub texts: &'v Snapshot,
     pub document: &'v Document,
     pub analysis: &'v Analysis,
-    /// Whether the client takes texts with places to fill in, or plain text alone.
-    pub snippets: bool,
 }
 
 impl View<'_> {

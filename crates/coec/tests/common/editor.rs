@@ -155,3 +155,41 @@ pub fn position((line, character): (u32, u32)) -> Value {
 pub fn range(start: (u32, u32), end: (u32, u32)) -> Value {
     json!({ "start": position(start), "end": position(end) })
 }
+
+/// A client that can do everything.
+pub fn able() -> Value {
+    json!({
+        "textDocument": { "completion": { "completionItem": { "snippetSupport": true } } },
+        "workspace": { "inlayHint": { "refreshSupport": true } },
+    })
+}
+
+/// The parameters of a request about a place.
+pub fn at(line: u32, character: u32) -> Value {
+    json!({ "position": position((line, character)) })
+}
+
+/// Where a range is: `3:4-3:7`, or a place where it is empty.
+pub fn place(range: &Value) -> String {
+    let at = |end: &Value| format!("{}:{}", end["line"], end["character"]);
+    match (at(&range["start"]), at(&range["end"])) {
+        (start, end) if start == end => start,
+        (start, end) => format!("{start}-{end}"),
+    }
+}
+
+/// What each of the values has under a key.
+pub fn texts<'v>(values: &'v Value, key: &str) -> Vec<&'v str> {
+    values.as_array().unwrap().iter().map(|value| value[key].as_str().unwrap()).collect()
+}
+
+/// A text with an edit applied; in ASCII.
+pub fn applied(text: &str, edit: &Value) -> String {
+    let offset = |end: &Value| {
+        let line = end["line"].as_u64().unwrap() as usize;
+        text.split_inclusive('\n').take(line).map(str::len).sum::<usize>()
+            + end["character"].as_u64().unwrap() as usize
+    };
+    let (start, end) = (offset(&edit["range"]["start"]), offset(&edit["range"]["end"]));
+    [&text[..start], edit["newText"].as_str().unwrap(), &text[end..]].concat()
+}
